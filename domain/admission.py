@@ -1,0 +1,108 @@
+"""Whether a car may come in: what the gate decides alone, from rights that it holds already."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from domain.now import Now, Trust
+from domain.plate import SealedPlate
+from domain.policy import Policy
+from domain.reservation import Status
+from domain.spot import VehicleType
+from domain.window import Window
+
+
+class Verdict(Enum):
+    """What the lane does with a car."""
+
+    ADMIT = "admit"  # entry: the arm goes up
+    ASK = "ask"  # entry: not sure; ask for the QR code, the id, or an attendant
+    REFUSE = "refuse"  # entry: sure, and no
+    RELEASE = "release"  # exit: the arm goes up for whoever stands there
+
+
+class Reason(Enum):
+    """Why; shown to the driver in words and counted in metrics."""
+
+    BOOKED = "booked"
+    NO_BOOKING = "no_booking"
+    TOO_EARLY = "too_early"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+    PAYMENT_PENDING = "payment_pending"
+    ALREADY_INSIDE = "already_inside"
+    NO_SHOW = "no_show"  # the spot was given up; somebody must find another
+    PLATE_UNSURE = "plate_unsure"
+    CAMERA_BLIND = "camera_blind"
+    STAY_CLOSED = "stay_closed"  # exit: it is known which car this is
+    UNKNOWN_CAR = "unknown_car"  # exit: opened all the same, the attendant matches it
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A reservation as a gate knows it."""
+
+    reservation_id: str
+    revision: int
+    status: Status
+    spot_id: str
+    window: Window
+    vehicle_type: VehicleType
+    plate: SealedPlate
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    reason: Reason
+    right: Right | None = None
+
+
+_BY_STATUS: dict[Status, Decision] = {
+    Status.HELD: Decision(Verdict.REFUSE, Reason.PAYMENT_PENDING),
+    Status.CHECKED_IN: Decision(Verdict.ASK, Reason.ALREADY_INSIDE),
+    Status.COMPLETED: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
+    Status.EXPIRED: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
+    Status.CANCELLED: Decision(Verdict.REFUSE, Reason.CANCELLED),
+    Status.NO_SHOW: Decision(Verdict.ASK, Reason.NO_SHOW),
+}
+
+_MOST_USEFUL_FIRST = (
+    Reason.BOOKED,
+    Reason.ALREADY_INSIDE,
+    Reason.PAYMENT_PENDING,
+    Reason.TOO_EARLY,
+    Reason.NO_SHOW,
+    Reason.ENDED,
+    Reason.CANCELLED,
+    Reason.NO_BOOKING,
+)
+
+
+def admission(rights: Iterable[Right], inside: Collection[str], policy: Policy, now: Now) -> Decision:
+    """Decide on a car that is surely the one of `rights`, all that it holds; no rights: it is surely none we expect.
+
+    One right that admits is enough. Where none does, the driver is told of the one that comes nearest. `inside` holds
+    the reservation ids whose cars this gate knows to be in the lot.
+    """
+    decisions = [_one(right, inside, policy, now) for right in rights]
+    if not decisions:
+        return Decision(Verdict.REFUSE, Reason.NO_BOOKING)
+    return min(decisions, key=lambda decision: _MOST_USEFUL_FIRST.index(decision.reason))
+
+
+def _one(right: Right, inside: Collection[str], policy: Policy, now: Now) -> Decision:
+    if right.status is Status.NO_SHOW and now.utc >= right.window.end:
+        return Decision(Verdict.REFUSE, Reason.ENDED, right)
+    if right.status is not Status.CONFIRMED:
+        known = _BY_STATUS[right.status]
+        return Decision(known.verdict, known.reason, right)
+    if right.reservation_id in inside:
+        return Decision(Verdict.ASK, Reason.ALREADY_INSIDE, right)
+    if now.utc >= right.window.end:
+        return Decision(Verdict.REFUSE, Reason.ENDED, right)
+    # Without a trusted clock the true time is only known to be at or after `now.utc`: it may well have started.
+    if now.trust is not Trust.NONE and now.utc < right.window.start - timedelta(seconds=policy.early_s):
+        return Decision(Verdict.REFUSE, Reason.TOO_EARLY, right)
+    return Decision(Verdict.ADMIT, Reason.BOOKED, right)

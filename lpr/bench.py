@@ -1,0 +1,163 @@
+"""How well and how fast a reader reads photographs whose plates are known."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import perf_counter_ns
+
+import numpy as np
+
+from domain.errors import BadInput
+from domain.plate import Plate
+from lpr import photograph
+from lpr.made_up_plates import look_alike, made_up
+from lpr.matching import Decision, Expected, Match, match
+from lpr.reader import PlateReader, Sighting, open_read
+
+SEED = 20250101
+"""Draws the same made-up plates in every run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A photograph and the plates that can be read in it."""
+
+    image: Path
+    plates: tuple[Plate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader made of one photograph, and how long it took."""
+
+    labelled: Labelled
+    sightings: tuple[Sighting, ...]
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Rates, of all photographs in a folder, with `expected` plates on the list.
+
+    With the true plate on the list: `accepted` as that plate, `accepted_wrong` as another one, `asked`, `refused`.
+    Let in with the true plate not on the list: `stranger_accepted` where all plates on it are made up,
+    `look_alike_accepted` where one of them differs from the true plate in a single sign of similar shape.
+    """
+
+    expected: int
+    accepted: float
+    accepted_wrong: float
+    asked: float
+    refused: float
+    stranger_accepted: float
+    look_alike_accepted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One folder: rate of exact reads (O as 0, I as 1), and milliseconds a photograph without start-up."""
+
+    folder: str
+    images: int
+    exact: float
+    median_ms: float
+    p95_ms: float
+    matched: Matched | None
+
+
+def labelled_folders(root: Path) -> dict[str, list[Labelled]]:
+    """The photographs in `root` and in its immediate sub-folders, by folder name, where there are any.
+
+    Each `X.txt` has lines of file, x, y, w, h and plate, separated by tabs. Raises BadInput for a line that has
+    not, and where there is no photograph at all.
+    """
+    folders = {folder.name: _labelled(folder) for folder in (root, *sorted(p for p in root.iterdir() if p.is_dir()))}
+    if not any(folders.values()):
+        raise BadInput("folder_empty", f"{root} has no X.txt beside photographs, nor has any of its sub-folders")
+    return {name: photographs for name, photographs in folders.items() if photographs}
+
+
+def _labelled(folder: Path) -> list[Labelled]:
+    photographs: dict[Path, tuple[Plate, ...]] = {}
+    for label in sorted(folder.glob("*.txt")):
+        for number, line in enumerate(label.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                file, _, _, _, _, text = line.split("\t")
+                plate = Plate.parse(text)
+            except (ValueError, BadInput) as error:
+                raise BadInput(
+                    "label_invalid", f"{label}, line {number}: not file, x, y, w, h, plate by tabs"
+                ) from error
+            image = folder / file
+            photographs[image] = (*photographs.get(image, ()), plate)
+    return [Labelled(image, plates) for image, plates in photographs.items()]
+
+
+def readings(photographs: list[Labelled], reader: PlateReader) -> Iterator[Reading]:
+    """Read one photograph after another. Raises BadInput for a file that is no whole picture."""
+    for labelled in photographs:
+        frame = photograph.load(labelled.image)
+        start_ns = perf_counter_ns()
+        sightings = tuple(reader.read(frame))
+        yield Reading(labelled, sightings, (perf_counter_ns() - start_ns) / 1e6)
+
+
+def report(folder: str, seen: list[Reading], expected: int | None = None) -> Report:
+    """Sum one folder up; with `expected`, match each photograph against that many plates as well."""
+    ms = [reading.ms for reading in seen]
+    return Report(
+        folder=folder,
+        images=len(seen),
+        exact=sum(map(_is_exact, seen)) / len(seen),
+        median_ms=float(np.median(ms)),
+        p95_ms=float(np.percentile(ms, 95)),
+        matched=_matched(seen, expected) if expected else None,
+    )
+
+
+def _is_exact(reading: Reading) -> bool:
+    plate = open_read(reading.sightings)
+    return plate is not None and Plate(plate.text).folded in {true.folded for true in reading.labelled.plates}
+
+
+def _matched(seen: list[Reading], expected: int) -> Matched:
+    random = Random(SEED)  # noqa: S311 - to measure with, not to keep secrets
+    true = dict.fromkeys(plate for reading in seen for plate in reading.labelled.plates)
+    strangers = _strangers(expected, {plate.folded for plate in true}, random)
+    everybody = Expected([*true, *strangers][: max(expected, len(true))])
+    nobody = Expected(strangers)
+    listed: Counter[str] = Counter()
+    let_in: Counter[str] = Counter()
+    for reading in seen:
+        listed[_outcome(match(reading.sightings, everybody), reading.labelled.plates)] += 1
+        twins = [twin for plate in reading.labelled.plates if (twin := look_alike(plate, random))]
+        for name, others in (("stranger", nobody), ("look_alike", Expected([*twins, *strangers][:expected]))):
+            let_in[name] += match(reading.sightings, others).decision is Decision.ACCEPT
+    return Matched(
+        expected=expected,
+        accepted=listed["right"] / len(seen),
+        accepted_wrong=listed["wrong"] / len(seen),
+        asked=listed["ask"] / len(seen),
+        refused=listed["refuse"] / len(seen),
+        stranger_accepted=let_in["stranger"] / len(seen),
+        look_alike_accepted=let_in["look_alike"] / len(seen),
+    )
+
+
+def _strangers(count: int, folded_not: set[str], random: Random) -> list[Plate]:
+    plates: dict[str, Plate] = {}
+    while len(plates) < count:
+        plate = made_up(random)
+        if plate.folded not in folded_not:
+            plates[plate.folded] = plate
+    return list(plates.values())
+
+
+def _outcome(decided: Match, true: tuple[Plate, ...]) -> str:
+    if decided.decision is not Decision.ACCEPT:
+        asked_or_refused: str = decided.decision.value
+        return asked_or_refused
+    assert decided.plate, "an accepted match names its plate"
+    return "right" if decided.plate.folded in {plate.folded for plate in true} else "wrong"

@@ -1,0 +1,172 @@
+"""`gatehouse lpr`: read number plates in photographs, and measure how well that works."""
+
+import json
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from domain.errors import BadInput, GatehouseError
+from domain.plate import Plate
+
+if TYPE_CHECKING:  # while running only inside the commands: numpy and OpenCV would cost the help page 0.3 s
+    from lpr.bench import Report
+    from lpr.matching import Expected
+    from lpr.reader import PlateReader
+
+app = typer.Typer(help="Read number plates in photographs, and measure how well that works.", no_args_is_help=True)
+
+_COLOURS = {"accept": "green", "read": "green", "ask": "yellow", "none": "yellow", "refuse": "red"}
+
+
+@app.command()
+def read(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, BMP, WebP or TIFF files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an image, in order.")] = False,
+    expect: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Match against these plates, one a line."),
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="The plate reader.")] = "rapidocr",
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Processor cores that it may use.")] = 1,
+) -> None:
+    """Read the plate in each IMAGE.
+
+    With --expect, accepts or refuses each car, or would ask for more.
+    A file that cannot be read is reported in its place, and the exit code is 1 at the end.
+    """
+    from lpr.matching import Expected  # noqa: PLC0415
+
+    expected = Expected(_plates(expect)) if expect else None
+    reader = _reader(engine, threads)
+    column = max(len(image.name) for image in images)
+    failed = False
+    for image in images:
+        result = _read_one(image, reader, expected)
+        failed |= "error" in result
+        if as_json:
+            typer.echo(json.dumps(result))
+        elif "error" in result:
+            typer.secho(result["error"], fg="red", err=True)
+        else:
+            typer.echo(_for_people(image.name.ljust(column), result))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read_one(image: Path, reader: "PlateReader", expected: "Expected | None") -> dict[str, Any]:
+    """One image's line of output; only `image` and `error` for a file that cannot be read."""
+    from lpr import photograph  # noqa: PLC0415
+    from lpr.matching import match  # noqa: PLC0415
+    from lpr.reader import open_read  # noqa: PLC0415
+
+    try:
+        frame = photograph.load(image)
+    except BadInput as error:
+        return {"image": str(image), "error": error.message}
+    start_ns = perf_counter_ns()
+    sightings = reader.read(frame)
+    ms = (perf_counter_ns() - start_ns) / 1e6
+    plate = open_read(sightings)
+    matched = match(sightings, expected) if expected is not None else None
+    return {
+        "image": str(image),
+        "plate": plate.text if plate else None,
+        "confidence": round(plate.confidence, 4) if plate else 0.0,
+        "candidates": [[sighting.text, round(sighting.confidence, 4)] for sighting in sightings],
+        "matched": matched.plate.open if matched and matched.plate else None,
+        "match_score": round(matched.score, 3) if matched and math.isfinite(matched.score) else None,
+        "decision": matched.decision.value if matched else "read" if plate else "none",
+        "box": list(plate.box) if plate else None,
+        "ms": round(ms, 1),
+    }
+
+
+def _for_people(name: str, result: dict[str, Any]) -> str:
+    plate = f"{result['plate']:<10} {result['confidence']:4.0%}" if result["plate"] else f"{'no plate':<15}"
+    decision = typer.style(f"{result['decision']:<6}", fg=_COLOURS[result["decision"]])
+    matched = f"  {result['matched']} ({result['match_score']:+.1f})" if result["matched"] else ""
+    return f"{name}  {plate}  {result['ms']:5.0f} ms  {decision}{matched}"
+
+
+@app.command()
+def bench(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", exists=True, file_okay=False, help="X.jpg beside X.txt, here or in sub-folders."),
+    ],
+    expect: Annotated[
+        int | None, typer.Option(metavar="N", min=2, help="Match against N expected plates as well.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a folder.")] = False,
+) -> None:
+    """Measure the reader on photographs in DIR whose plates are known.
+
+    X.txt gives for each photograph: file, x, y, w, h, PLATE, separated by tabs.
+    An exact read takes O for 0 and I for 1.
+    With --expect, the list of expected plates is filled up with made-up ones.
+    """
+    from lpr import bench  # noqa: PLC0415
+
+    try:
+        folders = bench.labelled_folders(folder)
+        reader = _reader("rapidocr", threads=1)
+        for name, photographs in folders.items():
+            with typer.progressbar(
+                bench.readings(photographs, reader), length=len(photographs), label=name, file=sys.stderr
+            ) as progress:
+                seen = list(progress)
+            report = bench.report(name, seen, expect)
+            typer.echo(json.dumps(asdict(report)) if as_json else _report_for_people(report))
+    except BadInput as error:
+        typer.secho(error.message, fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def _report_for_people(report: "Report") -> str:
+    lines = [
+        typer.style(f"{report.folder}: {report.images} photographs", bold=True),
+        f"  read exactly         {report.exact:6.1%}",
+        f"  median, 95th percentile  {report.median_ms:.0f} ms, {report.p95_ms:.0f} ms",
+    ]
+    if matched := report.matched:
+        lines += [
+            f"  among {matched.expected} expected plates",
+            f"    right one accepted   {matched.accepted:6.1%}",
+            f"    wrong one accepted   {matched.accepted_wrong:6.1%}",
+            f"    asked, refused       {matched.asked:6.1%}, {matched.refused:.1%}",
+            "  let in though not expected",
+            f"    no such plate        {matched.stranger_accepted:6.1%}",
+            f"    one similar sign off {matched.look_alike_accepted:6.1%}",
+        ]
+    return "\n".join(lines)
+
+
+def _reader(name: str, threads: int) -> "PlateReader":
+    from lpr.reader import engine  # noqa: PLC0415
+
+    try:
+        return engine(name, threads)
+    except GatehouseError as error:
+        raise typer.BadParameter(error.message, param_hint="--engine") from error
+
+
+def _plates(file: Path) -> list[Plate]:
+    """The plates in a file, one a line; empty lines count for nothing. Names the first line that is no plate."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{file} cannot be read as UTF-8 text", param_hint="--expect") from error
+    plates = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            plates.append(Plate.parse(line))
+        except BadInput as error:
+            raise typer.BadParameter(f"{file}, line {number}: {error.message}", param_hint="--expect") from error
+    return plates

@@ -1,0 +1,67 @@
+"""What a plate reader is: a frame goes in, lines that may be plates come out, with the evidence for each sign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import OperatorError
+from lpr.frame import Frame
+
+SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The signs of a plate: columns 0 to 35 of `Sighting.log_probs`."""
+
+BLANK = len(SIGNS)
+"""The column of CTC's blank, into which goes everything that is no sign of a plate: dashes, seals, spaces."""
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""x, y, width, height in pixels of the frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One line in one frame that may be a plate. Its repr shows no plate.
+
+    `text` is the best open read, only of SIGNS; `confidence` in that read, 0..1; `box` is upright around the line;
+    `log_probs` is T x 37, float32: natural logarithms of the probability of each sign and of blank in each of T
+    columns from left to right. `typical` says that it looks like a plate by itself; what does not (no digit, no letter)
+    is only worth comparing with the plates that are expected.
+    """
+
+    text: str = field(repr=False)
+    confidence: float
+    box: Box
+    log_probs: NDArray[np.float32] = field(repr=False)
+    typical: bool = True
+
+
+def open_read(sightings: Sequence[Sighting]) -> Sighting | None:
+    """The plate that is believed without knowing which are expected: the first sighting if it is typical."""
+    return sightings[0] if sightings and sightings[0].typical else None
+
+
+class PlateReader(Protocol):
+    """Reads plates in single frames, and remembers nothing between them."""
+
+    def read(self, frame: Frame) -> Sequence[Sighting]:
+        """The lines of the frame that may be a plate, the likeliest first and typical ones before all others."""
+
+
+ENGINES = ("rapidocr",)
+"""The names that `engine` knows."""
+
+
+def engine(name: str = "rapidocr", threads: int = 1) -> PlateReader:
+    """Load the reader of that name, ready to read: models in memory, on `threads` cores.
+
+    Raises OperatorError for a name not in ENGINES, and for one whose libraries are not installed.
+    """
+    if name not in ENGINES:
+        raise OperatorError("engine_unknown", f"no plate reader is called {name!r}: take {' or '.join(ENGINES)}")
+    try:
+        from lpr.rapidocr_reader import RapidOcrReader  # noqa: PLC0415 - half a second and 100 MB
+    except ImportError as error:
+        raise OperatorError("engine_missing", f"{error}: install gatehouse[gate] to read plates") from error
+    return RapidOcrReader(threads=threads)

@@ -1,0 +1,81 @@
+"""From the frames of one passage to one decision, so that one early far-away read cannot win.
+
+An accepted frame is a vote for its plate, one beyond doubt counts twice. A plate wins as soon as it has VOTES more than
+all other plates together: two frames that agree, or a single one beyond doubt; after a contradiction it takes one
+more. A clear read of none of the expected plates refuses only when the passage is over, because a car that comes
+nearer is read better. So, when no plate has won by the end:
+
+* ask, for the plate with the most votes, if any frame was accepted;
+* refuse, if more frames refused than found a plate that may be it;
+* ask, for the plate with the best score, or for none if nothing was read.
+"""
+
+from collections import Counter
+
+from domain.plate import Plate
+from lpr.matching import NOTHING, Decision, Match
+
+VOTES = 2
+"""By how many votes a plate must lead all others to be let in."""
+
+SURE_SCORE = -0.2
+SURE_LEAD = 8.0
+"""A frame whose score and lead are at least these is beyond doubt: nineteen of twenty frames that are accepted at all.
+
+Of strangers whose plate is one look-alike sign off an expected one, .003 pass for it (measured as matching.Rule).
+"""
+
+FRAMES_MAX = 12
+"""Frames after which the passage is decided by what there is."""
+
+
+class Vote:
+    """One passage: add the match of each frame until a decision comes back, or close it when no frame follows."""
+
+    def __init__(self, frames_max: int = FRAMES_MAX) -> None:
+        assert frames_max > 0
+        self._frames_max = frames_max
+        self._frames: list[Match] = []
+        self._votes: Counter[Plate] = Counter()
+        self._settled: Match | None = None
+
+    def add(self, frame: Match) -> Match | None:
+        """Count one frame; the decision of the passage if that settles it, else None.
+
+        A settled passage stays settled: later frames change nothing and get the same answer.
+        """
+        if self._settled:
+            return self._settled
+        self._frames.append(frame)
+        if frame.decision is Decision.ACCEPT and frame.plate:
+            beyond_doubt = frame.score >= SURE_SCORE and frame.lead >= SURE_LEAD
+            self._votes[frame.plate] += VOTES if beyond_doubt else 1
+            if 2 * self._votes[frame.plate] - self._votes.total() >= VOTES:
+                self._settled = self._best_of(frame.plate)
+        if not self._settled and len(self._frames) == self._frames_max:
+            return self.close()
+        return self._settled
+
+    def close(self) -> Match:
+        """The decision by what was seen so far, where `add` has not settled it: ask or refuse, never accept."""
+        if not self._settled:
+            self._settled = self._by_best_evidence()
+        return self._settled
+
+    def _by_best_evidence(self) -> Match:
+        if self._votes:
+            favourite = self._best_of(self._votes.most_common(1)[0][0])
+            return Match(Decision.ASK, favourite.plate, favourite.score, favourite.lead)
+        refused = [frame for frame in self._frames if frame.decision is Decision.REFUSE]
+        may_be = [frame for frame in self._frames if frame.decision is Decision.ASK and frame.plate]
+        if len(refused) > len(may_be):
+            return max(refused, key=_score)
+        return max(may_be, key=_score, default=NOTHING)
+
+    def _best_of(self, plate: Plate) -> Match:
+        """The frame that was accepted for this plate with the best score."""
+        return max((f for f in self._frames if f.decision is Decision.ACCEPT and f.plate == plate), key=_score)
+
+
+def _score(frame: Match) -> float:
+    return frame.score

@@ -1,0 +1,118 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+import cv2
+import numpy as np
+import pytest
+
+from domain.errors import BadInput
+from domain.plate import Plate
+from lpr.bench import SEED, Labelled, Reading, labelled_folders, readings, report
+from lpr.frame import Frame
+from lpr.made_up_plates import made_up
+from lpr.reader import Sighting
+
+See = Callable[..., Sighting]
+
+
+def _label(folder: Path, name: str, *plates: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    image = folder / f"{name}.png"
+    cv2.imwrite(str(image), np.full((20, 30, 3), 99, np.uint8))
+    lines = "".join(f"{image.name}\t1\t2\t30\t10\t{plate}\n" for plate in plates)
+    (folder / f"{name}.txt").write_text(lines)
+    return image
+
+
+def test_photographs_are_found_beside_their_labels_and_in_sub_folders(tmp_path: Path) -> None:
+    here = _label(tmp_path, "a", "hh-ab 123")
+    below = _label(tmp_path / "us", "b", "KAPA777", "XY987")
+    (tmp_path / "empty").mkdir()
+    assert labelled_folders(tmp_path) == {
+        tmp_path.name: [Labelled(here, (Plate("HHAB123"),))],
+        "us": [Labelled(below, (Plate("KAPA777"), Plate("XY987")))],
+    }
+
+
+@pytest.mark.parametrize("line", ["a.png 1 2 3 4 HHAB123", "a.png\t1\t2\t3\tHHAB123", "a.png\t1\t2\t3\t4\t??"])
+def test_a_bad_label_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    _label(tmp_path, "a", "HHAB123")
+    with (tmp_path / "a.txt").open("a") as label:
+        label.write(line)
+    with pytest.raises(BadInput, match=r"a\.txt, line 2"):
+        labelled_folders(tmp_path)
+
+
+def test_a_folder_without_labels_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=tmp_path.name):
+        labelled_folders(tmp_path)
+
+
+def test_each_photograph_is_read_once_and_timed(tmp_path: Path, see: See) -> None:
+    class Always:
+        def read(self, frame: Frame) -> Sequence[Sighting]:
+            assert frame.shape == (20, 30, 3)
+            return [see("HHAB123")]
+
+    labelled = Labelled(_label(tmp_path, "a", "HHAB123"), (Plate("HHAB123"),))
+    [reading] = readings([labelled], Always())
+    assert [sighting.text for sighting in reading.sightings] == ["HHAB123"]
+    assert reading.ms > 0
+
+
+def _reading(ms: float, plate: str, *sightings: Sighting) -> Reading:
+    return Reading(Labelled(Path("car.jpg"), (Plate(plate),)), sightings, ms)
+
+
+@pytest.fixture
+def seen(see: See) -> list[Reading]:
+    """Read right, O for 0, wrong beyond doubt, not at all."""
+    return [
+        _reading(10, "HHAB123", see("HHAB123")),
+        _reading(20, "HH100", see("HHIOO")),
+        _reading(30, "KAPA777", see("HHQZ999", 0.999)),
+        _reading(100, "XY987"),
+    ]
+
+
+def test_exact_reads_and_times_of_a_folder(seen: list[Reading]) -> None:
+    of = report("eu", seen)
+    assert (of.folder, of.images, of.exact, of.median_ms) == ("eu", 4, 0.5, 25)
+    assert of.p95_ms == pytest.approx(89.5)
+    assert of.matched is None
+
+
+def test_a_car_with_two_plates_may_be_read_by_either(see: See) -> None:
+    labelled = Labelled(Path("car.jpg"), (Plate("HHAB123"), Plate("KAPA777")))
+    assert report("eu", [Reading(labelled, (see("KAPA777"),), 1)]).exact == 1
+
+
+def test_matching_among_expected_plates(seen: list[Reading]) -> None:
+    of = report("eu", seen, expected=50).matched
+    assert of is not None
+    assert (of.expected, of.accepted, of.accepted_wrong, of.asked, of.refused) == (50, 0.5, 0, 0.25, 0.25)
+    assert (of.stranger_accepted, of.look_alike_accepted) == (0, 0)
+
+
+def test_false_accepts_are_counted(see: See) -> None:
+    wrong = report("eu", [_reading(1, "HHAB123", see("KAPA777")), _reading(1, "KAPA777")], expected=10).matched
+    assert wrong is not None
+    assert (wrong.accepted, wrong.accepted_wrong) == (0, 0.5)
+
+    twin = see("SSSSSS", doubt=dict.fromkeys(range(6), "5"))  # every look-alike of 555555 is as good as itself
+    let_in = report("eu", [_reading(1, "555555", twin)], expected=10).matched
+    assert let_in is not None
+    assert let_in.look_alike_accepted == 1
+    assert let_in.stranger_accepted == 0
+
+
+def test_no_stranger_is_on_the_list_by_chance(see: See) -> None:
+    drawn_first = made_up(Random(SEED)).open  # noqa: S311 - the seed that is tested
+    among = report("eu", [_reading(1, drawn_first, see(drawn_first))], expected=10).matched
+    assert among is not None
+    assert (among.accepted, among.stranger_accepted) == (1, 0)
+
+
+def test_one_seed_gives_one_report(seen: list[Reading]) -> None:
+    assert report("eu", seen, expected=20) == report("eu", seen, expected=20)

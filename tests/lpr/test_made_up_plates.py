@@ -1,0 +1,25 @@
+from random import Random
+
+from domain.plate import Plate
+from lpr.made_up_plates import look_alike, made_up
+from lpr.plate_line import is_typical_plate
+
+
+def test_one_seed_draws_the_same_typical_plates() -> None:
+    first, second = Random(3), Random(3)  # noqa: S311 - a seed, not a secret
+    plates = [made_up(first) for _ in range(50)]
+    assert plates == [made_up(second) for _ in range(50)]
+    assert all(is_typical_plate(plate.open, plate.open) for plate in plates)
+    assert len(set(plates)) == 50
+
+
+def test_a_look_alike_differs_in_one_sign_and_not_in_o_and_0_alone() -> None:
+    random = Random(5)  # noqa: S311 - a seed, not a secret
+    for plate in (made_up(random) for _ in range(200)):
+        twin = look_alike(plate, random)
+        assert twin
+        assert sum(a != b for a, b in zip(plate.folded, twin.folded, strict=True)) == 1
+
+
+def test_there_may_be_no_look_alike() -> None:
+    assert look_alike(Plate("J9J9"), Random(1)) is None  # noqa: S311 - a seed, not a secret
