@@ -1,0 +1,163 @@
+"""The barrier: two command relays, two limit switches, and what must never happen between them.
+
+A command is momentary: a relay closes the barrier controller's open or close contact for `pulse_ms`, and the
+controller moves the arm. Its hard-wired protection (EN 12453, UL 325) stays in charge; this only asks.
+
+Held here, whatever the caller does:
+- both relays are off before, during and after pin set-up and at close; no pulse at start, restart or end;
+- the two relays are never on together, and after one of them went off none goes on for `dead_ms`;
+- no close command while the safety loop is occupied;
+- opening wins: it cuts a close pulse short, while a close command during an open pulse is refused.
+"""
+
+import threading
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+from gpiozero import Factory, OutputDevice
+
+from domain.errors import Refused
+from hardware.contact import Contact
+from hardware.loop import Loop
+from hardware.wiring import BarrierWiring
+
+
+class Position(Enum):
+    """Where the limit switches say the arm is."""
+
+    DOWN = "down"
+    UP = "up"
+    BETWEEN = "between"  # neither switch, or both: moving, stuck, or a switch is broken
+
+
+class Timer(Protocol):
+    """A call that will be made once; `threading.Timer` is one."""
+
+    def start(self) -> None: ...
+    def cancel(self) -> None: ...
+
+
+TimerFactory = Callable[[float, Callable[[], None]], Timer]
+"""Makes a timer from seconds and the call; the call may come in any thread."""
+
+
+class _Relays(Enum):
+    """What the two relays are doing."""
+
+    IDLE = "idle"  # both off, either may go on
+    OPENING = "opening"  # the open relay is on
+    CLOSING = "closing"  # the close relay is on
+    DEAD = "dead"  # both off, and neither may go on yet
+    DEAD_THEN_OPEN = "dead_then_open"  # the same, with an open command waiting
+
+
+class Barrier:
+    """One barrier; safe to call from any thread.
+
+    `when_moved` is called with the new position at each change of a limit switch, in the thread of the pin change
+    (see `Contact`). `new_timer` times the pulses: a thread and not an event loop, so that a loop that hangs cannot
+    hold a relay.
+    """
+
+    def __init__(
+        self, wiring: BarrierWiring, safety_loop: Loop, factory: Factory, *, new_timer: TimerFactory = threading.Timer
+    ) -> None:
+        self.when_moved: Callable[[Position], None] | None = None
+        self._wiring = wiring
+        self._safety_loop = safety_loop
+        self._new_timer = new_timer
+        self._lock = threading.RLock()
+        self._timer: Timer | None = None
+        self._relays = _Relays.IDLE
+        self._open_relay = _relay(wiring.open_relay, factory)
+        self._close_relay = _relay(wiring.close_relay, factory)
+        self._limit_up = Contact(wiring.limit_up, factory)
+        self._limit_down = Contact(wiring.limit_down, factory)
+        self._limit_up.when_changed = self._limit_down.when_changed = self._report
+
+    @property
+    def position(self) -> Position:
+        """Where the arm is, read from the limit switches now."""
+        up, down = self._limit_up.active, self._limit_down.active
+        if up == down:
+            return Position.BETWEEN
+        return Position.UP if up else Position.DOWN
+
+    def raise_arm(self) -> None:
+        """Give one open command; a close pulse is cut short, a running open pulse begins anew."""
+        with self._lock:
+            if self._relays is _Relays.CLOSING:
+                self._end_pulse()
+            if self._relays in (_Relays.DEAD, _Relays.DEAD_THEN_OPEN):
+                self._relays = _Relays.DEAD_THEN_OPEN
+            else:
+                self._pulse(self._open_relay, _Relays.OPENING)
+
+    def lower_arm(self) -> None:
+        """Give one close command; a running close pulse begins anew.
+
+        Raises Refused (`safety_loop_occupied`, `command_running`) and leaves both relays as they are.
+        """
+        with self._lock:
+            if self._safety_loop.occupied:
+                raise Refused("safety_loop_occupied", "a vehicle is under the arm; close when the loop is free")
+            if self._relays not in (_Relays.IDLE, _Relays.CLOSING):
+                raise Refused("command_running", "another command has not ended; close after it")
+            self._pulse(self._close_relay, _Relays.CLOSING)
+
+    def close(self) -> None:
+        """End any pulse, leave both relays off and release the pins."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self.when_moved = None
+            for relay in (self._open_relay, self._close_relay):
+                relay.off()
+            for device in (self._open_relay, self._close_relay, self._limit_up, self._limit_down):
+                device.close()
+
+    def _pulse(self, relay: OutputDevice, meaning: _Relays) -> None:
+        self._relays = meaning
+        relay.on()
+        self._after(self._wiring.pulse_ms, self._end_pulse)
+
+    def _end_pulse(self) -> None:
+        self._open_relay.off()
+        self._close_relay.off()
+        self._relays = _Relays.DEAD
+        self._after(self._wiring.dead_ms, self._end_dead_time)
+
+    def _end_dead_time(self) -> None:
+        if self._relays is _Relays.DEAD_THEN_OPEN:
+            self._pulse(self._open_relay, _Relays.OPENING)
+        else:
+            self._relays = _Relays.IDLE
+
+    def _after(self, delay_ms: int, action: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+        def expire() -> None:
+            with self._lock:
+                # A timer that was cancelled while it waited for the lock belongs to a pulse that is over.
+                if self._timer is timer:
+                    action()
+
+        timer = self._timer = self._new_timer(delay_ms / 1_000, expire)
+        timer.start()
+
+    def _report(self, _active: bool) -> None:
+        if self.when_moved is not None:
+            self.when_moved(self.position)
+
+
+def _relay(pin: int, factory: Factory) -> OutputDevice:
+    """Take a relay pin over without a pulse: pulled down as an input, then an output that is low, then low again."""
+    line = factory.pin(pin)
+    line.function = "input"
+    line.pull = "down"
+    relay = OutputDevice(pin, initial_value=False, pin_factory=factory)
+    relay.off()
+    return relay

@@ -1,0 +1,43 @@
+"""A dry contact to ground: what a loop detector, a limit switch or a key gives to a Pi."""
+
+from collections.abc import Callable
+
+from gpiozero import DigitalInputDevice, Factory
+
+from hardware.wiring import ContactWiring
+
+
+class Contact:
+    """One input; `active` when the contact has left its normal state.
+
+    `when_changed` is called with the new `active`, once per debounced change, in the thread of the pin change: on
+    lgpio its callback thread, on mock pins whoever drove the pin. It must return at once and must not raise. Changes
+    before it is set are not reported; read `active` first.
+
+    Debouncing is the pin driver's (lgpio holds an edge back until the level was stable for `debounce_ms`);
+    gpiozero's mock pins ignore it, so whoever decides on these inputs must bear bouncing.
+    """
+
+    def __init__(self, wiring: ContactWiring, factory: Factory) -> None:
+        self.when_changed: Callable[[bool], None] | None = None
+        self._normally_closed = wiring.normally == "closed"
+        self._input = DigitalInputDevice(
+            wiring.pin, pull_up=True, bounce_time=wiring.debounce_ms / 1_000 or None, pin_factory=factory
+        )
+        # The level that the driver reports, not what the pin reads by then: a debounced edge comes late.
+        self._input.when_activated = lambda: self._report(closed=True)
+        self._input.when_deactivated = lambda: self._report(closed=False)
+
+    @property
+    def active(self) -> bool:
+        """The state at this very moment, read from the pin and not debounced."""
+        return bool(self._input.is_active) != self._normally_closed
+
+    def close(self) -> None:
+        """Release the pin; no call of `when_changed` follows."""
+        self.when_changed = None
+        self._input.close()
+
+    def _report(self, *, closed: bool) -> None:
+        if self.when_changed is not None:
+            self.when_changed(closed != self._normally_closed)

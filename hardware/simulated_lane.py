@@ -1,0 +1,147 @@
+"""A lane that is not there: the real devices on mock pins, the twin that moves them, and its control socket."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from domain.errors import Refused
+from hardware.barrier import TimerFactory
+from hardware.camera import Pixels, monotonic_ms
+from hardware.control_protocol import Arrive, Command, GetState, LaneState, Leave, SetCamera, Show, Watch
+from hardware.control_socket import ControlSocket
+from hardware.display import Display
+from hardware.lane import Lane
+from hardware.twin import LaneEvent, LaneTwin
+from hardware.twin_camera import CameraTwin, decode_picture
+from hardware.twin_pins import TwinPins
+from hardware.wiring import SimulatedWiring, Wiring
+
+
+class SimulatedLane(Lane):
+    """A `Lane` of kind simulated. `twin` is what is physically true; a test moves it by its own clock and `pins`."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        *,
+        clock: Callable[[], int] = monotonic_ms,
+        new_timer: TimerFactory = threading.Timer,
+    ) -> None:
+        settings = wiring.simulated or SimulatedWiring()
+        self.twin = LaneTwin(
+            arm_travel_ms=settings.arm_travel_ms, car_speed_mm_per_s=settings.car_speed_mm_per_s, now_ms=clock()
+        )
+        self.pins = TwinPins(wiring, self.twin, clock=clock)
+        self.camera_twin = CameraTwin(self.twin, frame_interval_ms=settings.frame_interval_ms, clock=clock)
+        super().__init__(
+            wiring,
+            factory=self.pins.factory,
+            camera=self.camera_twin,
+            display=_DisplayTwin(self._display_shown),
+            new_timer=new_timer,
+        )
+        self._clock = clock
+        self._port = settings.control_port
+        self._socket = ControlSocket(self.perform)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time: asyncio.Task[None] | None = None
+        self.pins.when_happened = self._happened
+        self.pins.settle()
+
+    @property
+    def control_port(self) -> int | None:
+        """The loopback port of the control socket, while it runs."""
+        return self._socket.port
+
+    @property
+    def state(self) -> LaneState:
+        """What a bystander would see now."""
+        car = self.twin.car
+        return LaneState(
+            mono_ms=self._clock(),
+            arm=self.barrier.position,
+            arrival_loop=self.twin.arrival_loop,
+            safety_loop=self.twin.safety_loop,
+            car=None if car is None else car.name,
+            display=self.display.lines,
+            lights=self.lights.showing,
+            passages=self.twin.passages,
+            collisions=len(self.twin.broken),
+        )
+
+    def arrive(self, car: str, frames: Sequence[Pixels], *, patience_ms: int, dwell_ms: int = 0) -> None:
+        """A car turns into the lane. Raises Refused (`lane_occupied`)."""
+
+        def turn_in(now_ms: int) -> None:
+            self.twin.arrive(car, now_ms, patience_ms=patience_ms, dwell_ms=dwell_ms)
+            self.camera_twin.car_frames = frames
+
+        self.pins.act(turn_in)
+
+    async def start(self) -> None:
+        """Let time pass, and listen."""
+        self._loop = asyncio.get_running_loop()
+        await self._socket.start(self._port)
+        self._time = asyncio.create_task(self.pins.run(), name="simulated lane")
+
+    async def stop(self) -> None:
+        """Stop listening and stop time, then as a real lane does."""
+        await self._socket.stop()
+        if self._time is not None:
+            self._time.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._time
+        self._loop = None
+        await super().stop()
+
+    async def perform(self, command: Command) -> dict[str, Any]:
+        """Carry out one command of the control socket; returns the fields of its answer."""
+        match command:
+            case Arrive():
+                frames = await asyncio.to_thread(_decode, command.frames)
+                self.arrive(command.car, frames, patience_ms=command.patience_ms, dwell_ms=command.dwell_ms)
+            case Show():
+                frames = await asyncio.to_thread(_decode, command.frames)
+                if self.twin.car is None:
+                    raise Refused("no_car", "there is no car in the lane; let one arrive first")
+                self.camera_twin.car_frames = frames
+            case Leave():
+                self.pins.act(self.twin.leave)
+            case SetCamera():
+                if command.empty_lane is not None:
+                    self.camera_twin.empty_lane = await asyncio.to_thread(decode_picture, command.empty_lane)
+                self.camera_twin.mode = command.mode
+            case GetState() | Watch():
+                return self.state.model_dump(mode="json")
+        return {}
+
+    def _happened(self, event: LaneEvent) -> None:
+        self._publish({"event": event.happening.value, "mono_ms": event.mono_ms, "car": event.car})
+
+    def _display_shown(self, lines: tuple[str, str]) -> None:
+        self._publish({"event": "display", "mono_ms": self._clock(), "lines": list(lines)})
+
+    def _publish(self, event: dict[str, Any]) -> None:
+        if self._loop is not None:  # whoever moved the lane may be in another thread
+            self._loop.call_soon_threadsafe(self._socket.publish, event)
+
+
+class _DisplayTwin(Display):
+    """A display that only remembers, and tells when its text changes."""
+
+    def __init__(self, when_changed: Callable[[tuple[str, str]], None]) -> None:
+        super().__init__(None)
+        self._when_changed = when_changed
+
+    def show(self, line1: str, line2: str = "") -> None:
+        """Replace both lines, cut to 20 signs."""
+        before = self.lines
+        super().show(line1, line2)
+        if self.lines != before:
+            self._when_changed(self.lines)
+
+
+def _decode(pictures: Sequence[bytes]) -> list[Pixels]:
+    return [decode_picture(picture) for picture in pictures]

@@ -1,0 +1,239 @@
+"""The physical lane, simulated: an arm that takes time to move, one car at a time, two loops, and what went wrong.
+
+Plain and synchronous: `advance(now)` moves everything on in ticks of `TICK_MS`, `next_wakeup()` says when something
+would happen by itself. It knows neither pins nor clock; `hardware/twin_pins.py` joins it to both.
+
+The lane is a line in millimetres with the arm at 0; a car is the stretch from its front back to its rear:
+
+    START ---------> STOP_LINE ---> | arm ---------------------> CLEAR
+            [ arrival loop ]   [ safety loop ]
+
+A driver comes to the stop line, waits `patience_ms` for the arm to be all the way up, drives through and is gone once
+the rear has left the safety loop; or backs out. A driver whose front is past the stop line but not yet on the safety
+loop stops for a falling arm; one who is on it drives on.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from domain.errors import Refused
+
+TICK_MS = 20
+START = -9_000
+STOP_LINE = -1_200
+ARRIVAL_LOOP = (-4_000, -1_000)
+SAFETY_LOOP = (-800, 1_500)
+CAR_LENGTH = 4_500
+DWELL_AT = CAR_LENGTH // 2  # the front of a car that stops half-way under the arm
+CLEAR = SAFETY_LOOP[1] + CAR_LENGTH
+PATIENCE_MS = 60_000
+EVENTS_MAX = 1_000  # of those that nobody has taken
+
+
+class Driving(Enum):
+    """What a driver does."""
+
+    APPROACHING = "approaching"  # towards the stop line
+    WAITING = "waiting"  # for the arm
+    PASSING = "passing"  # under the arm
+    BACKING_OUT = "backing_out"
+
+
+class Happening(Enum):
+    """What can be seen in the lane."""
+
+    ARM_MOVING = "arm_moving"
+    ARM_UP = "arm_up"
+    ARM_DOWN = "arm_down"
+    CAR_ARRIVED = "car_arrived"  # at the stop line
+    CAR_PASSED = "car_passed"
+    CAR_BACKED_OUT = "car_backed_out"
+    CLOSED_ON_CAR = "closed_on_car"  # broken: a close command while the safety loop was occupied
+    ARM_HIT_CAR = "arm_hit_car"  # broken: the arm came down on a car
+
+
+BROKEN = frozenset({Happening.CLOSED_ON_CAR, Happening.ARM_HIT_CAR})
+
+
+@dataclass(frozen=True, slots=True)
+class LaneEvent:
+    """One happening, at a monotonic millisecond; `car` where it is about a car."""
+
+    happening: Happening
+    mono_ms: int
+    car: str | None = None
+
+
+@dataclass(slots=True)
+class Car:
+    """A car in the lane: `front` in millimetres, `dwell_ms` is how long it will yet stand under the arm."""
+
+    name: str
+    patience_ms: int
+    dwell_ms: int
+    front: int = START
+    driving: Driving = Driving.APPROACHING
+    gives_up_at: int | None = None
+    hit: bool = False  # by the arm; one car is hit once
+
+    @property
+    def approach(self) -> float:
+        """How far the car has come on its way to the stop line, 0 to 1."""
+        return min(max((self.front - START) / (STOP_LINE - START), 0.0), 1.0)
+
+    def over(self, stretch: tuple[int, int]) -> bool:
+        """Whether some part of the car is within `stretch`."""
+        return self.front > stretch[0] and self.front - CAR_LENGTH < stretch[1]
+
+
+class LaneTwin:
+    """One simulated lane. All instants are monotonic milliseconds and must not go back."""
+
+    def __init__(self, *, arm_travel_ms: int, car_speed_mm_per_s: int, now_ms: int) -> None:
+        self.car: Car | None = None
+        self.passages = 0
+        self.broken: list[LaneEvent] = []
+        self._events: deque[LaneEvent] = deque(maxlen=EVENTS_MAX)
+        self._travel_ms = arm_travel_ms
+        self._raised_ms = 0  # how far the arm is up, in milliseconds of its travel
+        self._heading = 0  # 1 up, -1 down, 0 at rest
+        self._step_mm = max(car_speed_mm_per_s * TICK_MS // 1_000, 1)
+        self._now = now_ms
+
+    @property
+    def arm_up(self) -> bool:
+        """Whether the arm is at its upper limit."""
+        return self._raised_ms == self._travel_ms
+
+    @property
+    def arm_down(self) -> bool:
+        """Whether the arm is at its lower limit."""
+        return self._raised_ms == 0
+
+    @property
+    def arrival_loop(self) -> bool:
+        """Whether a car is over the arrival loop."""
+        return self.car is not None and self.car.over(ARRIVAL_LOOP)
+
+    @property
+    def safety_loop(self) -> bool:
+        """Whether a car is over the safety loop, which lies under the arm."""
+        return self.car is not None and self.car.over(SAFETY_LOOP)
+
+    def take_events(self) -> list[LaneEvent]:
+        """What happened since the last call, oldest first; only the newest `EVENTS_MAX` are kept."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def raise_arm(self, now_ms: int) -> None:
+        """The controller's open contact closed."""
+        self.advance(now_ms)
+        self._head(1)
+
+    def lower_arm(self, now_ms: int) -> None:
+        """The controller's close contact closed. This controller has no protection of its own: it obeys."""
+        self.advance(now_ms)
+        if self.safety_loop:
+            self._note(Happening.CLOSED_ON_CAR)
+        self._head(-1)
+
+    def arrive(self, name: str, now_ms: int, *, patience_ms: int = PATIENCE_MS, dwell_ms: int = 0) -> None:
+        """A car turns into the lane. Raises Refused (`lane_occupied`) while another is in it."""
+        self.advance(now_ms)
+        if self.car is not None:
+            raise Refused("lane_occupied", f"car {self.car.name} is in the lane; wait until it has left")
+        self.car = Car(name, patience_ms, dwell_ms)
+
+    def leave(self, now_ms: int) -> None:
+        """The driver gives up and backs out. Raises Refused (`no_car`, `car_under_arm`)."""
+        self.advance(now_ms)
+        if self.car is None:
+            raise Refused("no_car", "there is no car in the lane; let one arrive first")
+        if self.car.driving is Driving.PASSING:
+            raise Refused("car_under_arm", "the car is driving through; it cannot back out")
+        self.car.driving = Driving.BACKING_OUT
+
+    def next_wakeup(self) -> int | None:
+        """When `advance` has something to do, or None while all is at rest."""
+        if self._moving:
+            return self._now + TICK_MS
+        return None if self.car is None else self.car.gives_up_at
+
+    def advance(self, now_ms: int) -> None:
+        """Let time pass until `now_ms`, to the tick."""
+        while (at := self.next_wakeup()) is not None and at <= now_ms:
+            self._now = at
+            self._move_arm()
+            if self.car is not None:
+                self._drive(self.car)
+        if not self._moving:
+            self._now = now_ms
+
+    @property
+    def _moving(self) -> bool:
+        return self._heading != 0 or (self.car is not None and self.car.driving is not Driving.WAITING)
+
+    def _head(self, heading: int) -> None:
+        if (self.arm_up and heading > 0) or (self.arm_down and heading < 0):
+            return
+        if self._heading != heading:
+            self._heading = heading
+            self._note(Happening.ARM_MOVING)
+
+    def _move_arm(self) -> None:
+        if self._heading == 0:
+            return
+        self._raised_ms = min(max(self._raised_ms + self._heading * TICK_MS, 0), self._travel_ms)
+        if self.arm_up or self.arm_down:
+            self._heading = 0
+            self._note(Happening.ARM_UP if self.arm_up else Happening.ARM_DOWN)
+
+    def _drive(self, car: Car) -> None:
+        if car.driving is Driving.APPROACHING:
+            car.front = min(car.front + self._step_mm, STOP_LINE)
+            if car.front == STOP_LINE:
+                self._note(Happening.CAR_ARRIVED)
+                self._wait(car)
+        elif car.driving is Driving.PASSING:
+            self._pass(car)
+        elif car.driving is Driving.BACKING_OUT:
+            car.front -= self._step_mm
+            if car.front <= START:
+                self._gone(Happening.CAR_BACKED_OUT)
+        if car.driving is Driving.WAITING:
+            if self.arm_up:
+                car.driving = Driving.PASSING
+            elif car.gives_up_at is not None and self._now >= car.gives_up_at:
+                car.driving = Driving.BACKING_OUT
+
+    def _wait(self, car: Car) -> None:
+        car.driving = Driving.WAITING
+        car.gives_up_at = self._now + car.patience_ms
+
+    def _pass(self, car: Car) -> None:
+        if not self.arm_up and car.front <= SAFETY_LOOP[0]:
+            self._wait(car)
+            return
+        if car.front >= DWELL_AT and car.dwell_ms > 0:
+            car.dwell_ms -= TICK_MS
+        else:
+            car.front += self._step_mm
+        if self._raised_ms * 2 < self._travel_ms and car.over((0, 0)) and not car.hit:
+            car.hit = True
+            self._note(Happening.ARM_HIT_CAR)
+        if car.front >= CLEAR:
+            self.passages += 1
+            self._gone(Happening.CAR_PASSED)
+
+    def _gone(self, happening: Happening) -> None:
+        self._note(happening)
+        self.car = None
+
+    def _note(self, happening: Happening) -> None:
+        about_arm = happening in (Happening.ARM_MOVING, Happening.ARM_UP, Happening.ARM_DOWN)
+        event = LaneEvent(happening, self._now, None if about_arm or self.car is None else self.car.name)
+        self._events.append(event)
+        if happening in BROKEN:
+            self.broken.append(event)

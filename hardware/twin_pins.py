@@ -1,0 +1,106 @@
+"""The simulated lane on gpiozero's mock pins: relays move the arm, the arm and the car move the inputs.
+
+The devices are the real ones; only the pins are not. `run` is the thin shell that lets real time pass.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from gpiozero import Factory
+from gpiozero.pins.mock import MockConnectedPin, MockFactory
+
+from hardware.twin import LaneEvent, LaneTwin
+from hardware.wiring import ContactWiring, Wiring
+
+
+class _Coil:
+    """A relay's coil: reports the moment it is energised. Stands where a `MockConnectedPin` expects a pin."""
+
+    def __init__(self, when_energised: Callable[[], None]) -> None:
+        self._when_energised = when_energised
+        self._energised = False
+
+    def drive_high(self) -> None:
+        was, self._energised = self._energised, True
+        if not was:
+            self._when_energised()
+
+    def drive_low(self) -> None:
+        self._energised = False
+
+
+class TwinPins:
+    """Joins one `LaneTwin` to the pins of one lane; safe to call from any thread.
+
+    `factory` goes to the devices. Once they exist, `settle` must be called: gpiozero puts every input to its pull.
+    `when_happened` gets each event of the twin, in order, in the thread that moved it.
+    """
+
+    def __init__(self, wiring: Wiring, twin: LaneTwin, *, clock: Callable[[], int]) -> None:
+        self.factory: Factory = MockFactory()
+        self.when_happened: Callable[[LaneEvent], None] | None = None
+        self._wiring = wiring
+        self._twin = twin
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._wake: Callable[[], object] | None = None
+        for pin, command in (
+            (wiring.barrier.open_relay, twin.raise_arm),
+            (wiring.barrier.close_relay, twin.lower_arm),
+        ):
+            self.factory.pin(pin, pin_class=MockConnectedPin, input_pin=_Coil(partial(self.act, command)))
+
+    def act(self, action: Callable[[int], None]) -> None:
+        """Do something to the twin at the present millisecond, then let the pins and listeners follow."""
+        with self._lock:
+            action(self._clock())
+            self._follow()
+        if self._wake is not None:
+            self._wake()
+
+    def settle(self) -> None:
+        """Let time pass until now, tick by tick, so that each change reaches its pin."""
+        with self._lock:
+            now = self._clock()
+            while (at := self._twin.next_wakeup()) is not None and at <= now:
+                self._twin.advance(at)
+                self._follow()
+            self._twin.advance(now)
+            self._follow()
+
+    async def run(self) -> None:
+        """Let real time pass until cancelled."""
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(woken.set)
+        try:
+            while True:
+                woken.clear()
+                self.settle()
+                at = self._twin.next_wakeup()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if at is None else (at - self._clock()) / 1_000):
+                        await woken.wait()
+        finally:
+            self._wake = None
+
+    def _follow(self) -> None:
+        twin, wiring = self._twin, self._wiring
+        self._drive(wiring.arrival_loop, twin.arrival_loop)
+        self._drive(wiring.safety_loop, twin.safety_loop)
+        self._drive(wiring.barrier.limit_up, twin.arm_up)
+        self._drive(wiring.barrier.limit_down, twin.arm_down)
+        for event in twin.take_events():
+            if self.when_happened is not None:
+                self.when_happened(event)
+
+    def _drive(self, contact: ContactWiring, active: bool) -> None:
+        closed = active != (contact.normally == "closed")
+        pin = self.factory.pin(contact.pin)
+        if closed:
+            pin.drive_low()
+        else:
+            pin.drive_high()

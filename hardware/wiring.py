@@ -1,0 +1,127 @@
+"""One lane's `[hardware]` section: which device hangs on which pin, and how it behaves.
+
+Pins are BCM numbers. Inputs are dry contacts to ground on the Pi's own pull-up; outputs are active high. Active-low
+relay boards are not supported on purpose: until our process runs, GPIO 9 to 27 are pulled down (BCM2835 ARM
+Peripherals, 6.2, table "GPIO alternate function"), and gpiozero's lgpio back end claims every output low before it
+sets it, so such a relay would pulse at power-on and again at start-up. GPIO 2 to 8 are pulled up until then, so no
+relay may hang there.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Pin = Annotated[int, Field(ge=2, le=27)]  # 0 and 1 belong to the EEPROM of add-on boards
+RelayPin = Annotated[int, Field(ge=9, le=27)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContactWiring(Section):
+    """A dry contact to ground; one that is normally closed also reports when its cable is cut."""
+
+    pin: Pin
+    normally: Literal["open", "closed"] = "open"
+    debounce_ms: int = Field(default=20, ge=0, le=1_000)
+
+
+class BarrierWiring(Section):
+    """The two command relays and two limit switches of one barrier.
+
+    `pulse_ms` is how long a command contact is closed, `dead_ms` the pause before the other one may close, and
+    `motion_ms_max` the time after which an arm that reached no limit switch is a fault; the gate watches that.
+    """
+
+    open_relay: RelayPin = 22
+    close_relay: RelayPin = 23
+    limit_up: ContactWiring = ContactWiring(pin=24)
+    limit_down: ContactWiring = ContactWiring(pin=25)
+    pulse_ms: int = Field(default=400, ge=50, le=2_000)
+    dead_ms: int = Field(default=50, ge=0, le=500)
+    motion_ms_max: int = Field(default=8_000, ge=500, le=60_000)
+
+
+class LightsWiring(Section):
+    """The driver's signal head."""
+
+    red: Pin = 16
+    green: Pin = 26
+
+
+class CameraWiring(Section):
+    """Where pictures come from: a V4L2 index or device path, a video file, or an http(s):// or rtsp:// address.
+
+    A newest frame older than `frame_age_ms_max` counts as no frame. Width and height are asked of V4L2 devices only.
+    """
+
+    source: int | str
+    width_px: int = Field(default=1280, ge=160, le=4096)
+    height_px: int = Field(default=720, ge=120, le=4096)
+    open_ms_max: int = Field(default=5_000, ge=100, le=60_000)
+    read_ms_max: int = Field(default=3_000, ge=100, le=60_000)
+    frame_age_ms_max: int = Field(default=1_500, ge=100, le=60_000)
+
+
+class DisplayWiring(Section):
+    """A customer display of two lines with 20 signs each on a serial device."""
+
+    device: Path
+
+
+class SimulatedWiring(Section):
+    """The simulated lane: its arm, its drivers and the loopback port of its control socket (0: any free one)."""
+
+    control_port: int = Field(default=0, ge=0, le=65_535)
+    arm_travel_ms: int = Field(default=1_500, ge=100, le=30_000)
+    car_speed_mm_per_s: int = Field(default=2_500, ge=100, le=20_000)
+    frame_interval_ms: int = Field(default=66, ge=10, le=1_000)
+
+
+class Wiring(Section):
+    """The whole `[hardware]` section of one lane; every default is a wiring that works as documented."""
+
+    kind: Literal["gpiozero", "simulated"]
+    arrival_loop: ContactWiring = ContactWiring(pin=17)
+    safety_loop: ContactWiring = ContactWiring(pin=27, normally="closed")  # a cut cable must read as a car
+    barrier: BarrierWiring = BarrierWiring()
+    lights: LightsWiring = LightsWiring()
+    camera: CameraWiring | None = None
+    display: DisplayWiring | None = None
+    simulated: SimulatedWiring | None = None
+
+    @property
+    def pins(self) -> dict[str, int]:
+        """Every pin in use, by what hangs on it."""
+        return {
+            "arrival_loop": self.arrival_loop.pin,
+            "safety_loop": self.safety_loop.pin,
+            "open_relay": self.barrier.open_relay,
+            "close_relay": self.barrier.close_relay,
+            "limit_up": self.barrier.limit_up.pin,
+            "limit_down": self.barrier.limit_down.pin,
+            "red": self.lights.red,
+            "green": self.lights.green,
+        }
+
+    @model_validator(mode="after")
+    def _pins_differ(self) -> Self:
+        for pin, uses in Counter(self.pins.values()).items():
+            if uses > 1:
+                names = ", ".join(name for name, used in self.pins.items() if used == pin)
+                raise ValueError(f"pin {pin} is wired {uses} times ({names}); give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _sections_fit_kind(self) -> Self:
+        # The control socket moves cars about; it must never exist beside a real barrier.
+        if self.kind == "gpiozero" and self.simulated is not None:
+            raise ValueError('[hardware.simulated] needs kind = "simulated"; remove it beside real devices')
+        if self.kind == "simulated" and (self.camera is not None or self.display is not None):
+            raise ValueError("a simulated lane brings its own camera and display; remove both sections")
+        return self

@@ -1,0 +1,95 @@
+"""Loops, lights and the customer display."""
+
+import logging
+import os
+import pty
+from pathlib import Path
+
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from hardware.display import Display
+from hardware.lights import Lights, Signal
+from hardware.loop import Loop
+from hardware.wiring import ContactWiring, LightsWiring
+
+
+@pytest.mark.parametrize("normally", ["open", "closed"])
+def test_loop_reports_each_change_once(normally: str) -> None:
+    factory = MockFactory()
+    loop = Loop(ContactWiring.model_validate({"pin": 17, "normally": normally}), factory)
+    pin = factory.pin(17)
+    occupy, free = (pin.drive_low, pin.drive_high) if normally == "open" else (pin.drive_high, pin.drive_low)
+    free()
+    seen: list[bool] = []
+    loop.when_changed = seen.append
+    for drive in (occupy, occupy, free, occupy):
+        drive()
+    assert seen == [True, False, True]
+    assert loop.occupied
+    loop.close()
+    assert factory.pin(17).when_changed is None
+
+
+def test_lights_are_never_both_lit_and_dark_at_start_and_end() -> None:
+    factory = MockFactory()
+    wiring = LightsWiring()
+    red, green = factory.pin(wiring.red), factory.pin(wiring.green)
+    lights = Lights(wiring, factory)
+    shown = []
+    for signal in (Signal.OFF, Signal.RED, Signal.GREEN, Signal.RED, Signal.OFF):
+        lights.show(signal)
+        assert lights.showing is signal
+        shown.append((red.state, green.state))
+    lights.show(Signal.GREEN)
+    lights.close()
+    assert shown == [(False, False), (True, False), (False, True), (True, False), (False, False)]
+    assert (red.state, green.state) == (False, False)
+
+
+def test_display_writes_both_lines_to_its_device() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        os.set_blocking(ours, False)
+        display = Display(Path(os.ttyname(theirs)))
+        display.show("Willkommen in Köln, Spot 1-042", "→ left")
+        assert os.read(ours, 100) == b"\x0cWillkommen in K\x94ln, ? left".ljust(41)
+        assert display.lines == ("Willkommen in Köln, ", "→ left")
+        display.close()
+        assert os.read(ours, 100) == b"\x0c" + b" " * 40
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_missing_display_is_logged_once_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "hardware.display")
+    device = tmp_path / "display"
+    display = Display(device)
+    display.show("one")
+    display.show("two")
+    device.touch()
+    display.show("three")
+    display.show("four")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert device.read_bytes().split(b"\x0c")[1:] == [b"three".ljust(40), b"four".ljust(40)]
+    display.close()
+
+
+def test_a_display_that_takes_nothing_does_not_block(tmp_path: Path) -> None:
+    fifo = tmp_path / "display"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        display = Display(fifo)
+        for _ in range(5_000):  # far more than a pipe holds
+            display.show("full")
+        display.close()
+    finally:
+        os.close(reader)
+
+
+def test_no_device_only_remembers() -> None:
+    display = Display(None)
+    display.show("Hello")
+    assert display.lines == ("Hello", "")

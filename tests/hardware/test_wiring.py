@@ -1,0 +1,62 @@
+"""The `[hardware]` section: what is taken and what is refused."""
+
+import tomllib
+
+import pytest
+from pydantic import ValidationError
+
+from domain.errors import OperatorError
+from hardware.lane import Lane
+from hardware.wiring import Wiring
+
+FULL = """
+kind = "gpiozero"
+arrival_loop = { pin = 5, debounce_ms = 50 }
+safety_loop = { pin = 6, normally = "closed" }
+[barrier]
+open_relay = 20
+close_relay = 21
+pulse_ms = 300
+limit_up = { pin = 12 }
+limit_down = { pin = 13 }
+[camera]
+source = "rtsp://127.0.0.1/stream"
+[display]
+device = "/dev/ttyUSB0"
+"""
+
+
+def test_a_full_section() -> None:
+    wiring = Wiring.model_validate(tomllib.loads(FULL))
+    assert wiring.pins["open_relay"] == 20
+    assert wiring.safety_loop.normally == "closed"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"surprise": 1}, "Extra inputs"),
+        ({"kind": "other"}, "gpiozero"),
+        ({"arrival_loop": {"pin": 28}}, "less than or equal to 27"),
+        ({"arrival_loop": {"pin": 27}}, "pin 27 is wired 2 times"),
+        ({"barrier": {"open_relay": 4}}, "greater than or equal to 9"),
+        ({"simulated": {}}, "needs kind"),
+    ],
+)
+def test_mistakes_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Wiring.model_validate({"kind": "gpiozero"} | change)
+
+
+def test_a_simulated_lane_takes_no_real_camera() -> None:
+    with pytest.raises(ValidationError, match="brings its own"):
+        Wiring.model_validate({"kind": "simulated", "camera": {"source": 0}})
+
+
+def test_real_pins_on_a_machine_without_any_are_the_operators_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpio(*_args: object) -> None:
+        raise OSError("no /dev/gpiochip0")
+
+    monkeypatch.setattr("gpiozero.pins.lgpio.LGPIOFactory.__init__", no_gpio)
+    with pytest.raises(OperatorError, match='kind = "simulated"'):
+        Lane.from_wiring(Wiring(kind="gpiozero"))
