@@ -1,0 +1,125 @@
+"""Users: who they are, and the bearer tokens that say so."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from threading import BoundedSemaphore
+from uuid import uuid4
+
+import jwt
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
+
+from cloud_sync.central.database import Database
+from cloud_sync.central.tables import User
+from cloud_sync.link.clock import Clock
+from domain.errors import OperatorError, Refused
+
+HASHED_AT_ONCE_MAX = 2
+"""Passwords hashed at once: each takes 64 MiB and a core for some 50 ms (argon2-cffi's defaults, RFC 9106)."""
+
+SECRET_LENGTH_MIN = 32
+"""RFC 7518 section 3.2: a key for HS256 is no shorter than its hash."""
+
+_ALGORITHM = "HS256"
+_AUDIENCE = "gatehouse"
+
+
+class Role(Enum):
+    DRIVER = "driver"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from."""
+
+    user_id: str
+    role: Role
+
+    def may_act_for(self, user_id: str) -> bool:
+        return self.user_id == user_id or self.role is Role.OPERATOR
+
+
+class Accounts:
+    """Registers users and checks their passwords."""
+
+    def __init__(self, database: Database, clock: Clock, hasher: PasswordHasher | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._hasher = hasher or PasswordHasher()
+        self._hashing = BoundedSemaphore(HASHED_AT_ONCE_MAX)
+        self._nobodys = self._hasher.hash(uuid4().hex)
+
+    def register(self, email: str, password: str, name: str) -> str:
+        """A new driver's user id. Raises Refused where the address has an account."""
+        with self._hashing:
+            password_hash = self._hasher.hash(password)
+        user = User(
+            user_id=f"usr_{uuid4().hex}",
+            email=email.casefold(),
+            name=name,
+            password_hash=password_hash,
+            role=Role.DRIVER.value,
+            created_at=self._clock().utc,
+        )
+        try:
+            with self._database.transaction() as session:
+                session.add(user)
+        except IntegrityError:
+            raise Refused("email_taken", "there is an account with this e-mail address; log in") from None
+        return user.user_id
+
+    def log_in(self, email: str, password: str) -> Caller:
+        """Who has this password. Raises Refused for a wrong one and for an unknown address, in the same time."""
+        with self._database.reading() as session:
+            user = session.exec(select(User).where(User.email == email.casefold())).first()
+        with self._hashing:
+            try:
+                self._hasher.verify(self._nobodys if user is None else user.password_hash, password)
+            except (VerifyMismatchError, InvalidHashError):
+                user = None
+        if user is None:
+            raise Refused("credentials_wrong", "the e-mail address or the password is wrong")
+        return Caller(user.user_id, Role(user.role))
+
+
+class Tokens:
+    """Bearer tokens: JWT (RFC 7519), signed with HMAC-SHA-256."""
+
+    def __init__(self, secret: str, life_s: int) -> None:
+        if len(secret) < SECRET_LENGTH_MIN:
+            raise OperatorError("token_secret_short", f"the token secret needs {SECRET_LENGTH_MIN} characters at least")
+        self._secret = secret
+        self.life_s = life_s
+
+    def issue(self, caller: Caller, now: datetime) -> str:
+        claims = {
+            "sub": caller.user_id,
+            "role": caller.role.value,
+            "aud": _AUDIENCE,
+            "iat": int(now.timestamp()),
+            "exp": int((now + timedelta(seconds=self.life_s)).timestamp()),
+        }
+        return jwt.encode(claims, self._secret, _ALGORITHM)
+
+    def read(self, token: str, now: datetime) -> Caller:
+        """Who `token` was issued to. Raises Refused where it was not issued here, or has run out."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                # The time is compared below, with the clock that came in.
+                options={"require": ["sub", "role", "exp"], "verify_exp": False, "verify_iat": False},
+            )
+            caller = Caller(claims["sub"], Role(claims["role"]))
+            ends = datetime.fromtimestamp(claims["exp"], UTC)
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
+            raise Refused("token_invalid", "this bearer token is not valid; log in again") from None
+        if now >= ends:
+            raise Refused("token_expired", "this bearer token has run out; log in again")
+        return caller

@@ -1,0 +1,86 @@
+"""Payments."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, StringConstraints
+
+from cloud_sync.central import documents
+from cloud_sync.central.accounts import Caller
+from cloud_sync.central.api.caller import Desk, Me, Name, PathName, must_be_operator, must_be_theirs, named_reservation
+from cloud_sync.central.office import Office
+from cloud_sync.central.payment import PaymentStatus
+from cloud_sync.central.problems import problem
+from domain.errors import Refused
+
+routes = APIRouter(prefix="/payments", tags=["payments"])
+
+PATIENCE_S = 20
+"""How long a driver waits for their payment before they are told that it is being processed."""
+
+_UNDECIDED = (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
+_BY_HUB = ("reservation_", "hold_")  # the lot's codes for what it confirms no more
+
+
+class NewPayment(BaseModel):
+    """`payment_method_token` is what Stripe calls the card: no card number comes here."""
+
+    reservation_id: Name
+    payment_method_token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,255}$")]
+
+
+class Amount(BaseModel):
+    amount_minor: int = Field(gt=0, lt=2**53)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+
+
+class NewRefund(BaseModel):
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    amount: Amount
+
+
+@routes.post(
+    "",
+    status_code=201,
+    response_model=documents.PaymentDocument,
+    responses={202: {"model": documents.PaymentDocument}, 402: {"description": "declined; the problem says by whom"}},
+)
+async def pay(office: Desk, me: Me, new: NewPayment) -> Response:
+    """201 once it is decided; 202 while the card, the bank or the lot has not answered: GET it again then.
+
+    A payment that failed is answered 402 (the card) or 409 (the lot), with its `payment_id`. Whoever has paid, or is
+    paying, gets that payment again.
+    """
+    reservation_id = named_reservation(new.reservation_id)
+    payer = (await asyncio.to_thread(_theirs_to_pay, office, me, reservation_id)).user_id
+    payment_id = await asyncio.to_thread(office.payments.begin, payer, reservation_id, new.payment_method_token)
+    await asyncio.wait([office.paying.start(payment_id)], timeout=PATIENCE_S)
+    document, row = await asyncio.to_thread(documents.payment, office, payment_id)
+    if document.status is PaymentStatus.FAILED:
+        failure = row.failure or "payment_failed"
+        status = 409 if failure.startswith(_BY_HUB) else 402
+        return problem(status, failure, "the payment failed, and no money was taken", payment_id=payment_id)
+    status = 202 if document.status in _UNDECIDED else 201
+    return JSONResponse(document.model_dump(mode="json"), status)
+
+
+@routes.get("/{payment_id}", response_model=None)
+def payment(office: Desk, me: Me, payment_id: PathName) -> documents.PaymentDocument:
+    document, row = documents.payment(office, payment_id)
+    must_be_theirs(me, row.user_id, "payment")
+    return document
+
+
+@routes.post("/{payment_id}/refund", status_code=501)
+def refund(office: Desk, me: Me, payment_id: PathName, new: NewRefund) -> None:
+    must_be_operator(me)
+    documents.payment(office, payment_id)
+    raise Refused("not_available_yet", "refunds by hand are not available yet")
+
+
+def _theirs_to_pay(office: Office, me: Caller, reservation_id: str) -> documents.ReservationDocument:
+    known = documents.reservation(office, reservation_id)
+    must_be_theirs(me, known.user_id, "reservation")
+    return known

@@ -1,0 +1,189 @@
+"""The payment provider: a small Protocol in the words of a parking lot, and Stripe behind it.
+
+Every call may be repeated: what has a cause is done once for that cause. An answer is definite (a value, or Refused)
+or missing (TryLater): then it may have been done, and the same call is to be made again.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+import stripe
+
+from domain.errors import Refused, TryLater
+from domain.money import Money
+from domain.now import rfc3339
+
+log = logging.getLogger(__name__)
+
+API_VERSION = "2025-03-31.basil"
+"""Stripe's wire version that this module is written against; it does not move with the library."""
+
+TIMEOUT_S = 8
+RETRIES = 1
+"""At once, by Stripe's own client; what needs longer is repeated by the saga."""
+
+REFUNDS_MAX = 100
+"""Refunds of one payment that are looked through; Stripe's own page limit."""
+
+
+class IntentState(Enum):
+    NEEDS_DRIVER = "needs_driver"  # the driver's bank wants to hear from the driver
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    GONE = "gone"  # voided, lapsed or failed
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An authorisation at the provider; `client_secret` lets the driver's app authenticate it."""
+
+    intent_id: str
+    state: IntentState
+    client_secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be authorised, for what. Equal causes must come with equal orders."""
+
+    cause: str
+    amount: Money
+    method_token: str
+    lot_id: str
+    reservation_id: str
+    spot_id: str
+    start_time: datetime
+    end_time: datetime
+
+
+class Bank(Protocol):
+    """Takes money and gives it back."""
+
+    def authorise(self, order: Order) -> Intent:
+        """Reserve the money on the driver's card. Raises Refused where the card will not have it, or TryLater."""
+
+    def look(self, intent_id: str) -> Intent:
+        """How an authorisation stands. Raises TryLater."""
+
+    def capture(self, intent_id: str, cause: str) -> None:
+        """Take the whole amount that was authorised. Raises Refused where it can be had no more, or TryLater."""
+
+    def void(self, intent_id: str, cause: str) -> None:
+        """Give an authorisation back. Raises Refused where its money was taken already, or TryLater."""
+
+    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
+        """Pay back; returns the provider's name for it. Raises Refused where that cannot be done, or TryLater."""
+
+
+_STATES = {
+    "requires_action": IntentState.NEEDS_DRIVER,
+    "requires_capture": IntentState.AUTHORISED,
+    "succeeded": IntentState.CAPTURED,
+}
+
+
+class StripeBank:
+    """`Bank` at Stripe: PaymentIntents with manual capture. Blocks: call it in a thread."""
+
+    def __init__(self, secret_key: str, api_base: str | None = None) -> None:
+        """`api_base` points at a stand-in for https://api.stripe.com."""
+        self._client = stripe.StripeClient(
+            secret_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": api_base.rstrip("/")} if api_base else None,
+            max_network_retries=RETRIES,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
+        ).v1
+
+    def authorise(self, order: Order) -> Intent:
+        with _definite_or_try_later():
+            intent = self._client.payment_intents.create(
+                params={
+                    "amount": order.amount.amount_minor,
+                    "currency": order.amount.currency.lower(),
+                    "payment_method": order.method_token,
+                    "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]  # renamed after API_VERSION
+                    "capture_method": "manual",
+                    "confirm": True,
+                    "metadata": {
+                        "cause": order.cause,
+                        "lot_id": order.lot_id,
+                        "reservation_id": order.reservation_id,
+                        "spot_id": order.spot_id,
+                        "start_time": rfc3339(order.start_time),
+                        "end_time": rfc3339(order.end_time),
+                    },
+                },
+                options={"idempotency_key": f"{order.cause}:authorise"},
+            )
+        return _intent(intent)
+
+    def look(self, intent_id: str) -> Intent:
+        with _definite_or_try_later():
+            return _intent(self._client.payment_intents.retrieve(intent_id))
+
+    def capture(self, intent_id: str, cause: str) -> None:
+        try:
+            with _definite_or_try_later():
+                self._client.payment_intents.capture(intent_id, options={"idempotency_key": f"{cause}:capture"})
+        except Refused:
+            # Stripe forgets idempotency keys after a day: then "already captured" comes back as a refusal.
+            if self.look(intent_id).state is not IntentState.CAPTURED:
+                raise
+
+    def void(self, intent_id: str, cause: str) -> None:
+        try:
+            with _definite_or_try_later():
+                self._client.payment_intents.cancel(intent_id, options={"idempotency_key": f"{cause}:void"})
+        except Refused:
+            if self.look(intent_id).state is not IntentState.GONE:
+                raise
+
+    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
+        with _definite_or_try_later():
+            # A refund may be repeated days later, when Stripe has forgotten its idempotency key.
+            known = self._client.refunds.list(params={"payment_intent": intent_id, "limit": REFUNDS_MAX})
+            for refund in known.data:
+                if refund.metadata and "cause" in refund.metadata and refund.metadata["cause"] == cause:
+                    return _paid_back(refund)
+            refund = self._client.refunds.create(
+                params={
+                    "payment_intent": intent_id,
+                    "amount": amount.amount_minor,
+                    "metadata": {"cause": cause},
+                },
+                options={"idempotency_key": cause},
+            )
+        return _paid_back(refund)
+
+
+def _intent(intent: stripe.PaymentIntent) -> Intent:
+    return Intent(intent.id, _STATES.get(intent.status, IntentState.GONE), intent.client_secret)
+
+
+def _paid_back(refund: stripe.Refund) -> str:
+    if refund.status in ("failed", "canceled"):
+        raise Refused("refund_failed", "the provider could not pay the refund out")
+    return refund.id
+
+
+@contextmanager
+def _definite_or_try_later() -> Iterator[None]:
+    """Sort Stripe's errors; none of their texts goes on, since they repeat what was sent."""
+    try:
+        yield
+    except stripe.CardError as error:
+        raise Refused(error.code or "card_declined", "the card was declined; try another one") from error
+    except stripe.InvalidRequestError as error:
+        raise Refused("payment_refused", "the payment provider refuses this; check the payment method") from error
+    except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
+        # Nothing was done, but who must act is the operator, not the driver: it is tried until they have.
+        log.error("bank.misconfigured", extra={"error": type(error).__name__})
+        raise TryLater("provider_unavailable", "payments are out of order; try again later") from error
+    except stripe.StripeError as error:
+        raise TryLater("provider_silent", "the payment provider did not answer; try again later") from error

@@ -1,0 +1,284 @@
+"""Booking: asking a lot's hub for a hold, giving up holds whose answer was lost, cancelling.
+
+Only the hub can grant a hold. A row is written before it is asked; when no answer comes, the hub may have granted it,
+so that the row stays due until the hub has answered its release. A driver who asks again meanwhile does not meet the
+ghost of their own lost hold: it is released first, and the spot asked for anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from uuid import uuid4
+
+from sqlmodel import Session, col, select
+
+from cloud_sync.central import answers, lease
+from cloud_sync.central.database import Database
+from cloud_sync.central.hubs import Hubs, hub_offline
+from cloud_sync.central.tables import Booking, ReservationCopy, SpotCopy, User, Vehicle
+from cloud_sync.central.vehicles import Vehicles
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.v1.messages import HoldAnswer, HoldRequest, ReleaseRequest
+from cloud_sync.link.v1.wire import Wire, utc
+from domain.errors import BadInput, NotFound, Refused, TryLater
+from domain.policy import Tariff
+from domain.reservation import Status
+from domain.spot import SpotKind, VehicleType, fits
+from domain.window import Window
+
+log = logging.getLogger(__name__)
+
+PAST_TOLERANCE = timedelta(seconds=60)
+"""How far back a window may begin: clocks differ, and typing takes time."""
+
+LATE = timedelta(seconds=2)
+"""After the answer's time is up, how much longer until the hold counts as lost."""
+
+
+class State(Enum):
+    """How far central is with a hold."""
+
+    ASKED = "asked"  # no answer yet, or none that came in time
+    HELD = "held"
+    REFUSED = "refused"
+    RELEASING = "releasing"  # given up; the hub has not answered that yet
+    RELEASED = "released"
+
+
+UNANSWERED = (State.ASKED.value, State.RELEASING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a driver asks for."""
+
+    user_id: str
+    vehicle_id: str
+    spot_id: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to ask the hub: first to release `ghosts`, then for `hold`. Or `existing`, which is held already."""
+
+    lot_id: str
+    ghosts: tuple[str, ...] = ()
+    hold: HoldRequest | None = None
+    existing: str | None = None
+
+
+class Bookings:
+    """Holds and what becomes of them until they are paid for."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        hubs: Hubs,
+        vehicles: Vehicles,
+        tariffs: Mapping[str, Tariff],
+        answer_s: float,
+        clock: Clock,
+        new_id: Callable[[], str],
+        lost: Callable[[], None],
+    ) -> None:
+        """`new_id` makes reservation ids; `lost` is called when a hold's answer did not come: its row is due."""
+        self._database = database
+        self._hubs = hubs
+        self._vehicles = vehicles
+        self._tariffs = tariffs
+        self._answer = timedelta(seconds=answer_s)
+        self._clock = clock
+        self._new_id = new_id
+        self._lost = lost
+        self._asking: dict[Wish, asyncio.Task[str]] = {}
+
+    async def hold(self, wish: Wish) -> str:
+        """The id of the reservation that now holds the spot for this driver.
+
+        The same wish again gets the same reservation while that is held or confirmed. Raises BadInput or NotFound for
+        what cannot be asked for, Refused where the spot is not to be had, TryLater where the hub cannot be reached.
+        """
+        task = self._asking.get(wish)
+        if task is None:  # a driver who presses the button twice asks once
+            task = asyncio.ensure_future(self._hold(wish))
+            self._asking[wish] = task
+            task.add_done_callback(lambda _: self._asking.pop(wish))
+        return await asyncio.shield(task)  # a driver who hangs up does not stop it halfway
+
+    async def _hold(self, wish: Wish) -> str:
+        plan = await asyncio.to_thread(self._plan, wish)
+        if plan.existing is not None:
+            return plan.existing
+        if not self._hubs.online(plan.lot_id):
+            raise hub_offline(plan.lot_id)
+        for ghost in plan.ghosts:
+            await self._hubs.ask(plan.lot_id, "release", ReleaseRequest(reservation_id=ghost), Wire)
+            await asyncio.to_thread(self._released, ghost)
+        assert plan.hold is not None, "a plan without an existing reservation asks for one"
+        return await self._ask(plan.lot_id, plan.hold)
+
+    def _plan(self, wish: Wish) -> _Plan:
+        now = self._clock().utc
+        if wish.window.start < now - PAST_TOLERANCE:
+            raise BadInput("window_past", "start_time is in the past")
+        with self._database.reading() as session:
+            spot = session.get(SpotCopy, wish.spot_id)
+            if spot is None or spot.lot_id not in self._tariffs:
+                raise NotFound("spot_unknown", "there is no such spot")
+            vehicle = self._vehicles.owned(session, wish.user_id, wish.vehicle_id)
+            if not fits(VehicleType(vehicle.vehicle_type), SpotKind(spot.kind)):
+                raise BadInput("spot_unfit", f"a {vehicle.vehicle_type} vehicle does not fit a {spot.kind} spot")
+            if not spot.in_service:
+                raise Refused("spot_out_of_service", "this spot is out of service")
+            if (existing := _existing(session, wish, now)) is not None:
+                return _Plan(spot.lot_id, existing=existing)
+            ghosts = _ghosts(session, wish)
+            user = session.get_one(User, wish.user_id)
+            return _Plan(spot.lot_id, ghosts, self._request(spot.lot_id, user, vehicle, wish, now))
+
+    def _request(self, lot_id: str, user: User, vehicle: Vehicle, wish: Wish, now: datetime) -> HoldRequest:
+        return HoldRequest(
+            reservation_id=self._new_id(),
+            spot_id=wish.spot_id,
+            user_id=wish.user_id,
+            vehicle_id=wish.vehicle_id,
+            driver_name=user.name,
+            vehicle_type=VehicleType(vehicle.vehicle_type),
+            plate=self._vehicles.plate_for(lot_id, vehicle),
+            start_time=wish.window.start,
+            end_time=wish.window.end,
+            price=self._tariffs[lot_id].price(wish.window),
+            answer_by=utc(now + self._answer),
+        )
+
+    async def _ask(self, lot_id: str, request: HoldRequest) -> str:
+        reservation_id = request.reservation_id
+        await asyncio.to_thread(self._write_down, lot_id, request)
+        try:
+            answer = await self._hubs.ask(lot_id, "hold", request, HoldAnswer)
+        except Refused:
+            await asyncio.to_thread(self._end, reservation_id, State.REFUSED)
+            raise
+        except TryLater:
+            await asyncio.to_thread(self._end, reservation_id, State.RELEASING)
+            self._lost()
+            raise
+        if not await asyncio.to_thread(self._held, request, answer):
+            raise TryLater("no_answer", "the lot answered too late; ask again")
+        return reservation_id
+
+    def _write_down(self, lot_id: str, request: HoldRequest) -> None:
+        with self._database.transaction() as session:
+            session.add(
+                Booking(
+                    reservation_id=request.reservation_id,
+                    lot_id=lot_id,
+                    user_id=request.user_id,
+                    vehicle_id=request.vehicle_id,
+                    spot_id=request.spot_id,
+                    start_time=request.start_time,
+                    end_time=request.end_time,
+                    state=State.ASKED.value,
+                    asked_at=self._clock().utc,
+                    due_at=request.answer_by + LATE,
+                )
+            )
+
+    def _held(self, request: HoldRequest, answer: HoldAnswer) -> bool:
+        now = self._clock().utc
+        with self._database.transaction() as session:
+            booking = session.get_one(Booking, request.reservation_id, with_for_update=True)
+            if booking.state != State.ASKED.value:
+                return False
+            booking.state = State.HELD.value
+            lease.finish(booking)
+            answers.held(session, booking, request.price, answer.hold_expires_at, now)
+        return True
+
+    def _end(self, reservation_id: str, state: State) -> None:
+        with self._database.transaction() as session:
+            booking = session.get_one(Booking, reservation_id, with_for_update=True)
+            if booking.state == State.ASKED.value:
+                booking.state = state.value
+                booking.due_at = self._clock().utc if state is State.RELEASING else None
+
+    async def work(self, reservation_id: str) -> None:
+        """Release a hold whose answer was lost; without an answer to that it is tried again later."""
+        owner = uuid4().hex
+        booking = await asyncio.to_thread(self._take, reservation_id, owner)
+        if booking is None:
+            return
+        request = ReleaseRequest(reservation_id=reservation_id)
+        try:
+            await self._hubs.ask(booking.lot_id, "release", request, Wire)
+        except (TryLater, Refused) as error:
+            log.info("hold.release_in_doubt", extra={"reservation": reservation_id, "why": error.code})
+            await asyncio.to_thread(self._rest, reservation_id, owner)
+            return
+        await asyncio.to_thread(self._released, reservation_id)
+
+    def _take(self, reservation_id: str, owner: str) -> Booking | None:
+        with self._database.transaction() as session:
+            booking = lease.take(session, Booking, reservation_id, owner, self._clock().utc)
+            if booking is not None:
+                booking.state = State.RELEASING.value  # from here on a late answer no longer counts
+            return booking
+
+    def _rest(self, reservation_id: str, owner: str) -> None:
+        now = self._clock().utc
+        with self._database.transaction() as session:
+            booking = lease.keep(session, Booking, reservation_id, owner)
+            if booking is not None:
+                lease.rest(booking, now)
+                if now >= booking.end_time:  # nothing is left that could be given up
+                    booking.state = State.RELEASED.value
+                    lease.finish(booking)
+
+    def _released(self, reservation_id: str) -> None:
+        with self._database.transaction() as session:
+            booking = session.get_one(Booking, reservation_id, with_for_update=True)
+            if booking.state in UNANSWERED:
+                booking.state = State.RELEASED.value
+                lease.finish(booking)
+
+
+def _existing(session: Session, wish: Wish, now: datetime) -> str | None:
+    """The reservation that this driver has already for this very wish."""
+    found = session.exec(
+        select(ReservationCopy)
+        .join(Booking, col(Booking.reservation_id) == ReservationCopy.reservation_id)
+        .where(
+            Booking.state == State.HELD.value,
+            Booking.user_id == wish.user_id,
+            Booking.vehicle_id == wish.vehicle_id,
+            Booking.spot_id == wish.spot_id,
+            Booking.start_time == wish.window.start,
+            Booking.end_time == wish.window.end,
+        )
+    )
+    for reservation in found:
+        expires_at = reservation.hold_expires_at
+        if Status(reservation.status) is Status.CONFIRMED:
+            return reservation.reservation_id
+        if Status(reservation.status) is Status.HELD and expires_at is not None and expires_at > now:
+            return reservation.reservation_id
+    return None
+
+
+def _ghosts(session: Session, wish: Wish) -> tuple[str, ...]:
+    """This driver's holds in the way of this wish whose answer was lost."""
+    found = session.exec(
+        select(Booking.reservation_id).where(
+            Booking.user_id == wish.user_id,
+            Booking.spot_id == wish.spot_id,
+            col(Booking.state).in_(UNANSWERED),
+            Booking.start_time < wish.window.end,
+            Booking.end_time > wish.window.start,
+        )
+    )
+    return tuple(found)

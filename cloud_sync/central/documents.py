@@ -1,0 +1,261 @@
+"""What the HTTP API shows: the documents, and how they are put together from the rows."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from sqlmodel import Session, col, select
+
+from cloud_sync.central import search
+from cloud_sync.central.office import Office
+from cloud_sync.central.payment import PaymentStatus, status_of
+from cloud_sync.central.search import SpotState
+from cloud_sync.central.settings import LotSettings
+from cloud_sync.central.tables import Booking, GateCopy, Payment, ReservationCopy, SpotCopy, StayCopy
+from cloud_sync.link.v1.wire import Instant
+from domain.errors import NotFound
+from domain.money import Money
+from domain.policy import Tariff
+from domain.reservation import Status
+from domain.spot import SpotKind, VehicleType
+from domain.window import Window
+
+HISTORY_MAX = 200
+
+
+class LotDocument(BaseModel):
+    """`bookable`: the lot's hub is there to grant a hold. `as_of`: how old the counts may be; null for never heard."""
+
+    lot_id: str
+    name: str
+    timezone: str
+    tariff: Tariff
+    bookable: bool
+    as_of: Instant | None
+    spots: int
+    available: int
+    reserved: int
+    occupied: int
+
+
+class Lots(BaseModel):
+    lots: list[LotDocument]
+
+
+class OfferDocument(BaseModel):
+    """A spot that is free in the window that was asked for, and what that costs."""
+
+    spot_id: str
+    lot_id: str
+    kind: SpotKind
+    price: Money
+
+
+class Offers(BaseModel):
+    lot_id: str
+    vehicle_type: VehicleType
+    start_time: Instant
+    end_time: Instant
+    bookable: bool
+    as_of: Instant | None
+    spots: list[OfferDocument]
+
+
+class SpotDocument(BaseModel):
+    spot_id: str
+    lot_id: str
+    kind: SpotKind
+    in_service: bool
+    status: SpotState
+    bookable: bool
+    as_of: Instant | None
+
+
+class ReservationDocument(BaseModel):
+    reservation_id: str
+    lot_id: str
+    spot_id: str
+    user_id: str
+    vehicle_id: str
+    start_time: Instant
+    end_time: Instant
+    status: Status
+    hold_expires_at: Instant | None
+    price: Money
+    payment_id: str | None
+    entered_at: Instant | None
+    left_at: Instant | None
+    created_at: Instant
+
+
+class Reservations(BaseModel):
+    reservations: list[ReservationDocument]
+
+
+class PaymentDocument(BaseModel):
+    payment_id: str
+    reservation_id: str
+    status: PaymentStatus
+    amount: Money
+    refunded: Money
+    created_at: Instant
+
+
+class ActionDocument(PaymentDocument):
+    """A payment that the driver's bank wants confirmed; Stripe's client library takes the secret."""
+
+    client_secret: str
+
+
+def lots(office: Office) -> Lots:
+    return Lots(lots=[_lot(office, settings) for settings in office.lots.values()])
+
+
+def lot(office: Office, lot_id: str) -> LotDocument:
+    """Raises NotFound."""
+    return _lot(office, _known_lot(office, lot_id))
+
+
+def offers(office: Office, lot_id: str, vehicle_type: VehicleType, window: Window) -> Offers:
+    """What central's copy has free. Raises NotFound for an unknown lot."""
+    tariff = _known_lot(office, lot_id).tariff
+    price = tariff.price(window)
+    with office.database.reading() as session:
+        free = search.available(session, lot_id, vehicle_type, window, office.clock().utc)
+    return Offers(
+        lot_id=lot_id,
+        vehicle_type=vehicle_type,
+        start_time=window.start,
+        end_time=window.end,
+        bookable=office.hubs.online(lot_id),
+        as_of=office.as_of(lot_id),
+        spots=[
+            OfferDocument(spot_id=spot.spot_id, lot_id=lot_id, kind=SpotKind(spot.kind), price=price) for spot in free
+        ],
+    )
+
+
+def spot(office: Office, spot_id: str) -> SpotDocument:
+    """Raises NotFound."""
+    with office.database.reading() as session:
+        known = session.get(SpotCopy, spot_id)
+        if known is None or known.lot_id not in office.lots:
+            raise NotFound("spot_unknown", "there is no such spot")
+        return SpotDocument(
+            spot_id=spot_id,
+            lot_id=known.lot_id,
+            kind=SpotKind(known.kind),
+            in_service=known.in_service,
+            status=search.state_of(session, spot_id, office.clock().utc),
+            bookable=office.hubs.online(known.lot_id),
+            as_of=office.as_of(known.lot_id),
+        )
+
+
+def reservation(office: Office, reservation_id: str) -> ReservationDocument:
+    """Raises NotFound."""
+    with office.database.reading() as session:
+        known = session.get(ReservationCopy, reservation_id)
+        if known is None:
+            raise NotFound("reservation_unknown", "there is no such reservation")
+        return _reservation(session, known)
+
+
+def history(office: Office, user_id: str, limit: int) -> Reservations:
+    """A user's reservations, the newest first."""
+    found = (
+        select(ReservationCopy)
+        .where(ReservationCopy.user_id == user_id)
+        .order_by(col(ReservationCopy.created_at).desc(), col(ReservationCopy.reservation_id))
+        .limit(min(limit, HISTORY_MAX))
+    )
+    with office.database.reading() as session:
+        return Reservations(reservations=[_reservation(session, known) for known in session.exec(found).all()])
+
+
+def ticket(office: Office, reservation_id: str) -> str | None:
+    """The text that the hub signed; none while it has not."""
+    with office.database.reading() as session:
+        booking = session.get(Booking, reservation_id)
+        return None if booking is None else booking.ticket
+
+
+def payment(office: Office, payment_id: str) -> tuple[PaymentDocument, Payment]:
+    """A payment and its row. Raises NotFound."""
+    with office.database.reading() as session:
+        known = session.get(Payment, payment_id)
+    if known is None:
+        raise NotFound("payment_unknown", "there is no such payment")
+    fields: dict[str, Any] = {
+        "payment_id": known.payment_id,
+        "reservation_id": known.reservation_id,
+        "status": status_of(known),
+        "amount": Money(known.amount_minor, known.currency),
+        "refunded": Money(known.refunded_minor, known.currency),
+        "created_at": known.created_at,
+    }
+    if fields["status"] is PaymentStatus.REQUIRES_ACTION and known.client_secret:
+        return ActionDocument(**fields, client_secret=known.client_secret), known
+    return PaymentDocument(**fields), known
+
+
+def has_gate(office: Office, gate_id: str) -> bool:
+    """Whether a lot's hub has told of this gate."""
+    with office.database.reading() as session:
+        return session.get(GateCopy, gate_id) is not None
+
+
+def _lot(office: Office, settings: LotSettings) -> LotDocument:
+    lot_id = settings.lot_id
+    with office.database.reading() as session:
+        counts = search.counts(session, lot_id, office.clock().utc)
+    return LotDocument(
+        lot_id=lot_id,
+        name=settings.name,
+        timezone=settings.timezone,
+        tariff=settings.tariff,
+        bookable=office.hubs.online(lot_id),
+        as_of=office.as_of(lot_id),
+        spots=counts.spots,
+        available=counts.available,
+        reserved=counts.reserved,
+        occupied=counts.occupied,
+    )
+
+
+def _known_lot(office: Office, lot_id: str) -> LotSettings:
+    settings = office.lots.get(lot_id)
+    if settings is None:
+        raise NotFound("lot_unknown", "there is no such lot")
+    return settings
+
+
+def _reservation(session: Session, known: ReservationCopy) -> ReservationDocument:
+    paid_by = (
+        select(Payment.payment_id)
+        .where(Payment.reservation_id == known.reservation_id)
+        .order_by(col(Payment.attempt).desc())
+        .limit(1)
+    )
+    stayed = (
+        select(StayCopy)
+        .where(StayCopy.reservation_id == known.reservation_id)
+        .order_by(col(StayCopy.conflict).is_not(None), col(StayCopy.entered_at))
+        .limit(1)
+    )
+    stay = session.exec(stayed).first()
+    return ReservationDocument(
+        reservation_id=known.reservation_id,
+        lot_id=known.lot_id,
+        spot_id=known.spot_id,
+        user_id=known.user_id,
+        vehicle_id=known.vehicle_id,
+        start_time=known.start_time,
+        end_time=known.end_time,
+        status=Status(known.status),
+        hold_expires_at=known.hold_expires_at,
+        price=Money(known.price_minor, known.currency),
+        payment_id=session.exec(paid_by).first(),
+        entered_at=None if stay is None else stay.entered_at,
+        left_at=None if stay is None else stay.left_at,
+        created_at=known.created_at,
+    )

@@ -1,0 +1,151 @@
+"""The money: what was moved, why, and books that balance.
+
+Every movement has a cause (reservation, kind, revision), which the database takes once; the provider's idempotency
+key is made of it. Every change of a movement is posted in double entry, debits positive, so that a posting adds up to
+zero:
+
+    captured          bank            to  revenue:{lot}
+    refund queued     revenue:{lot}   to  refunds_due
+    refund paid out   refunds_due     to  bank
+    refund refused    refunds_due     to  revenue:{lot}
+
+Refundable is what was captured, less what was paid back, less what is queued to be. The payment's row is locked while
+that is compared, and the database checks it once more.
+"""
+
+from datetime import datetime
+from enum import Enum
+from uuid import uuid4
+
+from sqlmodel import Session, select
+
+from cloud_sync.central import lease
+from cloud_sync.central.tables import LedgerEntry, Movement, Payment
+from domain.errors import Refused
+from domain.money import Money
+
+
+class Kind(Enum):
+    """Why money moves."""
+
+    CHARGE = "charge"
+    EARLY_EXIT = "early-exit"
+    CANCEL = "cancel"
+
+
+class MovementState(Enum):
+    PENDING = "pending"  # the provider is still to do it
+    DONE = "done"
+    VOID = "void"  # it did not happen, and will not
+
+
+BANK = "bank"
+REFUNDS_DUE = "refunds_due"
+
+
+def cause(movement: Movement) -> str:
+    """The cause as the provider is told it."""
+    return f"{movement.reservation_id}:{movement.kind}:{movement.revision}"
+
+
+def open_charge(session: Session, payment: Payment, now: datetime) -> Movement:
+    """Write down that a payment is attempted. Its saga does the rest."""
+    return _movement(session, payment, payment.amount_minor, now, kind=Kind.CHARGE, revision=payment.attempt)
+
+
+def captured(session: Session, payment: Payment, now: datetime) -> None:
+    """The provider has taken the money of this attempt."""
+    charge = charge_of(session, payment)
+    charge.state, charge.provider_ref = MovementState.DONE.value, payment.intent_id
+    payment.captured_minor = charge.amount_minor
+    _post(session, charge, debit=BANK, credit=_revenue(payment), now=now)
+
+
+def not_charged(session: Session, payment: Payment) -> None:
+    """This attempt has failed: no money was taken."""
+    charge_of(session, payment).state = MovementState.VOID.value
+
+
+def queue_refund(
+    session: Session, payment: Payment, amount: Money, now: datetime, *, kind: Kind, revision: int = 1
+) -> None:
+    """Owe the driver `amount`; a worker pays it out. Does nothing where this cause was queued before, or for nothing.
+
+    `payment` must be locked. Raises Refused for more than is refundable.
+    """
+    known = select(Movement).where(
+        Movement.reservation_id == payment.reservation_id, Movement.kind == kind.value, Movement.revision == revision
+    )
+    if amount.amount_minor == 0 or session.exec(known).first() is not None:
+        return
+    if amount.currency != payment.currency or not 0 < amount.amount_minor <= refundable_minor(payment):
+        raise Refused("refund_too_high", f"no more than {Money(refundable_minor(payment), payment.currency)} is left")
+    refund = _movement(session, payment, amount.amount_minor, now, kind=kind, revision=revision)
+    lease.go_on(refund, now)
+    payment.pending_minor += amount.amount_minor
+    _post(session, refund, debit=_revenue(payment), credit=REFUNDS_DUE, now=now)
+
+
+def refund_paid(session: Session, payment: Payment, refund: Movement, provider_ref: str, now: datetime) -> None:
+    """The provider has paid a queued refund out. `payment` must be locked."""
+    refund.state, refund.provider_ref = MovementState.DONE.value, provider_ref
+    payment.pending_minor -= refund.amount_minor
+    payment.refunded_minor += refund.amount_minor
+    _post(session, refund, debit=REFUNDS_DUE, credit=BANK, now=now)
+
+
+def refund_refused(session: Session, payment: Payment, refund: Movement, now: datetime) -> None:
+    """The provider will not pay a queued refund out. `payment` must be locked."""
+    refund.state = MovementState.VOID.value
+    payment.pending_minor -= refund.amount_minor
+    _post(session, refund, debit=REFUNDS_DUE, credit=_revenue(payment), now=now)
+
+
+def refundable_minor(payment: Payment) -> int:
+    return payment.captured_minor - payment.refunded_minor - payment.pending_minor
+
+
+def charge_of(session: Session, payment: Payment) -> Movement:
+    """The movement that this attempt at paying is."""
+    found = select(Movement).where(Movement.payment_id == payment.payment_id, Movement.kind == Kind.CHARGE.value)
+    return session.exec(found).one()
+
+
+def _movement(
+    session: Session, payment: Payment, amount_minor: int, now: datetime, *, kind: Kind, revision: int
+) -> Movement:
+    movement = Movement(
+        movement_id=f"mov_{uuid4().hex}",
+        reservation_id=payment.reservation_id,
+        kind=kind.value,
+        revision=revision,
+        payment_id=payment.payment_id,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        state=MovementState.PENDING.value,
+        created_at=now,
+    )
+    session.add(movement)
+    session.flush()  # the ledger's rows refer to it, and a cause that exists is refused here
+    return movement
+
+
+def _post(session: Session, movement: Movement, *, debit: str, credit: str, now: datetime) -> None:
+    if movement.amount_minor == 0:
+        return
+    posting = uuid4().hex
+    for account, amount_minor in ((debit, movement.amount_minor), (credit, -movement.amount_minor)):
+        session.add(
+            LedgerEntry(
+                posting=posting,
+                movement_id=movement.movement_id,
+                account=account,
+                amount_minor=amount_minor,
+                currency=movement.currency,
+                at=now,
+            )
+        )
+
+
+def _revenue(payment: Payment) -> str:
+    return f"revenue:{payment.lot_id}"

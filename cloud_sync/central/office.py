@@ -1,0 +1,154 @@
+"""The booking office: every part of central that works without a network, wired together."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from secrets import randbits
+
+from argon2 import PasswordHasher
+from sqlmodel import col
+
+from cloud_sync.central import lease
+from cloud_sync.central.accounts import Accounts, Tokens
+from cloud_sync.central.bank import Bank
+from cloud_sync.central.booking import Bookings, State
+from cloud_sync.central.cancellation import Cancellations
+from cloud_sync.central.copies import LotCopies
+from cloud_sync.central.database import Database
+from cloud_sync.central.hubs import Hubs
+from cloud_sync.central.idempotency import forget_unanswered
+from cloud_sync.central.journal import Journal
+from cloud_sync.central.payment import Payments
+from cloud_sync.central.refund import Refunds
+from cloud_sync.central.settings import CentralSettings, LotSettings
+from cloud_sync.central.settlement import Settlement
+from cloud_sync.central.tables import Booking, CursorRow, Movement, Payment
+from cloud_sync.central.vehicles import Vehicles
+from cloud_sync.central.worker import Worker
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.v1.facts import PolicyChanged
+from domain import ids
+
+BANK_CALLS_MAX = 8
+"""Calls to the payment provider at once; more wait their turn."""
+
+
+class Office:
+    """What the HTTP routes and the link's shells call."""
+
+    def __init__(
+        self,
+        settings: CentralSettings,
+        *,
+        database: Database,
+        hubs: Hubs,
+        bank: Bank,
+        clock: Clock,
+        boot: str,
+        changed: Callable[[str], None],
+        hasher: PasswordHasher | None = None,
+    ) -> None:
+        """`changed` is told of a lot for whose hub there may be new facts."""
+        self.clock = clock
+        self.database = database
+        self.hubs = hubs
+        self.lots: dict[str, LotSettings] = {lot.lot_id: lot for lot in settings.lots}
+        self.journals = {lot_id: Journal(database, f"central:{lot_id}", boot) for lot_id in self.lots}
+        self.secret = settings.auth.token_secret.read()
+        self.tokens = Tokens(self.secret, settings.auth.token_life_s)
+        self.accounts = Accounts(database, clock, hasher)
+        seals = {lot.lot_id: Seal.from_hex(lot.plate_key.read()) for lot in settings.lots}
+        self.vehicles = Vehicles(database, Seal.from_hex(settings.seal.plate_key.read()), seals, clock)
+        self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots})
+        self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
+        self.bookings = Bookings(
+            database,
+            hubs=hubs,
+            vehicles=self.vehicles,
+            tariffs={lot.lot_id: lot.tariff for lot in settings.lots},
+            answer_s=settings.hub.answer_s,
+            clock=clock,
+            new_id=lambda: ids.reservation_id(randbits(ids.ID_BITS)),
+            lost=self._lost,
+        )
+        self.cancellations = Cancellations(
+            database,
+            hubs=hubs,
+            settlement=self.settlement,
+            clock=clock,
+            refund_queued=self._refund_queued,
+        )
+        self._changed = changed
+        self.payments = Payments(
+            database,
+            hubs=hubs,
+            bank=bank,
+            settlement=self.settlement,
+            journals=self.journals,
+            clock=clock,
+            changed=self._paid,
+            threads=self._threads,
+        )
+        refunds = Refunds(
+            database, bank=bank, journals=self.journals, clock=clock, changed=changed, threads=self._threads
+        )
+        self.releases = Worker(database, Booking, self.bookings.work, clock)
+        self.paying = Worker(database, Payment, self.payments.work, clock)
+        self.refunds = Worker(database, Movement, refunds.work, clock)
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """What must be run for as long as the office is open."""
+        return self.releases, self.paying, self.refunds
+
+    def open(self) -> None:
+        """Tell the hubs what their lots promise and charge, if that has changed; take over what was left undone."""
+        now = self.clock()
+        with self.database.transaction() as session:
+            for lot in self.lots.values():
+                promised = PolicyChanged(policy=lot.policy, tariff=lot.tariff)
+                known = self.journals[lot.lot_id].latest(PolicyChanged.kind)
+                if known is None or known.payload != promised.to_json():
+                    self.journals[lot.lot_id].append(promised, now)
+            if self.database.only_process:
+                for table in (Booking, Payment, Movement):
+                    lease.take_over(session, table, now.utc)
+                forget_unanswered(session)
+
+    def copies(self, lot_id: str) -> LotCopies:
+        """What applies the facts of a lot's hub."""
+        return LotCopies(self.database, lot_id, self.settlement.settle, lambda: self.clock().utc)
+
+    def hub_back(self, lot_id: str) -> None:
+        """A lot's hub can be asked again: what waited for its answer is tried at once."""
+        now = self.clock().utc
+        with self.database.transaction() as session:
+            lease.wake(session, Payment, now, col(Payment.lot_id) == lot_id)
+            lease.wake(
+                session, Booking, now, col(Booking.lot_id) == lot_id, col(Booking.state) == State.RELEASING.value
+            )
+        self.releases.wake()
+        self.paying.wake()
+
+    def as_of(self, lot_id: str) -> datetime | None:
+        """How old central's copy of the lot is: until when its hub was heard, or its last fact."""
+        heard_at = self.hubs.heard_at(lot_id)
+        with self.database.reading() as session:
+            cursor = session.get(CursorRow, lot_id)
+        told_at = None if cursor is None else cursor.fact_at
+        return max((instant for instant in (heard_at, told_at) if instant is not None), default=None)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.database.close()
+
+    def _lost(self) -> None:
+        self.releases.wake()
+
+    def _refund_queued(self) -> None:
+        self.refunds.wake()
+
+    def _paid(self, lot_id: str) -> None:
+        self._changed(lot_id)
+        self.refunds.wake()  # what was captured just now may be owed back already

@@ -1,0 +1,90 @@
+"""Errors as RFC 9457 problem documents: a stable `type` and `code`, a sentence for people, never what was sent."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from domain.errors import BadInput, GatehouseError, NotFound, OperatorError, PeerError, Refused, TryLater
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:gatehouse:problem:"
+RETRY_AFTER_S = 5
+
+_STATUS_OF_KIND: tuple[tuple[type[GatehouseError], int], ...] = (
+    (NotFound, 404),
+    (BadInput, 422),
+    (Refused, 409),
+    (TryLater, 503),
+    (PeerError, 502),
+    (OperatorError, 500),
+)
+
+_STATUS_OF_CODE = {
+    "not_authenticated": 401,
+    "token_invalid": 401,
+    "token_expired": 401,
+    "credentials_wrong": 401,
+    "operators_only": 403,
+    "not_available_yet": 501,
+    "not_acceptable": 406,
+    "payment_failed": 402,
+}
+
+
+def problem(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: object
+) -> JSONResponse:
+    """A problem document; `more` are members beyond RFC 9457's own."""
+    document = {
+        "type": f"{TYPE_PREFIX}{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **more,
+    }
+    return JSONResponse(document, status, dict(headers or {}), MEDIA_TYPE)
+
+
+def problem_of(error: GatehouseError, **more: object) -> JSONResponse:
+    """The document of one of our own errors."""
+    status = _STATUS_OF_CODE.get(error.code) or next(
+        status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)
+    )
+    headers = {}
+    if isinstance(error, TryLater):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(status, error.code, error.message, headers, **more)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error that leaves `app` a problem document."""
+
+    @app.exception_handler(GatehouseError)
+    def ours(_request: Request, error: GatehouseError) -> JSONResponse:
+        return problem_of(error)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = [{"loc": [str(part) for part in e["loc"]], "msg": e["msg"]} for e in error.errors()]
+        return problem(422, "input_invalid", "the request is not as documented; see `errors`", errors=wrong)
+
+    @app.exception_handler(HTTPException)
+    def by_framework(_request: Request, error: HTTPException) -> JSONResponse:
+        phrase = HTTPStatus(error.status_code).phrase
+        return problem(error.status_code, phrase.lower().replace(" ", "_"), phrase, error.headers)
+
+    @app.exception_handler(OperationalError)
+    def no_database(_request: Request, _error: OperationalError) -> JSONResponse:
+        return problem_of(TryLater("database_unavailable", "the database does not answer; try again", RETRY_AFTER_S))
+
+    @app.exception_handler(Exception)
+    def bug(_request: Request, _error: Exception) -> JSONResponse:
+        return problem(500, "internal_error", "something went wrong on our side")

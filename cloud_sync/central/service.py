@@ -1,0 +1,85 @@
+"""Central's process: the office, its HTTP API, its link to every lot's hub."""
+
+import asyncio
+from collections.abc import Callable
+from secrets import token_hex
+
+from cloud_sync.central.app import central_app
+from cloud_sync.central.bank import StripeBank
+from cloud_sync.central.database import Database
+from cloud_sync.central.hubs import LinkedHubs
+from cloud_sync.central.office import Office
+from cloud_sync.central.settings import CentralSettings
+from cloud_sync.link import topics
+from cloud_sync.link.clock import boot_id, system_clock
+from cloud_sync.link.log import Receiver, Sender
+from cloud_sync.link.mqtt import Link
+from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.v1.messages import Ack
+from domain.now import Trust
+
+
+class CentralService:
+    """One central process."""
+
+    def __init__(self, settings: CentralSettings) -> None:
+        """Raises OperatorError where a secret or the database is not to be had."""
+        self._settings = settings
+        clock = system_clock(Trust.NTP)
+        stripe = StripeBank(settings.stripe.secret_key.read(), settings.stripe.api_base)
+        lots = [lot.lot_id for lot in settings.lots]
+        # Several processes may run beside each other: each has answers of its own.
+        client = f"central-{token_hex(4)}"
+        self._link = Link(settings.broker, client, replies=topics.lot_replies("+", client))
+        hubs = LinkedHubs(
+            self._link, client=client, lots=lots, answer_s=settings.hub.answer_s, clock=clock, back=self._hub_back
+        )
+        self._office = Office(
+            settings,
+            database=Database(settings.database.address()),
+            hubs=hubs,
+            bank=stripe,
+            clock=clock,
+            boot=boot_id(),
+            changed=self._nudge,
+        )
+        self._senders: dict[str, FactSender] = {}
+        for lot_id in lots:
+            sender = Sender(self._office.journals[lot_id], lot_id)
+            self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
+            receiver = Receiver(lot_id, self._office.journals[lot_id], self._office.copies(lot_id).apply)
+            FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises OperatorError where the HTTP port is taken."""
+        http = self._settings.http
+        try:
+            with bound_socket(http.host, http.port) as listening:
+                await asyncio.to_thread(self._office.open)
+                async with asyncio.TaskGroup() as tasks:
+                    self._tasks = tasks
+                    tasks.create_task(self._link.run())
+                    for sender in self._senders.values():
+                        tasks.create_task(sender.run())
+                    for worker in self._office.workers:
+                        tasks.create_task(worker.run())
+                    tasks.create_task(serve_http(central_app(self._office), listening))
+        finally:
+            self._office.close()
+
+    def _nudge(self, lot_id: str) -> None:
+        self._senders[lot_id].nudge()
+
+    def _hub_back(self, lot_id: str) -> None:
+        assert self._tasks is not None, "the link runs within run()"
+        self._tasks.create_task(self._wake_for(lot_id))
+
+    async def _wake_for(self, lot_id: str) -> None:
+        await asyncio.to_thread(self._office.hub_back, lot_id)
+
+
+async def _in_thread(call: Callable[[], Ack]) -> Ack:
+    """Facts are stored and applied beside the event loop, since the database blocks."""
+    return await asyncio.to_thread(call)

@@ -1,0 +1,68 @@
+"""The shell around leased work: finds rows that are due and has each worked on, a bounded number at once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from cloud_sync.central import lease
+from cloud_sync.central.database import Database
+from cloud_sync.central.tables import Task
+from cloud_sync.link.clock import Clock
+
+log = logging.getLogger(__name__)
+
+POLL_S = 1.0
+"""How often rows are looked for when nothing wakes the worker."""
+
+AT_ONCE_MAX = 32
+
+
+class Worker:
+    """Works on the due rows of one table."""
+
+    def __init__(
+        self, database: Database, table: type[Task], work: Callable[[str], Awaitable[None]], clock: Clock
+    ) -> None:
+        """`work` takes a row's key; it leases the row itself and does nothing where that is not to be had."""
+        self._database = database
+        self._table = table
+        self._work = work
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        """Look for rows now."""
+        self._wake.set()
+
+    def start(self, key: str) -> asyncio.Task[None]:
+        """Work on one row now, or join the work on it that is under way in this process."""
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._work(key))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._ended(key, done))
+        return task
+
+    async def run(self) -> None:
+        """Until cancelled. What is under way then is left to its lease, as after a crash."""
+        while True:
+            room = AT_ONCE_MAX - len(self._under_way)
+            for key in await asyncio.to_thread(self._due, room):
+                self.start(key)
+            try:
+                async with asyncio.timeout(POLL_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            self._wake.clear()
+
+    def _due(self, limit: int) -> list[str]:
+        with self._database.reading() as session:
+            return list(lease.due(session, self._table, self._clock().utc, limit))
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._under_way[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A bug of ours on one row must not stop the others; its lease ends, and it is tried again.
+            log.error("work.failed", extra={"table": str(self._table.__tablename__), "row": key}, exc_info=error)

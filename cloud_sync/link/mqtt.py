@@ -1,0 +1,267 @@
+"""One unit's connection to one MQTT 5 broker. It comes back by itself, and it is never more than a carrier.
+
+Losing a message here loses nothing: facts are sent again until acknowledged (`log.py`), and a request is repeated by
+who wants its answer. Nagle's algorithm is off on both ends; with it a request takes 40 ms longer.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import math
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud_sync.link.settings import Broker
+from cloud_sync.link.v1.messages import Reply
+from cloud_sync.link.v1.wire import Envelope
+from domain.errors import GatehouseError, TryLater
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+QOS = 1
+RECONNECT_S_MIN, RECONNECT_S_MAX = 0.1, 5.0
+PUBLISH_TIMEOUT_S = 10.0
+LEAVE_S = 1.0
+REQUESTS_MAX = 256
+"""Requests answered, or waiting for their answer, at once; more are told to try later."""
+RECEIVED_MAX = 2_000
+"""Messages received and not yet handled; what comes on top is dropped, and sent again by its sender."""
+
+Handler = Callable[[str, bytes], Awaitable[None]]
+Server = Callable[[str, bytes], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What is said of this unit on `topic`, retained: `greeting` while it is connected, `message` once it is not."""
+
+    topic: str
+    message: Envelope
+    greeting: Callable[[], Envelope] | None = None
+
+
+class Link:
+    """Publishes, subscribes, asks and answers. Say what to subscribe to and to serve, then `run` it."""
+
+    def __init__(self, broker: Broker, client_id: str, will: Will | None = None, replies: str | None = None) -> None:
+        """`client_id` is this unit's own and carries its epoch; `replies` is where answers to its requests come."""
+        self._broker = broker
+        self._client_id = client_id
+        self._will = will
+        self._replies = replies
+        self._client: aiomqtt.Client | None = None
+        self._handlers: dict[str, Handler] = {}
+        self._servers: dict[str, Server] = {}
+        self._when_connected: list[Callable[[], None]] = []
+        self._when_lost: list[Callable[[], None]] = []
+        self._asked: dict[bytes, asyncio.Future[Reply]] = {}
+        self._numbers = itertools.count(1)
+        self._answering: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        return self._client is not None
+
+    def when_connected(self, call: Callable[[], None]) -> None:
+        self._when_connected.append(call)
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        self._when_lost.append(call)
+
+    def subscribe(self, topics: str, handler: Handler) -> None:
+        """Hand each message on `topics` to `handler`, one after the other and in order.
+
+        Whatever it raises is logged and the message dropped: its sender sends again what is not acknowledged. It must
+        not wait for `request`, whose answer would wait behind it.
+        """
+        self._handlers[topics] = handler
+
+    def serve(self, topics: str, server: Server) -> None:
+        """Answer requests on `topics`, several at once. A GatehouseError becomes a refusal with its code.
+
+        Anything else is a bug of ours: it is logged, and answered as one, with `final` false.
+        """
+        self._servers[topics] = server
+
+    async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
+        """Returns when the broker has it. Raises TryLater where the link is down; nothing is queued then."""
+        await self._publish(topic, message, retain=retain)
+
+    async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
+        """The answer to a request. Raises TryLater where none comes in time: it may have been carried out or not."""
+        if len(self._asked) >= REQUESTS_MAX:
+            raise TryLater("link_busy", "too many requests are waiting for an answer")
+        correlation = f"{self._client_id}:{next(self._numbers)}".encode()
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = reply_topic
+        properties.CorrelationData = correlation
+        properties.MessageExpiryInterval = math.ceil(timeout_s)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._asked[correlation] = answer
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._publish(topic, message, properties=properties)
+                return await answer
+        except TimeoutError:
+            raise TryLater("no_answer", f"no answer on {topic} within {timeout_s:g} s") from None
+        finally:
+            del self._asked[correlation]
+
+    async def run(self) -> None:
+        """Stay connected, with a bounded pause between tries, until cancelled."""
+        pause_s, told = RECONNECT_S_MIN, False
+        while True:
+            try:
+                async with self._connection() as client:
+                    await self._subscribe_all(client)
+                    self._client, pause_s, told = client, RECONNECT_S_MIN, False
+                    await self._greet()
+                    log.info("link.up", extra={"client": self._client_id, "port": self._broker.port})
+                    for call in self._when_connected:
+                        call()
+                    try:
+                        async for message in client.messages:
+                            await self._dispatch(message)
+                    except asyncio.CancelledError:
+                        await self._take_leave()
+                        raise
+            except (aiomqtt.MqttError, TryLater) as error:
+                if not told:
+                    log.warning("link.down", extra={"client": self._client_id, "why": str(error)})
+                told = True
+            finally:
+                self._lost()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RECONNECT_S_MAX)
+
+    def _connection(self) -> aiomqtt.Client:
+        will = aiomqtt.Will(self._will.topic, self._will.message.encode(), QOS, True) if self._will else None
+        client = aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            username=self._broker.username,
+            password=self._broker.password.read() if self._broker.password else None,
+            identifier=self._client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            will=will,
+            keepalive=self._broker.keepalive_s,
+            timeout=PUBLISH_TIMEOUT_S,
+            max_queued_incoming_messages=RECEIVED_MAX,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        client.pending_calls_threshold = REQUESTS_MAX  # it would warn of ten, which is ordinary here
+        return client
+
+    async def _subscribe_all(self, client: aiomqtt.Client) -> None:
+        topics = [*self._handlers, *self._servers, *([self._replies] if self._replies else [])]
+        for topic in topics:
+            for granted in await _while_connected(client, client.subscribe(topic, qos=QOS)):
+                if isinstance(granted, ReasonCode) and granted.is_failure:
+                    who = {"client": self._client_id, "topic": topic}
+                    log.error("link.subscribe_denied", extra={**who, "why": str(granted)})
+
+    async def _greet(self) -> None:
+        if self._will and self._will.greeting:
+            await self._publish(self._will.topic, self._will.greeting(), retain=True)
+
+    async def _take_leave(self) -> None:
+        """Say the last will ourselves: a broker that sees a clean end of the connection does not."""
+        if self._will:
+            with contextlib.suppress(TryLater, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self._publish(self._will.topic, self._will.message, retain=True)
+
+    def _lost(self) -> None:
+        if self._client is None:
+            return
+        self._client = None
+        for call in self._when_lost:
+            call()
+
+    async def _publish(
+        self, topic: str, message: Envelope, *, retain: bool = False, properties: Properties | None = None
+    ) -> None:
+        if self._client is None:
+            raise TryLater("link_down", f"the broker at {self._broker.host}:{self._broker.port} is not reachable")
+        client = self._client
+        try:
+            await _while_connected(
+                client, client.publish(topic, message.encode(), qos=QOS, retain=retain, properties=properties)
+            )
+        except aiomqtt.MqttError as error:
+            raise TryLater("link_down", f"{topic}: {error}") from error
+
+    async def _dispatch(self, message: aiomqtt.Message) -> None:
+        topic, payload = str(message.topic), bytes(message.payload or b"")
+        if self._replies and message.topic.matches(self._replies):
+            self._take_answer(message, payload)
+            return
+        for topics, server in self._servers.items():
+            if message.topic.matches(topics):
+                self._answer_later(server, topic, payload, message.properties)
+                return
+        for topics, handler in self._handlers.items():
+            if message.topic.matches(topics):
+                try:
+                    await handler(topic, payload)
+                except GatehouseError as error:
+                    log.error("link.dropped", extra={"topic": topic, "code": error.code, "why": error.message})
+                except Exception:  # a bug in one handler must not cut this unit off from all others
+                    log.exception("link.handler_failed", extra={"topic": topic})
+                return
+
+    def _take_answer(self, message: aiomqtt.Message, payload: bytes) -> None:
+        waiting = self._asked.get(getattr(message.properties, "CorrelationData", b""))
+        if waiting is None or waiting.done():
+            return  # it comes too late: who asked has gone on, and asks again if need be
+        try:
+            waiting.set_result(Reply.decode(payload))
+        except GatehouseError as error:
+            waiting.set_exception(error)
+
+    def _answer_later(self, server: Server, topic: str, payload: bytes, asked: Properties | None) -> None:
+        if len(self._answering) >= REQUESTS_MAX:
+            return  # who asked runs into its timeout and tries again
+        task = asyncio.create_task(self._answer(server, topic, payload, asked))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, server: Server, topic: str, payload: bytes, asked: Properties | None) -> None:
+        try:
+            reply = await server(topic, payload)
+        except GatehouseError as error:
+            final = not isinstance(error, TryLater)
+            reply = Reply(ok=False, code=error.code, message=error.message, final=final)
+        except Exception:
+            log.exception("link.server_failed", extra={"topic": topic})
+            reply = Reply(ok=False, code="internal_error", message="a bug in the unit that was asked", final=False)
+        reply_topic = getattr(asked, "ResponseTopic", None)
+        if reply_topic is None:
+            return
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.CorrelationData = getattr(asked, "CorrelationData", b"")
+        with contextlib.suppress(TryLater):  # the answer is lost like any other; who asked asks again
+            await self._publish(reply_topic, reply, properties=properties)
+
+
+async def _while_connected(client: aiomqtt.Client, call: Coroutine[Any, Any, T]) -> T:
+    """The outcome of a call to the broker; aiomqtt alone would wait out its timeout where the connection is lost."""
+    calling = asyncio.create_task(call)
+    try:
+        await asyncio.wait((calling, client._disconnected), return_when=asyncio.FIRST_COMPLETED)
+        if not calling.done():
+            raise aiomqtt.MqttError("the connection was lost")
+        return calling.result()
+    finally:
+        calling.cancel()

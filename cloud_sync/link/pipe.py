@@ -1,0 +1,109 @@
+"""Facts over MQTT: the shells around `Sender` and `Receiver`."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.log import Receiver, Sender
+from cloud_sync.link.mqtt import Link
+from cloud_sync.link.topics import ack_of
+from cloud_sync.link.v1.messages import Ack, Facts, WireFact
+from domain.errors import TryLater
+from domain.fact import Fact
+
+log = logging.getLogger(__name__)
+
+Call = Callable[[Callable[[], Ack]], Awaitable[Ack]]
+
+
+async def at_once(call: Callable[[], Ack]) -> Ack:
+    """Store and apply in the event loop's own thread."""
+    return call()
+
+
+class FactSender:
+    """Sends one log to one subscriber over one link."""
+
+    def __init__(self, link: Link, topic: str, sender: Sender, clock: Clock) -> None:
+        self._link = link
+        self._topic = topic
+        self._sender = sender
+        self._clock = clock
+        self._ready: deque[Sequence[Fact]] = deque()  # bounded by the sender's IN_FLIGHT_MAX
+        self._wake = asyncio.Event()
+        link.subscribe(ack_of(topic), self._acked)
+        link.when_connected(self._connected)
+        link.when_lost(self._lost)
+
+    def nudge(self) -> None:
+        """The log has grown. Call it after the transaction, never inside."""
+        self._queue(self._sender.appended(self._clock()))
+
+    async def run(self) -> None:
+        """Publish what is ready and wake the sender when it is time, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._pause_s()):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._queue(self._sender.woken(self._clock()))
+            self._wake.clear()
+            while self._ready:
+                facts = self._ready.popleft()
+                try:
+                    await self._link.publish(self._topic, Facts(facts=[WireFact.of(fact) for fact in facts]))
+                except TryLater:
+                    break  # the link is lost; the sender begins again once it is back
+
+    def _pause_s(self) -> float | None:
+        wakeup_ms = self._sender.next_wakeup_ms()
+        return None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000
+
+    def _connected(self) -> None:
+        self._ready.clear()
+        self._queue(self._sender.connected(self._clock()))
+
+    def _lost(self) -> None:
+        self._ready.clear()
+        self._sender.disconnected()
+        self._wake.set()
+
+    async def _acked(self, _topic: str, payload: bytes) -> None:
+        self._queue(self._sender.acked(Ack.decode(payload), self._clock()))
+
+    def _queue(self, batches: Iterable[Sequence[Fact]]) -> None:
+        self._ready.extend(batches)
+        self._wake.set()
+
+
+class FactReceiver:
+    """Takes one unit's log in over one link, and acknowledges what is stored."""
+
+    def __init__(self, link: Link, topic: str, receiver: Receiver, call: Call = at_once) -> None:
+        """`call` runs the storing: central's database blocks, so it gives a thread here."""
+        self._link = link
+        self._topic = topic
+        self._receiver = receiver
+        self._call = call
+        self._opening: set[asyncio.Task[None]] = set()
+        link.subscribe(topic, self._received)
+        link.when_connected(self._connected)
+
+    async def _received(self, _topic: str, payload: bytes) -> None:
+        facts = [wire.fact() for wire in Facts.decode(payload).facts]
+        await self._acknowledge(lambda: self._receiver.receive(facts))
+
+    def _connected(self) -> None:
+        task = asyncio.create_task(self._open())
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self) -> None:
+        with contextlib.suppress(TryLater):  # the link is lost again; the next one opens anew
+            await self._acknowledge(self._receiver.opening)
+
+    async def _acknowledge(self, call: Callable[[], Ack]) -> None:
+        await self._link.publish(ack_of(self._topic), await self._call(call))

@@ -1,0 +1,93 @@
+"""What every unit's process does alike: take its port, serve HTTP on it, stop when asked, tell the operator why not."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import uvicorn
+
+from domain.errors import OperatorError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+EXIT_OPERATOR = 1
+"""The exit status of a unit that cannot start until somebody changes something."""
+
+DRAIN_S = 3
+"""How long open HTTP connections may take to end when the unit stops."""
+
+
+@contextmanager
+def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening TCP socket. Raises OperatorError where the address is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen()
+        except OSError as error:
+            raise OperatorError(
+                "port_taken", f"cannot listen on {host}:{port} ({error.strerror}); stop what uses it or choose another"
+            ) from error
+        yield listening
+
+
+async def serve_http(app: Any, listening: socket.socket) -> None:
+    """Serve an ASGI app on a bound socket until cancelled."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_S, server_header=False
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = _signals_are_ours  # type: ignore[method-assign]  # the unit stops as a whole
+    try:
+        await server.serve(sockets=[listening])
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await server.shutdown(sockets=[listening])
+        raise
+
+
+@contextmanager
+def _signals_are_ours() -> Iterator[None]:
+    yield
+
+
+def run_unit(unit: Coroutine[Any, Any, T]) -> T | None:
+    """Run a unit until it ends, or SIGTERM or SIGINT ends it; what it returned, None where it was stopped.
+
+    An OperatorError ends the process with one line for people and status 1.
+    """
+    try:
+        return asyncio.run(_until_stopped(unit))
+    except* OperatorError as group:
+        for error in _leaves(group):
+            print(f"gatehouse: {error}", file=sys.stderr)
+        sys.exit(EXIT_OPERATOR)
+
+
+async def _until_stopped(unit: Coroutine[Any, Any, T]) -> T | None:
+    task = asyncio.ensure_future(unit)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        log.info("unit.stopped")
+        return None
+
+
+def _leaves(group: BaseExceptionGroup[OperatorError]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

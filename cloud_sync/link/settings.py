@@ -1,0 +1,111 @@
+"""Reading a unit's configuration: one TOML file, single keys overridden from the environment, secrets in files.
+
+`GATEHOUSE_BROKER__PORT=1884` overrides `port` in `[broker]`. Unknown keys are errors. Relative paths are relative to
+the configuration file.
+"""
+
+import os
+import tomllib
+from collections.abc import Collection
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cloud_sync.link.v1.wire import describe
+from domain.errors import OperatorError
+from domain.ids import is_unit_id
+
+_ENV = "GATEHOUSE_"
+_folder: ContextVar[Path] = ContextVar("folder of the configuration file being read")
+
+
+def _unit_id(text: str) -> str:
+    if not is_unit_id(text):
+        raise ValueError("must be lower-case letters, digits and dashes, such as riverside or riverside.entry-1")
+    return text
+
+
+UnitId = Annotated[str, AfterValidator(_unit_id)]
+Location = Annotated[Path, AfterValidator(lambda path: _folder.get(Path()) / path)]
+
+
+class Section(BaseModel):
+    """A table of a configuration file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+class Secret(Section):
+    """A file that holds a secret, or the name of a systemd credential."""
+
+    file: Location
+
+    def read(self) -> str:
+        """The secret without surrounding white space. Raises OperatorError where there is none."""
+        credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
+        path = credential if credential.is_file() else self.file
+        try:
+            secret = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise OperatorError("secret_unreadable", f"the secret {path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:  # it holds the secret, so it goes no further
+            raise OperatorError("secret_unreadable", f"the secret {path} is not UTF-8 text") from None
+        if not secret:
+            raise OperatorError("secret_empty", f"the secret {path} is empty")
+        return secret
+
+
+class Broker(Section):
+    """Where an MQTT broker is, and who we are there."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=1, le=65_535)
+    username: str | None = None
+    password: Secret | None = None
+    keepalive_s: int = Field(default=15, ge=5, le=600)
+
+
+class UnitSettings(BaseSettings):
+    """Base of every unit's configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_ENV, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read `path`. Raises OperatorError that names the file and every key that is wrong."""
+        _refuse_unknown_sections(cls.model_fields)
+        token = _folder.set(path.resolve().parent)
+        try:
+            return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise OperatorError("config_missing", f"{path} cannot be read: {error.strerror}") from None
+        except ValidationError as error:
+            raise OperatorError("config_invalid", f"{path}: {describe(error)}") from None
+        except ValueError as error:  # tomllib's, with line and column
+            raise OperatorError("config_invalid", f"{path}: {error}") from None
+        finally:
+            _folder.reset(token)
+
+
+def _refuse_unknown_sections(sections: Collection[str]) -> None:
+    """The library refuses unknown keys of a section that it knows, and overlooks the others."""
+    for name in os.environ:
+        section, nested, _ = name.removeprefix(_ENV).lower().partition("__")
+        if name.startswith(_ENV) and nested and section not in sections:
+            raise OperatorError("config_invalid", f"the environment has {name}, but there is no section [{section}]")

@@ -1,0 +1,71 @@
+"""A unit's SQLite file: how it is opened, and the one way to change it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from domain.errors import OperatorError
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a write waits for another process on the file, such as a backup's checkpoint."""
+
+
+class Store:
+    """One connection, used by one thread; WAL, and every commit on disk before it returns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises OperatorError where that cannot be done."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = _opened(path)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise OperatorError("store_unusable", f"the database {path} cannot be opened: {error}") from error
+        connection.row_factory = sqlite3.Row
+        self.db = Database(connection)
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; the write lock is taken at once. Inside another one it is a savepoint."""
+        if self.connection.in_transaction:
+            with self.db.atomic():
+                yield
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.rollback()  # also after a COMMIT that failed, which leaves the transaction open
+            raise
+
+    def close(self) -> None:
+        self.db.close()
+
+
+class _Connection(sqlite3.Connection):
+    def executescript(self, script: str, /) -> sqlite3.Cursor:
+        """Run the statements in the open transaction, such as a migration's; Python's own commits that first."""
+        cursor, statement = self.cursor(), ""
+        for part in script.split(";"):
+            statement += part + ";"
+            if sqlite3.complete_statement(statement):
+                cursor.execute(statement)
+                statement = ""
+        return cursor
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, factory=_Connection)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,166 @@
+"""The payloads of facts: what has happened, in version 1 of each kind."""
+
+from enum import Enum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PlainSerializer, ValidationError
+
+from cloud_sync.link.v1.wire import Instant, Wire, describe
+from domain.admission import Reason, Verdict
+from domain.errors import PeerError, UnknownVersion
+from domain.fact import Fact, FactRef
+from domain.money import Money
+from domain.plate import SealedPlate
+from domain.policy import Policy, Tariff
+from domain.reservation import Status
+from domain.spot import SpotKind, VehicleType
+from domain.stay import Conflict
+
+
+class Direction(Enum):
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+class Payload(Wire):
+    """What a fact says. `kind` is its name and version on the wire."""
+
+    kind: ClassVar[str]
+
+
+class ReservationChanged(Payload):
+    """hub: a reservation as it is now. The latest revision is the whole truth about it."""
+
+    kind = "reservation.changed/1"
+    reservation_id: str
+    revision: int
+    status: Status
+    spot_id: str
+    user_id: str
+    vehicle_id: str
+    vehicle_type: VehicleType
+    plate: SealedPlate
+    start_time: Instant
+    end_time: Instant
+    price: Money
+    hold_expires_at: Instant | None
+    cause: str
+
+
+class StayChanged(Payload):
+    """hub: a stay as it is now; `origin` is the gate's fact that it follows from."""
+
+    kind = "stay.changed/1"
+    stay_id: str
+    reservation_id: str | None
+    spot_id: str | None
+    entered_at: Instant | None
+    left_at: Instant | None
+    conflict: Conflict | None
+    origin: FactRef
+
+
+class SpotChanged(Payload):
+    """hub: a spot of the lot as it is now."""
+
+    kind = "spot.changed/1"
+    spot_id: str
+    spot_kind: SpotKind
+    in_service: bool
+
+
+class GateChanged(Payload):
+    """hub: a lane of the lot."""
+
+    kind = "gate.changed/1"
+    gate_id: str
+    direction: Direction
+
+
+class TicketKeyPublished(Payload):
+    """hub: a public Ed25519 key (hexadecimal) that tickets of this lot are signed with."""
+
+    kind = "ticket_key.published/1"
+    key_id: str
+    public_key: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class PolicyChanged(Payload):
+    """central to hub, and on from hub to gates: what the lot promises and charges from now on."""
+
+    kind = "policy.changed/1"
+    policy: Policy
+    tariff: Tariff
+
+
+class PaymentChanged(Payload):
+    """central: what has been paid for a reservation, and what of it was paid back."""
+
+    kind = "payment.changed/1"
+    reservation_id: str
+    paid: Money
+    refunded: Money
+
+
+class GateDecided(Payload):
+    """gate: a decision, stored before anything moves. `plate` is what was read, sealed; `took_ms` from the car's
+    arrival on the loop to the decision."""
+
+    kind = "gate.decided/1"
+    passage_id: str
+    direction: Direction
+    verdict: Verdict
+    reason: Reason
+    evidence: str
+    reservation_id: str | None
+    spot_id: str | None
+    plate: SealedPlate | None
+    score: Annotated[float | None, PlainSerializer(lambda x: None if x is None else round(x, 3), when_used="json")]
+    frames: int
+    took_ms: int
+
+
+class GatePassed(Payload):
+    """gate: a car has crossed the safety loop. `reservation_id` says whose it is, where the gate knows."""
+
+    kind = "gate.passed/1"
+    passage_id: str
+    direction: Direction
+    reservation_id: str | None
+    plate: SealedPlate | None
+
+
+class AlarmRaised(Payload):
+    """Any unit: somebody must look at something; `alarm` is one of the names in docs/running.md."""
+
+    kind = "alarm.raised/1"
+    alarm: str
+    detail: str = Field(max_length=400)
+
+
+PAYLOADS: dict[str, type[Payload]] = {
+    payload.kind: payload
+    for payload in (
+        ReservationChanged,
+        StayChanged,
+        SpotChanged,
+        GateChanged,
+        TicketKeyPublished,
+        PolicyChanged,
+        PaymentChanged,
+        GateDecided,
+        GatePassed,
+        AlarmRaised,
+    )
+}
+
+
+def payload_of(fact: Fact) -> Payload:
+    """What `fact` says. Raises UnknownVersion for a kind that is not known here, PeerError for a malformed one."""
+    model = PAYLOADS.get(fact.kind)
+    if model is None:
+        raise UnknownVersion("fact_unknown", f"no fact {fact.kind!r} in this version")
+    try:
+        return model.model_validate(fact.payload)
+    except ValidationError as error:
+        raise PeerError("fact_invalid", f"{fact.kind}: {describe(error)}") from None

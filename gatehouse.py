@@ -1,0 +1,43 @@
+"""The `gatehouse` command: each package brings its own sub-command, and what it needs is loaded only when it runs."""
+
+import sys
+
+import typer
+
+from cloud_sync.central.cli import central
+from domain.errors import OperatorError
+from gate_firmware.cli import gate
+from hub.cli import hub
+from lpr.cli import app as lpr
+from simulator.cli import demo
+
+app = typer.Typer(
+    name="gatehouse",
+    help="Edge-first parking access: decided at the barrier, allotted in the lot, paid for at the centre.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(central)
+app.command()(hub)
+app.command()(gate)
+app.command()(demo)
+app.add_typer(lpr, name="lpr")
+
+
+def main() -> None:
+    """Run the command; an operator's error is one line and status 1, a missing extra says which."""
+    try:
+        app()
+    except OperatorError as error:
+        print(f"gatehouse: {error}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        ours = {"central", "hub", "gate"} & set(sys.argv[1:2])
+        extra = ours.pop() if ours else "dev"
+        print(f"gatehouse: {error.name} is not installed here; pip install 'gatehouse[{extra}]'", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

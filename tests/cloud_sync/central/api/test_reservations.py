@@ -1,0 +1,53 @@
+"""Tickets, and the ways to name a reservation."""
+
+import pytest
+
+from cloud_sync.central.api.accept import preferred
+from domain.ids import shown
+from tests.cloud_sync.central.site import Site
+
+OFFERED = ("image/png", "image/svg+xml", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("*/*", "image/png"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("text/plain;q=0.5, image/*;q=0.4", "text/plain"),
+        ("image/*, image/png;q=0", "image/svg+xml"),
+        ("text/html, */*;q=0.1", "image/png"),
+        ("text/html", None),
+        ("image/png;q=0", None),
+        ("image/png;q=much", None),
+        ("", None),
+    ],
+)
+def test_the_best_of_what_is_offered_is_chosen(accept: str, chosen: str | None) -> None:
+    assert preferred(accept, OFFERED) == chosen
+
+
+async def test_a_ticket_comes_once_it_is_confirmed(site: Site) -> None:
+    driver = await site.driver()
+    reservation_id = (await driver.book()).json()["reservation_id"]
+    path = f"/reservations/{shown(reservation_id).lower()}/ticket"
+    early = await driver.get(path)
+    assert (early.status_code, early.json()["code"]) == (409, "ticket_not_valid")
+    await driver.pay(reservation_id)
+    png, svg, text = [await driver.get(path, Accept=accept) for accept in OFFERED]
+    assert png.content.startswith(b"\x89PNG")
+    assert b"<svg" in svg.content
+    assert text.text == f"TICKET {reservation_id}"
+    assert [answer.headers["content-type"].split(";")[0] for answer in (png, svg, text)] == list(OFFERED)
+    assert png.headers["cache-control"] == "no-store"
+    assert (await driver.get(path, Accept="text/html")).status_code == 406
+    other = await site.driver("other@example.com")
+    assert (await other.get(path)).status_code == 404
+    await driver.cancel(reservation_id)
+    assert (await driver.get(path)).status_code == 409
+
+
+async def test_an_id_with_a_typing_error_is_unknown(site: Site) -> None:
+    driver = await site.driver()
+    for name in ("7K3MQ-2XD9P", "0000000000", "x", "%2e%2e"):
+        assert (await driver.get(f"/reservations/{name}")).json()["code"] == "reservation_unknown"

@@ -1,0 +1,96 @@
+"""Stand in for the bank: in memory, where no provider is needed, and localstripe, where its own record counts."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cloud_sync.central.bank import Intent, IntentState, Order
+from domain.errors import Refused, TryLater
+from domain.money import Money
+
+
+class MemoryBank:
+    """Stands in for `StripeBank` where no provider is needed: keeps causes, and can fail before or after it did."""
+
+    def __init__(self) -> None:
+        self.intents: dict[str, tuple[Order, IntentState]] = {}
+        self.refunds: dict[str, int] = {}
+        self.calls: list[str] = []
+        self.silent: set[str] = set()  # what gets no answer, and is not done
+        self.refuses: dict[str, str] = {}  # what gets a no, and its code
+        self.wants_driver = False
+
+    def authorise(self, order: Order) -> Intent:
+        self._met("authorise")
+        intent_id = f"pi_{order.cause}"
+        state = IntentState.NEEDS_DRIVER if self.wants_driver else IntentState.AUTHORISED
+        self.intents.setdefault(intent_id, (order, state))
+        return self.look(intent_id)
+
+    def look(self, intent_id: str) -> Intent:
+        return Intent(intent_id, self.intents[intent_id][1], "secret")
+
+    def capture(self, intent_id: str, cause: str) -> None:
+        self._met("capture")
+        self.set(intent_id, IntentState.CAPTURED)
+
+    def void(self, intent_id: str, cause: str) -> None:
+        self._met("void")
+        self.set(intent_id, IntentState.GONE)
+
+    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
+        self._met("refund")
+        self.refunds.setdefault(cause, amount.amount_minor)
+        return f"re_{cause}"
+
+    def set(self, intent_id: str, state: IntentState) -> None:
+        self.intents[intent_id] = (self.intents[intent_id][0], state)
+
+    def taken_minor(self) -> int:
+        """What the bank has taken in all."""
+        return sum(o.amount.amount_minor for o, state in self.intents.values() if state is IntentState.CAPTURED)
+
+    def _met(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.silent:
+            raise TryLater("provider_silent", "no answer")
+        if call in self.refuses:
+            raise Refused(self.refuses[call], "no")
+
+
+class BankProcess:
+    """`python -m simulator.bank` on a free port, and what it has recorded."""
+
+    def __init__(self, folder: Path) -> None:
+        self._record = folder / "bank.jsonl"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "simulator.bank", "--port", "0", "--record", str(self._record)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().removeprefix("bank: ").strip()
+
+    def requests(self, where: Callable[[dict[str, Any]], bool] = lambda line: True) -> list[dict[str, Any]]:
+        """The requests that were carried out, not replayed, one dictionary each."""
+        lines = [json.loads(line) for line in self._record.read_text(encoding="utf-8").splitlines()]
+        return [line for line in lines if not line["replayed"] and line["status"] == 200 and where(line)]
+
+    def posted(self, ending: str, cause: str) -> list[dict[str, Any]]:
+        """What was done at a path with this ending, for this cause."""
+        return self.requests(
+            lambda line: (
+                line["method"] == "POST"
+                and line["path"].endswith(ending)
+                and str(line["idempotency_key"]).startswith(cause)
+            )
+        )
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()

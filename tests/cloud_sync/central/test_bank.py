@@ -1,0 +1,83 @@
+"""Stripe, as localstripe plays it: every call twice, and what each refusal means."""
+
+from uuid import uuid4
+
+import pytest
+
+from cloud_sync.central.bank import IntentState, Order, StripeBank
+from domain.errors import Refused, TryLater
+from domain.money import Money
+from tests.cloud_sync.central.banks import BankProcess
+from tests.cloud_sync.central.street import END, START
+
+
+@pytest.fixture
+def stripe(bank_process: BankProcess) -> StripeBank:
+    return StripeBank("sk_test_12345", bank_process.url)
+
+
+@pytest.fixture
+def cause() -> str:
+    return f"{uuid4().hex}:charge:1"
+
+
+def order(cause: str, method: str = "pm_card_visa") -> Order:
+    reservation_id = cause.partition(":")[0]
+    return Order(cause, Money(800, "EUR"), method, "riverside", reservation_id, "riverside.1-001", START, END)
+
+
+def test_everything_may_be_repeated(stripe: StripeBank, bank_process: BankProcess, cause: str) -> None:
+    intent = stripe.authorise(order(cause))
+    assert stripe.authorise(order(cause)) == intent
+    assert intent.state is IntentState.AUTHORISED
+    for _ in range(2):
+        stripe.capture(intent.intent_id, cause)
+    stripe.capture(intent.intent_id, f"{cause} as if its key were forgotten")
+    assert stripe.look(intent.intent_id).state is IntentState.CAPTURED
+    refunds = {stripe.refund(intent.intent_id, Money(300, "EUR"), f"{cause}:back") for _ in range(2)}
+    assert len(refunds) == 1
+    assert len(bank_process.posted("/v1/refunds", cause)) == 1
+    (made,) = bank_process.posted("/v1/payment_intents", cause)
+    assert made["params"]["metadata[spot_id]"] == "riverside.1-001"
+    assert made["params"]["metadata[end_time]"] == "2026-05-14T16:00:00.000Z"
+
+
+def test_an_authorisation_is_given_back(stripe: StripeBank, cause: str) -> None:
+    intent = stripe.authorise(order(cause))
+    stripe.void(intent.intent_id, cause)
+    stripe.void(intent.intent_id, f"{cause} as if its key were forgotten")
+    assert stripe.look(intent.intent_id).state is IntentState.GONE
+    with pytest.raises(Refused):
+        stripe.capture(intent.intent_id, cause)
+
+
+@pytest.mark.parametrize(
+    ("method", "code"), [("pm_card_chargeCustomerFail", "card_declined"), ("pm_unknown", "payment_refused")]
+)
+def test_a_card_that_will_not_do(stripe: StripeBank, cause: str, method: str, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        stripe.authorise(order(cause, method))
+    assert refused.value.code == code
+
+
+def test_more_than_was_taken_is_not_paid_back(stripe: StripeBank, cause: str) -> None:
+    intent = stripe.authorise(order(cause))
+    with pytest.raises(Refused):
+        stripe.refund(intent.intent_id, Money(1, "EUR"), f"{cause}:too-early")
+    stripe.capture(intent.intent_id, cause)
+    stripe.refund(intent.intent_id, Money(500, "EUR"), f"{cause}:one")
+    with pytest.raises(Refused):
+        stripe.refund(intent.intent_id, Money(301, "EUR"), f"{cause}:two")
+
+
+def test_what_the_operator_must_mend_is_no_refusal(
+    bank_process: BankProcess, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(TryLater):
+        StripeBank("not_a_key", bank_process.url).authorise(order(cause))
+    assert "bank.misconfigured" in caplog.messages
+
+
+def test_a_bank_that_is_not_there_is_in_doubt(cause: str) -> None:
+    with pytest.raises(TryLater):
+        StripeBank("sk_test_12345", "http://127.0.0.1:1").authorise(order(cause))

@@ -1,0 +1,117 @@
+"""A crash between any two lines of a payment or a refund, against localstripe: the provider's record has each once."""
+
+import functools
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud_sync.central.bank import StripeBank
+from cloud_sync.central.payment import Payments
+from cloud_sync.central.refund import Refunds
+from cloud_sync.central.saga import Step
+from domain.reservation import Status
+from tests.cloud_sync.central.banks import BankProcess
+from tests.cloud_sync.central.site import Driver, Site
+from tests.cloud_sync.central.street import START, StreetSide, Watch
+
+PAYING = (Payments, ("_take", "_perform", "_store"))
+REFUNDING = (Refunds, ("_take", "_store"))
+STEPS = 3
+"""Of a payment that goes well: authorise, confirm, capture."""
+
+
+@pytest.fixture
+def stripe_site(tmp_path: Path, watch: Watch, street: StreetSide, bank_process: BankProcess) -> Iterator[Site]:
+    site = Site(tmp_path, watch, street, StripeBank("sk_test_12345", bank_process.url))
+    yield site
+    site.office.close()
+
+
+def kill_at(
+    monkeypatch: pytest.MonkeyPatch, part: type[Any], names: tuple[str, ...], crossing: int
+) -> Callable[[], int]:
+    """Die at the given crossing into or out of these methods; returns how many were crossed."""
+    crossed = 0
+
+    def cross() -> None:
+        nonlocal crossed
+        crossed += 1
+        if crossed == crossing + 1:
+            raise RuntimeError("kill -9")
+
+    def around(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def plain(*args: Any) -> Any:
+            cross()
+            result = method(*args)
+            cross()
+            return result
+
+        @functools.wraps(method)
+        async def awaited(*args: Any) -> Any:
+            cross()
+            result = await method(*args)
+            cross()
+            return result
+
+        return awaited if method.__name__ == "_perform" else plain
+
+    for name in names:
+        monkeypatch.setattr(part, name, around(getattr(part, name)))
+    return lambda: crossed
+
+
+async def paid(site: Site) -> tuple[Driver, str]:
+    driver = await site.driver()
+    reservation_id: str = (await driver.book()).json()["reservation_id"]
+    assert (await driver.pay(reservation_id)).status_code in (201, 202)
+    return driver, reservation_id
+
+
+@pytest.mark.parametrize("crossing", range(6 * STEPS))
+async def test_one_charge_whatever_line_it_dies_at(
+    stripe_site: Site, bank_process: BankProcess, monkeypatch: pytest.MonkeyPatch, crossing: int
+) -> None:
+    site = stripe_site
+    with monkeypatch.context() as dying:
+        crossed = kill_at(dying, *PAYING, crossing)
+        _, reservation_id = await paid(site)
+        assert crossed() > crossing, "it died"
+    site.restart()
+    await site.work()
+    assert Step(site.payment().step) is Step.PAID
+    assert len(bank_process.posted("/v1/payment_intents", reservation_id)) == 1
+    assert len(bank_process.posted("/capture", reservation_id)) == 1
+    assert site.balances() == {"bank": 800, "revenue:riverside": -800}
+    assert site.street.status[reservation_id] is Status.CONFIRMED
+    assert site.bookings()[0].ticket
+
+
+@pytest.mark.parametrize("crossing", range(4))
+async def test_one_refund_whatever_line_it_dies_at(
+    stripe_site: Site, bank_process: BankProcess, monkeypatch: pytest.MonkeyPatch, crossing: int
+) -> None:
+    site = stripe_site
+    _, reservation_id = await paid(site)
+    site.watch.pass_by(timedelta(hours=3))
+    site.street.stay(reservation_id, left_at=START + timedelta(hours=1))
+    site.take_in()
+    with monkeypatch.context() as dying:
+        crossed = kill_at(dying, *REFUNDING, crossing)
+        await site.work()
+        assert crossed() > crossing, "it died"
+    site.restart()
+    await site.work()
+    (refund,) = bank_process.posted("/v1/refunds", reservation_id)
+    assert refund["answer"]["amount"] == 400
+    assert site.balances() == {"bank": 400, "revenue:riverside": -400, "refunds_due": 0}
+
+
+async def test_the_crossings_are_all_there_are(stripe_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a step that is added to the saga is not forgotten above."""
+    crossed = kill_at(monkeypatch, *PAYING, 10_000)
+    await paid(stripe_site)
+    assert crossed() == 6 * STEPS + 2, "the last crossings find nothing left to take"

@@ -1,0 +1,125 @@
+"""The database: one process, all or nothing, honest about what it cannot open."""
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlmodel import select
+
+from cloud_sync.central import lease
+from cloud_sync.central.database import Database
+from cloud_sync.central.tables import Booking, SchemaVersion, SpotCopy
+from domain.errors import OperatorError
+from tests.parts import NOON
+
+
+def spot(spot_id: str) -> SpotCopy:
+    return SpotCopy(spot_id=spot_id, lot_id="riverside", kind="ev", in_service=True)
+
+
+def spots(database: Database) -> list[str]:
+    with database.reading() as session:
+        return list(session.exec(select(SpotCopy.spot_id)).all())
+
+
+def add_and_fail(database: Database, spot_id: str) -> None:
+    with database.transaction() as session:
+        session.add(spot(spot_id))
+        raise RuntimeError
+
+
+def test_all_or_nothing_also_within(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        add_and_fail(database, "a")
+    with database.transaction() as session:
+        session.add(spot("b"))
+        with pytest.raises(RuntimeError):
+            add_and_fail(database, "c")
+        assert database.in_transaction
+        with database.reading() as same:
+            assert same is session
+    assert spots(database) == ["b"]
+    assert not database.in_transaction
+
+
+def test_reading_does_not_wait_for_who_writes(database: Database) -> None:
+    seen: list[list[str]] = []
+    with database.transaction() as session:
+        session.add(spot("a"))
+        session.flush()
+        reader = threading.Thread(target=lambda: seen.append(spots(database)))
+        reader.start()
+        reader.join(timeout=20)
+    assert seen == [[]], "what is not committed is not seen"
+
+
+def test_what_is_committed_is_on_the_disk(database: Database) -> None:
+    with database.reading() as session:
+        assert session.execute(text("PRAGMA synchronous")).scalar_one() == 2
+        assert session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    url = make_url(f"sqlite:///{tmp_path}/central.db")
+    first = Database(url)
+    with pytest.raises(OperatorError, match="another process uses"):
+        Database(url)
+    first.close()
+    Database(url).close()
+
+
+def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no database at all, but long enough to be looked at" * 10)
+    for name in ("file", "file/below"):
+        with pytest.raises(OperatorError) as error:
+            Database(make_url(f"sqlite:///{tmp_path}/{name}"))
+        assert error.value.code == "database_unusable"
+    with pytest.raises(OperatorError, match="cannot be opened"):
+        Database(make_url("postgresql+nothing://127.0.0.1/central"))
+
+
+def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    url = make_url(f"sqlite:///{tmp_path}/central.db")
+    database = Database(url)
+    with database.transaction() as session:
+        session.get_one(SchemaVersion, 1).version = 99
+    database.close()
+    with pytest.raises(OperatorError, match="schema 99"):
+        Database(url)
+
+
+def test_a_lease_is_one_owners_until_it_ends(database: Database) -> None:
+    with database.transaction() as session:
+        session.add(
+            Booking(
+                reservation_id="r",
+                lot_id="riverside",
+                user_id="u",
+                vehicle_id="v",
+                spot_id="s",
+                start_time=NOON,
+                end_time=NOON,
+                state="asked",
+                asked_at=NOON,
+                due_at=NOON,
+            )
+        )
+        session.flush()
+        assert lease.take(session, Booking, "r", "one", NOON) is not None
+        assert lease.take(session, Booking, "r", "two", NOON) is None
+        ended = NOON + timedelta(seconds=lease.LEASE_S)
+        row = lease.take(session, Booking, "r", "two", ended)
+        assert row is not None
+        assert lease.keep(session, Booking, "r", "one") is None, "the first has lost it"
+        pauses = []
+        now = ended
+        for _ in range(12):
+            lease.rest(row, now)
+            assert row.due_at is not None
+            pauses.append((row.due_at - now).total_seconds())
+        assert pauses[:4] == [1, 2, 4, 8]
+        assert pauses[-1] == lease.REST_S_MAX
+        lease.finish(row)
+        assert lease.due(session, Booking, NOON + timedelta(days=99), 10) == []

@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from domain.errors import OperatorError
+
+
+class StoreSection(Section):
+    path: Location = Path("unit.db")
+
+
+class LotSection(Section):
+    lot_id: UnitId
+    spots: int = Field(default=10, ge=1)
+
+
+class Sample(UnitSettings):
+    lot: LotSection
+    broker: Broker
+    store: StoreSection = Field(default_factory=StoreSection)
+
+
+GOOD = """
+[lot]
+lot_id = "riverside"
+
+[broker]
+port = 1884
+username = "riverside"
+password = { file = "broker-password" }
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "hub.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    (tmp_path / "broker-password").write_text("  hunter2\n", encoding="utf-8")
+    return path
+
+
+def refused(config: Path) -> OperatorError:
+    with pytest.raises(OperatorError) as error:
+        Sample.load(config)
+    assert str(config) in error.value.message
+    assert error.value.__cause__ is None, "it would show the values"
+    return error.value
+
+
+def test_a_file_is_read_and_paths_are_relative_to_it_also_those_that_it_does_not_name(config: Path) -> None:
+    settings = Sample.load(config)
+    assert (settings.lot.lot_id, settings.lot.spots) == ("riverside", 10)
+    assert (settings.broker.host, settings.broker.port, settings.broker.keepalive_s) == ("127.0.0.1", 1884, 15)
+    assert settings.store.path == config.parent / "unit.db"
+
+
+def test_a_path_may_be_absolute(config: Path) -> None:
+    config.write_text(GOOD + '[store]\npath = "/var/lib/gatehouse/hub.db"\n', encoding="utf-8")
+    assert Sample.load(config).store.path == Path("/var/lib/gatehouse/hub.db")
+
+
+def test_single_keys_are_overridden_from_the_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE_BROKER__PORT", "2000")
+    monkeypatch.setenv("GATEHOUSE_STORE__PATH", "elsewhere.db")
+    monkeypatch.setenv("GATEHOUSE_BROKER__PASSWORD__FILE", "other-password")
+    settings = Sample.load(config)
+    assert (settings.broker.port, settings.broker.username) == (2_000, "riverside")
+    assert settings.store.path == config.parent / "elsewhere.db"
+    assert settings.broker.password == Secret(file=config.parent / "other-password")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("GATEHOUSE_BROKR__PORT", r"GATEHOUSE_BROKR__PORT.*\[brokr\]"),
+        ("GATEHOUSE_BROKER__PROT", r"broker\.prot"),
+        ("GATEHOUSE_BROKER__PORT", r"broker\.port"),
+    ],
+)
+def test_a_wrong_key_or_value_in_the_environment_is_an_error(
+    config: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
+    monkeypatch.setenv(name, "many")
+    with pytest.raises(OperatorError, match=what):
+        Sample.load(config)
+
+
+def test_other_variables_are_nobodys_business(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE", "x")
+    monkeypatch.setenv("GATEHOUSE_CONFIG", "x")
+    monkeypatch.setenv("PORT", "x")
+    assert Sample.load(config).broker.port == 1884
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (GOOD + "\n[brokr]\nport = 1\n", "brokr"),
+        (GOOD + "prot = 1\n", "broker.prot"),
+        (GOOD.replace("1884", "70000"), "broker.port"),
+        (GOOD.replace("1884", '"hunter2"'), "broker.port"),
+        (GOOD.replace('"riverside"', '"River/Side"'), "lot.lot_id"),
+        (GOOD.replace('{ file = "broker-password" }', '"hunter2"'), "broker.password"),
+        ("", "lot"),
+    ],
+)
+def test_each_wrong_key_is_named_and_its_value_is_not_repeated(config: Path, text: str, key: str) -> None:
+    config.write_text(text, encoding="utf-8")
+    error = refused(config)
+    assert error.code == "config_invalid"
+    assert f"{key}: " in error.message
+    for value in ("hunter2", "70000", "River/Side"):
+        assert value not in error.message
+
+
+def test_bad_toml_is_named_with_its_line(config: Path) -> None:
+    config.write_text("[lot]\nlot_id = riverside\n", encoding="utf-8")
+    assert "line 2" in refused(config).message
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    assert refused(tmp_path / name).code == "config_missing"
+
+
+def test_no_text_at_all_is_named(config: Path) -> None:
+    config.write_bytes(b"\xff\xfe")
+    assert refused(config).code == "config_invalid"
+
+
+class TestSecret:
+    def test_it_is_what_its_file_holds_without_white_space(self, config: Path) -> None:
+        password = Sample.load(config).broker.password
+        assert password is not None
+        assert password.read() == "hunter2"
+        assert "hunter2" not in repr(password)
+
+    def test_a_systemd_credential_of_the_files_name_comes_first(
+        self, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials = tmp_path / "credentials"
+        credentials.mkdir()
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+        password = Sample.load(config).broker.password
+        assert password is not None
+        assert password.read() == "hunter2", "there is no such credential"
+        (credentials / "broker-password").write_text("from systemd", encoding="utf-8")
+        assert password.read() == "from systemd"
+
+    @pytest.mark.parametrize(
+        ("content", "code"),
+        [(None, "secret_unreadable"), (b" \n", "secret_empty"), (b"hunter2\xff", "secret_unreadable")],
+    )
+    def test_where_there_is_none_the_operator_is_told_which_and_not_what(
+        self, tmp_path: Path, content: bytes | None, code: str
+    ) -> None:
+        if content is not None:
+            (tmp_path / "secret").write_bytes(content)
+        with pytest.raises(OperatorError) as error:
+            Secret(file=tmp_path / "secret").read()
+        assert error.value.code == code
+        assert str(tmp_path / "secret") in error.value.message
+        assert "hunter2" not in f"{error.value!r} {error.value.__cause__!r}"

@@ -1,0 +1,131 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.link import store as store_module
+from cloud_sync.link.store import Store
+from domain.errors import OperatorError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "var" / "hub.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Store:
+    store = Store(path)
+    store.connection.executescript("""
+        CREATE TABLE spot (id INTEGER PRIMARY KEY);
+        CREATE TABLE stay (spot INTEGER REFERENCES spot (id) DEFERRABLE INITIALLY DEFERRED);
+    """)
+    return store
+
+
+def insert(store: Store, spot: int) -> None:
+    store.connection.execute("INSERT INTO spot VALUES (?)", (spot,))
+
+
+def spots(store: Store) -> list[int]:
+    return [row["id"] for row in store.connection.execute("SELECT id FROM spot ORDER BY id")]
+
+
+def test_a_power_cut_takes_back_no_commit(store: Store) -> None:
+    pragmas = {
+        name: store.connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5_000}
+
+
+def test_all_is_kept(store: Store, path: Path) -> None:
+    with store.transaction():
+        insert(store, 1)
+        insert(store, 2)
+    store.close()
+    assert spots(Store(path)) == [1, 2]
+
+
+def test_or_nothing_is(store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt), store.transaction():  # noqa: PT012 what it does fails
+        insert(store, 1)
+        raise KeyboardInterrupt
+    assert spots(store) == []
+    assert not store.connection.in_transaction
+
+
+def test_a_transaction_within_another_is_taken_back_alone(store: Store) -> None:
+    with store.transaction():
+        insert(store, 1)
+        with pytest.raises(KeyError), store.transaction():  # noqa: PT012 what it does fails
+            insert(store, 2)
+            raise KeyError
+        with store.transaction():
+            insert(store, 3)
+    assert spots(store) == [1, 3]
+
+
+def test_or_with_the_one_around_it(store: Store) -> None:
+    with pytest.raises(KeyError), store.transaction():  # noqa: PT012 what it does fails
+        with store.transaction():
+            insert(store, 1)
+        raise KeyError
+    assert spots(store) == []
+
+
+def test_the_write_lock_is_taken_at_once(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two that had both read would both try to write, and one would fail in the middle of its work."""
+    monkeypatch.setattr(store_module, "BUSY_TIMEOUT_MS", 0)
+    other = Store(path)
+    with store.transaction():
+        with pytest.raises(sqlite3.OperationalError, match="locked"), other.transaction():
+            pass
+        assert spots(other) == [], "reading goes on"
+    with other.transaction():
+        insert(other, 1)
+    assert spots(store) == [1]
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
+    """All later ones would be savepoints in it, and nothing would ever be stored again."""
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), store.transaction():
+        store.connection.execute("INSERT INTO stay VALUES (7)")
+    assert not store.connection.in_transaction
+    with store.transaction():
+        insert(store, 7)
+    assert spots(store) == [7]
+
+
+def test_a_script_runs_within_the_transaction_that_is_open(store: Store) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="syntax error"), store.transaction():
+        store.connection.executescript("""
+            CREATE TABLE one (x); CREATE TABLE two (x);  -- a comment; with a semicolon
+            CREATE TRIGGER three AFTER INSERT ON one BEGIN INSERT INTO two VALUES (';'); DELETE FROM one; END;
+            CREATE TABL four (x);
+        """)
+    names = {row["name"] for row in store.connection.execute("SELECT name FROM sqlite_master")}
+    assert names == {"spot", "stay"}
+
+
+def test_a_trigger_of_a_script_is_whole(store: Store) -> None:
+    store.connection.executescript("""
+        CREATE TRIGGER no_seven BEFORE INSERT ON spot WHEN NEW.id = 7 BEGIN SELECT RAISE(ABORT, 'not; seven'); END;
+    """)
+    with pytest.raises(sqlite3.IntegrityError, match="not; seven"):
+        insert(store, 7)
+
+
+def test_a_file_that_is_no_database_is_the_operators(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"these are 16 bytes and then some more")
+    with pytest.raises(OperatorError, match=r"hub\.db cannot be opened: file is not a database"):
+        Store(path)
+
+
+def test_so_is_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file where the folder should be")
+    with pytest.raises(OperatorError, match=r"hub\.db cannot be opened"):
+        Store(tmp_path / "var" / "hub.db")
+    with pytest.raises(OperatorError, match="cannot be opened"):
+        Store(tmp_path)

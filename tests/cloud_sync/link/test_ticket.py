@@ -1,0 +1,126 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import base45
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud_sync.link.ticket import PLATE_MARK_BYTES, Ticket, TicketKey, verify
+from domain.errors import BadInput
+from domain.spot import VehicleType
+from domain.window import Window
+
+KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+OTHER = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+KEYS = {KEY.key_id: KEY.public_key}
+START = datetime(2026, 5, 14, 10, tzinfo=UTC)
+TICKET = Ticket(
+    ticket_id="tkt_9e2b51c7",
+    lot_id="riverside",
+    reservation_id="7K3MQ2XD9P",
+    revision=2,
+    spot_id="riverside.1-042",
+    window=Window(START, START + timedelta(hours=2)),
+    vehicle_type=VehicleType.SUV,
+    plate_mark="0123456789abcdef",
+)
+TEXT = KEY.sign(TICKET)
+QR_VERSION_10_M = 311
+"""Alphanumeric signs of a QR code of 57 modules a side at error level M: read well from a phone in the rain."""
+
+
+def test_a_ticket_is_read_back_whole() -> None:
+    assert verify(TEXT, KEYS) == TICKET
+
+
+def test_of_a_long_mark_the_ticket_carries_its_beginning() -> None:
+    marked = replace(TICKET, plate_mark="ab" * 32)
+    assert verify(KEY.sign(marked), KEYS).plate_mark == "ab" * PLATE_MARK_BYTES
+
+
+def test_it_is_a_small_qr_code() -> None:
+    assert len(TEXT) <= QR_VERSION_10_M
+    assert set(TEXT) <= set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"), "alphanumeric mode"
+
+
+@pytest.mark.parametrize("offset", [timedelta(days=-3_000), timedelta(), timedelta(days=3_000)])
+def test_no_clock_is_asked_when_it_is_verified(offset: timedelta) -> None:
+    start = START + offset
+    moved = replace(TICKET, window=Window(start, start + timedelta(hours=1)))
+    assert verify(KEY.sign(moved), KEYS) == moved
+
+
+def test_any_of_the_published_keys_will_do() -> None:
+    both = {OTHER.key_id: OTHER.public_key, **KEYS}
+    assert verify(TEXT, both) == TICKET
+    assert verify(OTHER.sign(TICKET), both) == TICKET
+
+
+@pytest.mark.parametrize("keys", [{}, {OTHER.key_id: OTHER.public_key}, {KEY.key_id: OTHER.public_key}])
+def test_another_key_does_not_verify_it(keys: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match="no valid ticket of this lot"):
+        verify(TEXT, keys)
+
+
+def test_every_altered_byte_is_found() -> None:
+    """But for the header that names the key: where it does not, all keys are tried."""
+    signed = bytearray(base45.b45decode(TEXT))
+    key_id = signed.index(KEY.key_id.encode())
+    for place in {*range(len(signed))} - {key_id - 2}:
+        altered = signed.copy()
+        altered[place] ^= 0x01
+        with pytest.raises(BadInput):
+            verify(base45.b45encode(bytes(altered)).decode(), KEYS)
+
+
+@given(st.binary(max_size=300))
+def test_junk_in_base45_is_no_ticket(junk: bytes) -> None:
+    with pytest.raises(BadInput):
+        verify(base45.b45encode(junk).decode(), KEYS)
+
+
+@given(st.text(max_size=300))
+def test_junk_is_no_ticket(junk: str) -> None:
+    with pytest.raises(BadInput):
+        verify(junk, KEYS)
+
+
+@given(st.data())
+def test_a_mangled_ticket_is_no_ticket_or_the_same(data: st.DataObject) -> None:
+    signed = bytearray(base45.b45decode(TEXT))
+    for _ in range(data.draw(st.integers(1, 5))):
+        signed[data.draw(st.integers(0, len(signed) - 1))] = data.draw(st.integers(0, 255))
+    mangled = bytes(signed[: data.draw(st.integers(0, len(signed)))])
+    try:
+        ticket = verify(base45.b45encode(mangled).decode(), KEYS)
+    except BadInput:
+        return
+    assert ticket == TICKET
+
+
+cose = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=9) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.integers(-9, 9) | st.text(max_size=3), inner),
+    max_leaves=9,
+)
+
+
+@given(st.sampled_from([16, 17, 18, 61, 96, 97, 98]), st.lists(cose, max_size=5))
+def test_cose_of_any_other_shape_is_no_ticket(tag: int, parts: list[object]) -> None:
+    with pytest.raises(BadInput):
+        verify(base45.b45encode(cbor2.dumps(cbor2.CBORTag(tag, parts))).decode(), KEYS)
+
+
+@pytest.mark.parametrize("opening", [b"\x81", b"\xd2", b"\xa1\x01", b"\x9f"])
+def test_what_is_nested_without_end_is_no_ticket(opening: bytes) -> None:
+    """As much as the largest QR code carries."""
+    with pytest.raises(BadInput):
+        verify(base45.b45encode(opening * (2_800 // len(opening))).decode(), KEYS)
+
+
+def test_a_key_is_named_by_the_beginning_of_its_public_part() -> None:
+    assert KEY.public_key.startswith(KEY.key_id)
+    assert len(bytes.fromhex(KEY.public_key)) == 32

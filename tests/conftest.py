@@ -1,0 +1,36 @@
+"""What all tests share: how hypothesis searches, and real brokers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import settings
+
+from tests.parts import BrokerSite
+
+# The same examples on every machine and every day; `gatehouse simulate` is where new ones are tried.
+settings.register_profile("gatehouse", deadline=None, derandomize=True, database=None)
+settings.load_profile("gatehouse")
+
+
+@pytest.fixture
+def lot_broker(tmp_path: Path) -> Iterator[BrokerSite]:
+    """The broker of the lot riverside, started."""
+    yield from _started(tmp_path / "lot", "lot")
+
+
+@pytest.fixture
+def central_broker(tmp_path: Path) -> Iterator[BrokerSite]:
+    """Central's broker, started."""
+    yield from _started(tmp_path / "central", "central")
+
+
+def _started(folder: Path, level: Literal["lot", "central"]) -> Iterator[BrokerSite]:
+    folder.mkdir()
+    broker = BrokerSite(folder, level)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
