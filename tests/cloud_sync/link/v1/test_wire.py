@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from cloud_sync.link.v1.facts import PAYLOADS, PolicyChanged, ReservationChanged, payload_of
 from cloud_sync.link.v1.messages import Ack, AckState, Facts, HoldRequest, UnitStatus
@@ -112,3 +113,10 @@ class TestInstants:
     def test_both_ends_compare_alike(self) -> None:
         assert utc(NOON.replace(microsecond=123_999)) == NOON.replace(microsecond=123_000)
         assert utc(NOON.astimezone(timezone(timedelta(hours=-5)))).tzinfo is UTC
+
+
+def test_an_error_of_the_models_themselves_repeats_no_value_either() -> None:
+    with pytest.raises(ValidationError) as error:
+        UnitStatus.model_validate({"unit": {SECRET: SECRET}, "at": SECRET})
+    assert "unit" in str(error.value)
+    assert SECRET not in str(error.value)

@@ -1,0 +1,1 @@
+"""The gate unit: one lane, deciding alone from its own replica."""

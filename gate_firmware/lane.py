@@ -1,0 +1,292 @@
+"""The lane's core: from a car on the loop to an arm that is down again. Synchronous; `now` comes with every call.
+
+A car on the arrival loop is looked at. An entry lane admits it, or holds it back with the reason on the display and
+looks again from time to time; an exit lane lets it out in any case. The decision is stored before the arm is asked to
+move. When the car has crossed the safety loop the passage is stored and the arm is asked to close. Every motion and
+every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored, and it ends when the arm arrives.
+It is asked again while a car waits that may pass; a lane whose arm has stayed down is as good as new once it is empty.
+A safety loop that stays occupied is an alarm too, and the arm stays up. Inputs that the table has no step for change
+nothing: on a street, anything may happen at any time.
+"""
+
+from collections.abc import Callable
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.v1.facts import Direction
+from domain.now import Now
+from gate_firmware.deciding import Judge, Judgement
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Command,
+    Event,
+    Look,
+    LookAway,
+    Looked,
+    LowerArm,
+    RaiseArm,
+    SafetyLoop,
+    Sight,
+    Tell,
+)
+from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.record import Record
+from gate_firmware.replica import Replica
+from gate_firmware.settings import Timing
+from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING, words
+from hardware.barrier import Position
+from hardware.lights import Signal
+
+CLOSE_TRIES_MAX = 3
+"""Close commands before an arm that stays up is a fault."""
+
+
+class Lane:
+    """One lane. `start` it with the inputs as they are, then hand it every event and wake it when it asks to be."""
+
+    def __init__(
+        self,
+        *,
+        direction: Direction,
+        journal: Journal,
+        replica: Replica,
+        judge: Judge,
+        timing: Timing,
+        motion_ms_max: int,
+        new_passage: Callable[[], str],
+    ) -> None:
+        self.state = State.IDLE
+        self.told = Tell(Signal.RED, *IDLE)
+        self._direction = direction
+        self._journal = journal
+        self._record = Record(direction, journal, replica)
+        self._judge = judge
+        self._timing = timing
+        self._motion_ms_max = motion_ms_max
+        self._new_passage = new_passage
+        self._arrival = False
+        self._safety = False
+        self._arm = Position.DOWN
+        self._asked_up = False  # the last command was to open, and the arm has not been down since
+        self._until_ms: int | None = None
+        self._close_tries = 0
+        self._is_looking = False
+        self._is_blind = False
+        self._passage_id = ""
+        self._since_ms = 0
+        self._judgement: Judgement | None = None
+        self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
+            State.IDLE: self._idle,
+            State.LOOKING: self._looking,
+            State.HELD_BACK: self._held_back,
+            State.OPENING: self._opening,
+            State.OPEN: self._open,
+            State.PASSING: self._passing,
+            State.CLOSING: self._closing,
+            State.FAULT: self._fault,
+        }
+        self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
+            State.LOOKING: self._read_too_long,
+            State.HELD_BACK: self._look_again,
+            State.PASSING: self._blocked,
+            State.CLOSING: self._close_again,
+            State.FAULT: self._try_again,
+        }
+
+    def start(self, arrival: bool, safety: bool, arm: Position, now: Now) -> list[Command]:
+        """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short."""
+        self._arrival, self._safety, self._arm = arrival, safety, arm
+        if not safety and arm is Position.DOWN:
+            return self._enter(State.IDLE, now)
+        self._judgement, self._passage_id = self._judge.resume(self._journal, now)
+        self._since_ms = now.mono_ms
+        if safety:
+            return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
+        return self._enter(State.OPEN, now)
+
+    def handle(self, event: Event, now: Now) -> list[Command]:
+        """What is to be done now, in this order; what it follows from is stored already."""
+        match event:
+            case ArrivalLoop(occupied):
+                self._arrival = occupied
+                if self._is_at_rest_after_fault():
+                    return self._enter(State.IDLE, now)
+                return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+            case SafetyLoop(occupied):
+                self._safety = occupied
+                if self.state is State.PASSING and not occupied:
+                    self._complete_passage(now)
+                return self._step(Input.CAR_UNDER if occupied else Input.CAR_CLEAR, now)
+            case ArmMoved(position):
+                return self._arm_moved(position, now)
+            case Looked():
+                return self._has_looked(event, now)
+
+    def next_wakeup_ms(self) -> int | None:
+        """The monotonic instant at which to call `woken`."""
+        return self._until_ms
+
+    def woken(self, now: Now) -> list[Command]:
+        """The state has lasted for its maximum."""
+        if self._until_ms is None or now.mono_ms < self._until_ms:
+            return []
+        waited = self._on_waiting.get(self.state)
+        return self._step(Input.WAITED, now) if waited is None else waited(now)
+
+    def _arm_moved(self, position: Position, now: Now) -> list[Command]:
+        self._arm = position
+        match position:
+            case Position.UP:
+                return self._step(Input.ARM_UP, now)
+            case Position.DOWN:
+                self._asked_up = False
+                return self._step(Input.ARM_DOWN, now)
+            case Position.BETWEEN:
+                return []
+
+    def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
+        if looked.passage_id != self._passage_id:
+            return []  # a look at a car that has gone
+        self._is_looking = False
+        self._watch_camera(looked, now)
+        return self._decide(looked, now)
+
+    def _decide(self, looked: Looked, now: Now) -> list[Command]:
+        judgement = self._judge.judge(looked, now)
+        if self.state in (State.OPENING, State.OPEN, State.FAULT):
+            self._recognise(judgement, now)
+        if self.state not in (State.LOOKING, State.HELD_BACK):
+            return []
+        before, self._judgement = self._judgement, judgement
+        if before is None or before.decision != judgement.decision:
+            self._record.decision(self._passage_id, judgement, now.mono_ms - self._since_ms, now)
+        return self._step(Input.LET_PASS if judgement.passes else Input.HOLD_BACK, now)
+
+    def _recognise(self, judgement: Judgement, now: Now) -> None:
+        """A car that was let out unknown has been read after all: its stay can end, or can be found by the plate."""
+        before = self._judgement
+        if before is None or before.reservation_id is not None or not judgement.passes:
+            return
+        if judgement.reservation_id is not None or (before.plate is None and judgement.plate is not None):
+            self._judgement = judgement
+            self._record.decision(self._passage_id, judgement, now.mono_ms - self._since_ms, now)
+
+    def _watch_camera(self, looked: Looked, now: Now) -> None:
+        """Raise the alarm when the camera has gone blind: once, until it has shown something again."""
+        was_blind = self._is_blind
+        if looked.sight is Sight.BLIND:
+            self._is_blind = True
+        elif looked.frames > 0:
+            self._is_blind = False
+        if self._is_blind and not was_blind:
+            self._record.alarm("camera-blind", "the camera shows nothing", now)
+
+    def _step(self, by: Input, now: Now) -> list[Command]:
+        after = STEPS[self.state].get(by)
+        return [] if after is None else self._enter(after, now)
+
+    def _enter(self, state: State, now: Now) -> list[Command]:
+        self.state, self._until_ms = state, None
+        return self._on_entering[state](now)
+
+    def _idle(self, now: Now) -> list[Command]:
+        self._judgement, self._passage_id, self._asked_up = None, "", False
+        commands: list[Command] = [*self._look_away(), self._tell(Signal.RED, *IDLE)]
+        return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
+
+    def _looking(self, now: Now) -> list[Command]:
+        self._passage_id, self._since_ms = self._new_passage(), now.mono_ms
+        entry = self._direction is Direction.ENTRY
+        self._until_ms = now.mono_ms + (self._timing.identify_ms_max if entry else self._timing.exit_identify_ms_max)
+        return [self._tell(Signal.RED, *LOOKING), *self._look()]
+
+    def _held_back(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._timing.retry_ms
+        return [self._tell(Signal.RED, *self._words())]
+
+    def _opening(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._motion_ms_max
+        commands: list[Command] = [*self._raise(), self._tell(Signal.GREEN, *self._words())]
+        if self._judgement is not None and self._judgement.reservation_id is not None:
+            commands += self._look_away()
+        return [*commands, *self._step(Input.ARM_UP, now)] if self._arm is Position.UP else commands
+
+    def _open(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._timing.drive_ms_max
+        decided = self._judgement is not None or self._direction is Direction.EXIT
+        told = self._tell(Signal.GREEN, *self._words()) if decided else self._tell(Signal.RED, *IDLE)
+        return [told, *self._step(Input.CAR_UNDER, now)] if self._safety else [told]
+
+    def _passing(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._timing.drive_ms_max
+        return self._look_away() if self._arm is Position.UP else [*self._look_away(), *self._raise()]
+
+    def _closing(self, now: Now) -> list[Command]:
+        self._close_tries = 0
+        if self._arm is Position.DOWN and not self._asked_up:
+            return self._enter(State.IDLE, now)
+        return [*self._close(now), self._tell(Signal.RED, *IDLE)]
+
+    def _fault(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._motion_ms_max
+        self._record.alarm("arm-stuck", f"the arm is {self._arm.value} after {self._motion_ms_max} ms", now)
+        return [self._tell(Signal.RED, *FAULT)]
+
+    def _read_too_long(self, now: Now) -> list[Command]:
+        return self._decide(Looked(self._passage_id, Sight.UNSURE, None, None, 0), now)
+
+    def _look_again(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._timing.retry_ms
+        return [] if self._is_looking else self._look()
+
+    def _blocked(self, now: Now) -> list[Command]:
+        self._until_ms = None
+        self._record.alarm("lane-blocked", f"the safety loop is occupied for {self._timing.drive_ms_max} ms", now)
+        return []
+
+    def _close_again(self, now: Now) -> list[Command]:
+        if self._arm is Position.DOWN:  # it has never risen, so it does not arrive either
+            return self._step(Input.ARM_DOWN, now)
+        return self._close(now) if self._close_tries < CLOSE_TRIES_MAX else self._step(Input.WAITED, now)
+
+    def _try_again(self, now: Now) -> list[Command]:
+        if self._is_at_rest_after_fault():
+            return self._enter(State.IDLE, now)
+        self._until_ms = now.mono_ms + self._motion_ms_max
+        may_pass = self._arrival and self._judgement is not None and self._judgement.passes
+        return self._raise() if may_pass and self._arm is not Position.UP else []
+
+    def _is_at_rest_after_fault(self) -> bool:
+        return self.state is State.FAULT and self._arm is Position.DOWN and not self._arrival
+
+    def _raise(self) -> list[Command]:
+        self._asked_up = True
+        return [RaiseArm()]
+
+    def _close(self, now: Now) -> list[Command]:
+        self._close_tries += 1
+        self._until_ms = now.mono_ms + self._motion_ms_max
+        return [] if self._safety else [LowerArm()]
+
+    def _look(self) -> list[Command]:
+        self._is_looking = True
+        return [Look(self._passage_id)]
+
+    def _look_away(self) -> list[Command]:
+        self._is_looking = False
+        return [LookAway()]
+
+    def _tell(self, signal: Signal, line1: str, line2: str) -> Tell:
+        self.told = Tell(signal, line1, line2)
+        return self.told
+
+    def _words(self) -> tuple[str, str]:
+        if self._judgement is None:
+            return DRIVE
+        decision = self._judgement.decision
+        return words(decision.reason, decision.right)
+
+    def _complete_passage(self, now: Now) -> None:
+        self._record.passage(self._passage_id or self._new_passage(), self._judgement, now)
+        # Whoever follows before the arm is down is another car, and nobody has decided on it.
+        self._judgement, self._passage_id = None, ""

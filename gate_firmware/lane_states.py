@@ -1,0 +1,48 @@
+"""The states of a lane and what takes it from one to another: one table, without conditions."""
+
+from enum import Enum
+
+
+class State(Enum):
+    IDLE = "idle"  # no car
+    LOOKING = "looking"  # a car is on the arrival loop and is being looked at
+    HELD_BACK = "held_back"  # it may not pass, or not yet; the display says why
+    OPENING = "opening"  # it may pass; the arm is going up
+    OPEN = "open"  # the arm is up, the car has not driven yet
+    PASSING = "passing"  # a car is on the safety loop
+    CLOSING = "closing"  # the arm is going down
+    FAULT = "fault"  # the arm did not arrive
+
+
+class Input(Enum):
+    CAR_HERE = "car_here"  # on the arrival loop
+    CAR_GONE = "car_gone"  # off the arrival loop
+    LET_PASS = "let_pass"  # noqa: S105  decided: admit or release
+    HOLD_BACK = "hold_back"  # decided: ask or refuse
+    ARM_UP = "arm_up"
+    ARM_DOWN = "arm_down"
+    CAR_UNDER = "car_under"  # on the safety loop
+    CAR_CLEAR = "car_clear"  # off the safety loop
+    WAITED = "waited"  # the state has lasted for its maximum
+
+
+STEPS: dict[State, dict[Input, State]] = {
+    State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.LOOKING: {
+        Input.LET_PASS: State.OPENING,
+        Input.HOLD_BACK: State.HELD_BACK,
+        Input.CAR_GONE: State.IDLE,
+        Input.CAR_UNDER: State.PASSING,
+    },
+    State.HELD_BACK: {
+        Input.LET_PASS: State.OPENING,
+        Input.HOLD_BACK: State.HELD_BACK,
+        Input.CAR_GONE: State.IDLE,
+        Input.CAR_UNDER: State.PASSING,
+    },
+    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_UNDER: State.PASSING, Input.WAITED: State.FAULT},
+    State.OPEN: {Input.CAR_UNDER: State.PASSING, Input.WAITED: State.CLOSING},
+    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
+    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING, Input.WAITED: State.FAULT},
+    State.FAULT: {Input.ARM_UP: State.OPEN, Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING},
+}

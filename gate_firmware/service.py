@@ -1,0 +1,174 @@
+"""The gate's shell: carries loops, arm and camera into the lane's core, and its commands out, in order."""
+
+import asyncio
+import logging
+import secrets
+from contextlib import closing
+
+from cloud_sync.link import topics
+from cloud_sync.link.clock import boot_id, system_clock
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Receiver, Sender
+from cloud_sync.link.mqtt import Link, Will
+from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import AlarmRaised
+from cloud_sync.link.v1.messages import UnitStatus
+from domain.errors import Refused
+from gate_firmware.api import local_api
+from gate_firmware.deciding import Judge
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Command,
+    Event,
+    Look,
+    LookAway,
+    LowerArm,
+    RaiseArm,
+    SafetyLoop,
+    Tell,
+)
+from gate_firmware.lane import Lane
+from gate_firmware.looking import Looker
+from gate_firmware.replica import Replica
+from gate_firmware.settings import GateSettings
+from hardware.lane import Lane as Devices
+from lpr.reader import PlateReader, engine
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+
+
+class GateService:
+    """One gate process: a lane, its devices, its link to the hub, its local interface."""
+
+    def __init__(self, settings: GateSettings) -> None:
+        self._settings = settings
+        self._clock = system_clock(settings.clock.trust)
+        self._boot = boot_id()
+        gate_id = settings.gate.gate_id
+        self._store = Store(settings.store.path)
+        self._seal = Seal.from_hex(settings.keys.plate.read())
+        self._journal = Journal(self._store, gate_id, self._boot)
+        self._replica = Replica(self._store)
+        self._lane = Lane(
+            direction=settings.gate.direction,
+            journal=self._journal,
+            replica=self._replica,
+            judge=Judge(settings.gate.direction, self._replica, self._seal),
+            timing=settings.timing,
+            motion_ms_max=settings.hardware.barrier.motion_ms_max,
+            new_passage=lambda: secrets.token_hex(8),
+        )
+        status = Will(topics.gate_status(gate_id), self._status(online=False), lambda: self._status(online=True))
+        self._link = Link(settings.broker, f"{gate_id}@{self._journal.epoch}", status)
+        lot_id = gate_id.partition(".")[0]
+        up = Sender(self._journal, lot_id)
+        self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
+        down = Receiver(lot_id, self._journal, self._replica.apply)
+        FactReceiver(self._link, topics.gate_facts(gate_id, "down"), down)
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._wake = asyncio.Event()
+        self._look: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had.
+
+        What is a bug, or a store that fails, ends the whole unit: its pins go to their safe levels, and it is started
+        anew with the lane as it then is.
+        """
+        settings = self._settings
+        with closing(self._store), bound_socket(LOOPBACK, settings.api.port) as listening:
+            async with Devices.from_wiring(settings.hardware) as self._devices:
+                loading = asyncio.ensure_future(
+                    asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
+                )
+                self._looker = Looker(self._devices.camera, loading, self._replica, self._seal, self._clock)
+                with closing(self._looker):
+                    async with asyncio.TaskGroup() as self._tasks:
+                        self._begin()
+                        self._tasks.create_task(self._carry_events())
+                        self._tasks.create_task(self._watch_the_clock())
+                        self._tasks.create_task(self._watch_the_reader(loading))
+                        self._tasks.create_task(self._link.run())
+                        self._tasks.create_task(self._sender.run())
+                        app = local_api(settings.gate.gate_id, self._lane, self._journal, self._link)
+                        self._tasks.create_task(serve_http(app, listening))
+
+    def _begin(self) -> None:
+        """Listen to the devices, and begin with them as they are."""
+        loop, devices = asyncio.get_running_loop(), self._devices
+
+        def tell(event: Event) -> None:  # in the thread of the pin change
+            loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+        devices.arrival_loop.when_changed = lambda occupied: tell(ArrivalLoop(occupied))
+        devices.safety_loop.when_changed = lambda occupied: tell(SafetyLoop(occupied))
+        devices.barrier.when_moved = lambda position: tell(ArmMoved(position))
+        arrival, safety = devices.arrival_loop.occupied, devices.safety_loop.occupied
+        self._perform(self._lane.start(arrival, safety, devices.barrier.position, self._clock()))
+
+    async def _carry_events(self) -> None:
+        while True:
+            self._perform(self._lane.handle(await self._events.get(), self._clock()))
+
+    async def _watch_the_reader(self, loading: asyncio.Future[PlateReader]) -> None:
+        """Without a reader the lane goes on: cars are asked, and whoever is inside gets out."""
+        try:
+            await asyncio.shield(loading)
+        except Exception as error:
+            log.exception("gate.reader_missing")
+            with self._journal.transaction():
+                alarm = AlarmRaised(alarm="reader-missing", detail=f"no plate is read: {type(error).__name__}")
+                self._journal.append(alarm, self._clock())
+            self._sender.nudge()
+
+    async def _watch_the_clock(self) -> None:
+        while True:
+            wakeup_ms = self._lane.next_wakeup_ms()
+            pause_s = None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._perform(self._lane.woken(self._clock()))
+            self._wake.clear()
+
+    def _perform(self, commands: list[Command]) -> None:
+        """Carry the core's commands out, in order; what they follow from is stored already."""
+        devices = self._devices
+        for command in commands:
+            match command:
+                case RaiseArm():
+                    devices.barrier.raise_arm()
+                case LowerArm():
+                    try:
+                        devices.barrier.lower_arm()
+                    except Refused as refused:  # the lane tries again, or raises an alarm
+                        log.warning("gate.close_refused", extra={"why": refused.code})
+                case Tell(signal, line1, line2):
+                    devices.lights.show(signal)
+                    devices.display.show(line1, line2)
+                case Look(passage_id):
+                    self._look_away()
+                    self._look = self._tasks.create_task(self._look_at(passage_id))
+                case LookAway():
+                    self._look_away()
+        self._sender.nudge()
+        self._wake.set()
+
+    async def _look_at(self, passage_id: str) -> None:
+        await self._events.put(await self._looker.look(passage_id))
+
+    def _look_away(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        self._look = None
+
+    def _status(self, *, online: bool) -> UnitStatus:
+        journal = self._journal
+        return UnitStatus(unit=journal.unit, online=online, epoch=journal.epoch, boot=self._boot, at=self._clock().utc)

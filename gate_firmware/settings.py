@@ -1,0 +1,86 @@
+"""The gate's configuration: one file a lane."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from cloud_sync.link.v1.facts import Direction
+from domain.now import Trust
+from hardware.wiring import Wiring
+from lpr.reader import ENGINES
+
+
+def _in_a_lot(gate_id: str) -> str:
+    if "." not in gate_id:
+        raise ValueError("begins with the lot's id and a dot, as in riverside.entry-1")
+    return gate_id
+
+
+def _known_engine(name: str) -> str:
+    if name not in ENGINES:
+        raise ValueError(f"no plate reader is called that: take {' or '.join(ENGINES)}")
+    return name
+
+
+class Gate(Section):
+    """Which lane this is; `gate_id` begins with the lot's id, as in riverside.entry-1."""
+
+    gate_id: Annotated[UnitId, AfterValidator(_in_a_lot)]
+    direction: Direction
+
+
+class Store(Section):
+    path: Location
+
+
+class Keys(Section):
+    """`plate` is the lot's plate key: 32 bytes in hexadecimal."""
+
+    plate: Secret
+
+
+class Reader(Section):
+    """The plate reader and how many cores it may use."""
+
+    engine: Annotated[str, AfterValidator(_known_engine)] = "rapidocr"
+    threads: int = Field(default=1, ge=1, le=8)
+
+
+class Timing(Section):
+    """How long a lane waits.
+
+    `identify_ms_max` and `exit_identify_ms_max`: for a read, before the lane asks or lets the car out unknown;
+    `retry_ms`: between two looks at a car that was held back; `drive_ms_max`: from the open arm to a car under it.
+    """
+
+    identify_ms_max: int = Field(default=6_000, ge=500, le=60_000)
+    exit_identify_ms_max: int = Field(default=2_500, ge=100, le=4_000)
+    retry_ms: int = Field(default=4_000, ge=500, le=60_000)
+    drive_ms_max: int = Field(default=30_000, ge=1_000, le=600_000)
+
+
+class LocalApi(Section):
+    """The gate's own HTTP interface, for what stands in the lane: loopback only."""
+
+    port: int = Field(default=8091, ge=0, le=65_535)
+
+
+class ClockSettings(Section):
+    """How far the machine's UTC is to be trusted."""
+
+    trust: Trust = Trust.NTP
+
+
+class GateSettings(UnitSettings):
+    """`gatehouse gate --config FILE`."""
+
+    gate: Gate
+    store: Store
+    broker: Broker
+    keys: Keys
+    hardware: Wiring
+    reader: Reader = Reader()
+    timing: Timing = Timing()
+    api: LocalApi = LocalApi()
+    clock: ClockSettings = ClockSettings()

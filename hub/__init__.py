@@ -1,0 +1,1 @@
+"""The lot's authority over its spots, and the attendants' page."""

@@ -1,0 +1,23 @@
+"""`gatehouse hub`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def hub(config: Annotated[Path, typer.Option(help="The hub's TOML file; see docs/configuration.md.")]) -> None:
+    """Run a lot's hub: the authority over its spots, and the attendants' page."""
+    from cloud_sync.link.process import run_unit  # noqa: PLC0415  the command line stays quick without these
+
+    run_unit(_run(config))
+
+
+async def _run(config: Path) -> None:
+    from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
+    from hub.service import HubService  # noqa: PLC0415
+    from hub.settings import HubSettings  # noqa: PLC0415
+
+    settings = HubSettings.load(config)
+    setup_logging(settings.lot.lot_id)
+    await HubService(settings).run()

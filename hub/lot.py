@@ -1,0 +1,136 @@
+"""The hub's core: one lot, its book, its stays and what it tells others. Synchronous; `now` comes with every call."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.store import Store
+from cloud_sync.link.ticket import TicketKey
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    Direction,
+    GateChanged,
+    GateDecided,
+    GatePassed,
+    PaymentChanged,
+    PolicyChanged,
+    SpotChanged,
+    TicketKeyPublished,
+    payload_of,
+)
+from cloud_sync.link.v1.messages import CancelRequest, ConfirmRequest, HoldRequest, ReleaseRequest, Reply
+from domain.errors import PeerError, Refused
+from domain.fact import Fact
+from domain.now import Now
+from domain.spot import SpotKind
+from hub.reservations import Reservations
+from hub.stays import Stays
+from hub.tables import migrations
+
+
+class Lot:
+    """The authority over one lot's spots.
+
+    Requests may be refused; facts never are. Each call is one transaction: what it changed and the facts that tell of
+    it are on disk when it returns, and only then may the shell answer or send.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        key: TicketKey,
+        ticket_id: Callable[[], str] = lambda: secrets.token_hex(4),
+    ) -> None:
+        migrations.apply(store.db)
+        self.store = store
+        self.journal = journal
+        self.reservations = Reservations(store, journal, key, ticket_id)
+        self.stays = Stays(store, journal, self.reservations)
+        self._key = key
+
+    def lay_out(self, spots: Mapping[str, SpotKind], gates: Mapping[str, Direction], now: Now) -> None:
+        """Take over the lot's layout from its configuration, and tell of what has changed.
+
+        A spot that is no longer configured goes out of service, and is never forgotten: somebody may stand there, or
+        have booked it. A gate that is no longer configured is only no longer shown.
+        """
+        with self.store.transaction():
+            known = {row["spot_id"]: row for row in self.store.connection.execute("SELECT * FROM spot")}
+            for spot_id in sorted(spots.keys() | known.keys()):
+                self._lay_out_spot(spot_id, spots.get(spot_id), known.get(spot_id), now)
+            lanes = {row["gate_id"]: row["direction"] for row in self.store.connection.execute("SELECT * FROM gate")}
+            for gate_id in lanes.keys() - gates.keys():
+                self.store.connection.execute("DELETE FROM gate WHERE gate_id = ?", (gate_id,))
+            for gate_id, direction in gates.items():
+                if lanes.get(gate_id) != direction.value:
+                    self.store.connection.execute(
+                        "INSERT OR REPLACE INTO gate VALUES (?, ?)", (gate_id, direction.value)
+                    )
+                    self.journal.append(GateChanged(gate_id=gate_id, direction=direction), now)
+            published = self.journal.last_own(TicketKeyPublished.kind)
+            if published is None or published.payload["key_id"] != self._key.key_id:
+                self.journal.append(TicketKeyPublished(key_id=self._key.key_id, public_key=self._key.public_key), now)
+
+    def request(self, name: str, payload: bytes, now: Now) -> Reply:
+        """Answer one of central's requests. Raises Refused or TryLater, which the link turns into such an answer."""
+        match name:
+            case "hold":
+                return _ok(self.reservations.hold(HoldRequest.decode(payload), now).to_json())
+            case "release":
+                self.reservations.release(ReleaseRequest.decode(payload), now)
+                return _ok({})
+            case "confirm":
+                return _ok(self.reservations.confirm(ConfirmRequest.decode(payload), now).to_json())
+            case "cancel":
+                return _ok(self.reservations.cancel(CancelRequest.decode(payload), now).to_json())
+            case _:
+                raise Refused("request_unknown", f"this hub knows no request {name!r}")
+
+    def apply(self, fact: Fact, now: Now) -> None:
+        """Take in a fact of a gate or of central; called in the transaction that moves its cursor.
+
+        Raises PeerError for one that its unit has no business to tell: a gate sets no policy.
+        """
+        of_gate = fact.unit.startswith(f"{self.journal.unit}.")
+        match payload_of(fact):
+            case GatePassed() as passage if of_gate:
+                self.stays.passed(passage, fact, now)
+            case PolicyChanged() as changed if not of_gate:
+                self.reservations.set_policy(changed, now)
+            case PaymentChanged() as payment if not of_gate:
+                self.reservations.set_paid(payment.reservation_id, payment.paid, payment.refunded)
+            case AlarmRaised() as alarm:
+                self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
+            case GateDecided() if of_gate:
+                pass  # kept with the raw facts; the page shows the latest from there
+            case other:
+                raise PeerError("fact_misplaced", f"{other.kind} does not come from {fact.unit} to a hub")
+
+    def next_wakeup_ms(self, now: Now) -> int | None:
+        """The monotonic instant at which a hold runs out."""
+        expiry = self.reservations.next_expiry()
+        if expiry is None:
+            return None
+        return now.mono_ms + max(-((now.utc - expiry) // timedelta(milliseconds=1)), 0)  # rounded up
+
+    def woken(self, now: Now) -> bool:
+        """Let holds expire whose time is over; whether there were any."""
+        return self.reservations.expire(now) > 0
+
+    def _lay_out_spot(self, spot_id: str, kind: SpotKind | None, known: Mapping[str, object] | None, now: Now) -> None:
+        in_service = kind is not None
+        kind = kind or (SpotKind(known["kind"]) if known else SpotKind.STANDARD)
+        if known and known["kind"] == kind.value and bool(known["in_service"]) == in_service:
+            return
+        self.store.connection.execute(
+            "INSERT INTO spot VALUES (?, ?, ?) ON CONFLICT (spot_id) DO UPDATE SET"
+            " kind = excluded.kind, in_service = excluded.in_service",
+            (spot_id, kind.value, int(in_service)),
+        )
+        self.journal.append(SpotChanged(spot_id=spot_id, spot_kind=kind, in_service=in_service), now)
+
+
+def _ok(result: dict[str, object]) -> Reply:
+    return Reply(ok=True, result=result)

@@ -1,0 +1,127 @@
+"""The hub's shell: carries requests and facts between the two brokers and the lot, and serves the page."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import closing
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from cloud_sync.link import topics
+from cloud_sync.link.clock import Clock, boot_id, system_clock
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Receiver, Sender
+from cloud_sync.link.mqtt import Link, Will
+from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.store import Store
+from cloud_sync.link.ticket import TicketKey
+from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
+from domain.errors import OperatorError
+from domain.fact import Fact
+from hub.lot import Lot
+from hub.page import page_app
+from hub.settings import HubSettings
+from hub.view import LotView, Presence
+
+log = logging.getLogger(__name__)
+
+CENTRAL = "central"
+
+
+class HubService:
+    """One hub process: a lot, its two links, its page."""
+
+    def __init__(self, settings: HubSettings, clock: Clock | None = None) -> None:
+        self._clock = clock or system_clock(settings.clock.trust)
+        self._boot = boot_id()
+        self._settings = settings
+        lot_id = settings.lot.lot_id
+        self._store = Store(settings.store.path)
+        journal = Journal(self._store, lot_id, self._boot)
+        self.lot = Lot(self._store, journal, _ticket_key(settings.keys.ticket.read()))
+        self.lot.lay_out(settings.spot_kinds(), settings.gate_directions(), self._clock())
+        self._seal = Seal.from_hex(settings.keys.plate.read())
+        self._wake = asyncio.Event()
+        identity = f"{lot_id}@{journal.epoch}"
+        status = Will(topics.lot_status(lot_id), self._status(online=False), lambda: self._status(online=True))
+        self._to_central = Link(settings.central, identity, status)
+        self._to_lot = Link(settings.broker, identity)
+        self._to_central.serve(topics.lot_requests(lot_id, "+"), self._request)
+        self._senders = [self._sender(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL)]
+        self._receive(self._to_central, topics.lot_facts(lot_id, "down"), f"{CENTRAL}:{lot_id}")
+        self._presence = Presence(self._clock)
+        self._to_lot.when_lost(self._presence.lost)
+        for gate_id in settings.gate_directions():
+            self._senders.append(self._sender(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id))
+            self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id)
+            self._to_lot.subscribe(topics.gate_status(gate_id), self._presence.heard)
+
+    async def run(self) -> None:
+        """Serve until cancelled, once. Raises OperatorError where the page's port is taken."""
+        page = self._settings.page
+        lot = self._settings.lot
+        view = LotView(lot.name, self.lot, self._seal, self._presence, self._to_central)
+        app = page_app(view, lot.timezone, self._clock)
+        with closing(self._store), bound_socket(page.host, page.port) as listening:
+            async with asyncio.TaskGroup() as tasks:
+                for link in (self._to_central, self._to_lot):
+                    tasks.create_task(link.run())
+                for sender in self._senders:
+                    tasks.create_task(sender.run())
+                tasks.create_task(self._let_holds_expire())
+                tasks.create_task(serve_http(app, listening))
+
+    async def _request(self, topic: str, payload: bytes) -> Reply:
+        try:
+            return self.lot.request(topic.rsplit("/", 1)[1], payload, self._clock())
+        finally:
+            self._changed()  # also where it is refused: holds may have expired before
+
+    async def _let_holds_expire(self) -> None:
+        while True:
+            wakeup_ms = self.lot.next_wakeup_ms(self._clock())
+            pause_s = None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self.lot.woken(self._clock()):
+                    self._changed()
+            self._wake.clear()
+
+    def _sender(self, link: Link, topic: str, subscriber: str) -> FactSender:
+        return FactSender(link, topic, Sender(self.lot.journal, subscriber), self._clock)
+
+    def _receive(self, link: Link, topic: str, unit: str) -> None:
+        def apply(fact: Fact) -> None:
+            self.lot.apply(fact, self._clock())
+
+        async def then_send_on(call: Callable[[], Ack]) -> Ack:
+            ack = call()
+            self._changed()
+            return ack
+
+        FactReceiver(link, topic, Receiver(unit, self.lot.journal, apply), then_send_on)
+
+    def _changed(self) -> None:
+        """Something was stored: send its facts, and look when the next hold runs out."""
+        for sender in self._senders:
+            sender.nudge()
+        self._wake.set()
+
+    def _status(self, *, online: bool) -> UnitStatus:
+        journal = self.lot.journal
+        return UnitStatus(unit=journal.unit, online=online, epoch=journal.epoch, boot=self._boot, at=self._clock().utc)
+
+
+def _ticket_key(pem: str) -> TicketKey:
+    try:
+        private = load_pem_private_key(pem.encode(), password=None)
+    except ValueError as error:
+        raise OperatorError("ticket_key_invalid", f"the ticket key is no PEM private key: {error}") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise OperatorError("ticket_key_invalid", "the ticket key must be Ed25519: openssl genpkey -algorithm ed25519")
+    return TicketKey(private)

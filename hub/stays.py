@@ -1,0 +1,168 @@
+"""What happened in the lot: the gates' facts become stays, whatever the rights say.
+
+Facts of two gates may come in any order. An exit that comes before its entry is an exit-without-entry until the entry
+comes, and then becomes the stay that it was. A conflict raises its alarm when it arises, and not again at the exit.
+"""
+
+import sqlite3
+from dataclasses import replace
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, StayChanged
+from domain.fact import Fact, FactRef
+from domain.now import Now, parse_instant, rfc3339
+from domain.reservation import Status, Step
+from domain.stay import OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
+from domain.window import LONGEST, Window
+from hub.reservations import Reservation, Reservations
+
+
+class Stays:
+    """The lot's record of cars that came and went."""
+
+    def __init__(self, store: Store, journal: Journal, reservations: Reservations) -> None:
+        self._store = store
+        self._sql = store.connection
+        self._journal = journal
+        self._reservations = reservations
+
+    def passed(self, passage: GatePassed, fact: Fact, now: Now) -> None:
+        """Record that a car has crossed a lane. Never refuses: it has happened."""
+        entry = passage.direction is Direction.ENTRY
+        with self._store.transaction():
+            before = self._exit_without_entry(passage, fact) if entry else self._open_stay(passage, fact)
+            stay = self._entered(passage, fact, before, now) if entry else self._left(passage, fact, before, now)
+            self._save(stay, passage)
+            self._tell(stay, fact.ref, now)
+            if stay.conflict is not None and (before is None or before.conflict is not stay.conflict):
+                self._conflict_arose(stay, stay.conflict, fact, now)
+
+    def inside(self) -> list[sqlite3.Row]:
+        """The open stays, with what is known of their reservations, longest first."""
+        return self._sql.execute(
+            "SELECT stay.*, reservation.end_time, reservation.driver_name, reservation.plate_box,"
+            " reservation.plate_mark AS booked_mark FROM stay LEFT JOIN reservation USING (reservation_id)"
+            " WHERE left_at IS NULL ORDER BY entered_at"
+        ).fetchall()
+
+    def _entered(self, passage: GatePassed, fact: Fact, earlier_exit: Stay | None, now: Now) -> Stay:
+        reservation = self._reservations.find(passage.reservation_id)
+        conflict = entry_conflict(None if reservation is None else reservation.status)
+        spot_id = self._spot_for(reservation, conflict, now)
+        if conflict is None and reservation is not None:
+            self._step(reservation, now, *((Step.CHECK_IN, Step.COMPLETE) if earlier_exit else (Step.CHECK_IN,)))
+        return Stay(
+            stay_id=earlier_exit.stay_id if earlier_exit else _stay_id(fact.ref),
+            reservation_id=None if reservation is None else reservation.reservation_id,
+            spot_id=spot_id,
+            entered_at=fact.at,
+            left_at=earlier_exit.left_at if earlier_exit else None,
+            conflict=conflict,
+        )
+
+    def _left(self, passage: GatePassed, fact: Fact, stay: Stay | None, now: Now) -> Stay:
+        if stay is None:
+            known = self._reservations.find(passage.reservation_id)
+            return Stay(
+                stay_id=_stay_id(fact.ref),
+                reservation_id=None if known is None else known.reservation_id,
+                spot_id=None,
+                entered_at=None,
+                left_at=fact.at,
+                conflict=Conflict.EXIT_WITHOUT_ENTRY,
+            )
+        reservation = self._reservations.find(stay.reservation_id)
+        if reservation is not None and reservation.status is Status.CHECKED_IN and stay.conflict is None:
+            self._step(reservation, now, Step.COMPLETE)
+        return replace(stay, left_at=fact.at)
+
+    def _open_stay(self, passage: GatePassed, fact: Fact) -> Stay | None:
+        """The stay that this exit closes: by the reservation, else by the plate. One without a conflict comes first.
+
+        One that began later comes last: its gate's clock may be ahead, but it may as well be the car's next stay.
+        """
+        return self._matching(
+            passage, "left_at IS NULL", "entered_at > :at, conflict IS NOT NULL, entered_at", rfc3339(fact.at)
+        )
+
+    def _exit_without_entry(self, passage: GatePassed, fact: Fact) -> Stay | None:
+        """An exit of this car that came in before its entry."""
+        return self._matching(passage, "entered_at IS NULL AND left_at >= :at", "left_at", rfc3339(fact.at))
+
+    def _matching(self, passage: GatePassed, where: str, order: str, at: str) -> Stay | None:
+        row = self._sql.execute(
+            f"SELECT * FROM stay WHERE {where} AND (reservation_id = :reservation OR plate_mark = :mark)"  # noqa: S608
+            f" ORDER BY coalesce(reservation_id = :reservation, 0) DESC, {order} LIMIT 1",
+            {"reservation": passage.reservation_id, "mark": passage.plate and passage.plate.mark, "at": at},
+        ).fetchone()
+        return None if row is None else _stay(row)
+
+    def _spot_for(self, reservation: Reservation | None, conflict: Conflict | None, now: Now) -> str | None:
+        if reservation is None:
+            return None
+        if conflict is None:
+            return reservation.spot_id
+        outcome = OUTCOMES[conflict].spot
+        if outcome is SpotOutcome.NONE or reservation.window.end <= now.utc:
+            return None
+        rest = Window(max(now.utc, reservation.window.end - LONGEST), reservation.window.end)
+        if outcome is SpotOutcome.OWN and self._reservations.is_free(reservation.spot_id, rest):
+            return reservation.spot_id
+        return self._reservations.free_spot(reservation.vehicle_type, rest)
+
+    def _step(self, reservation: Reservation, now: Now, *steps: Step) -> None:
+        for by in steps:
+            reservation = self._reservations.change(reservation, by, "passage", now)
+
+    def _save(self, stay: Stay, passage: GatePassed) -> None:
+        self._sql.execute(
+            "INSERT INTO stay VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
+            " reservation_id = excluded.reservation_id, spot_id = excluded.spot_id, entered_at = excluded.entered_at,"
+            " left_at = excluded.left_at, conflict = excluded.conflict,"
+            " plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
+            (
+                stay.stay_id,
+                stay.reservation_id,
+                stay.spot_id,
+                passage.plate and passage.plate.mark,
+                stay.entered_at and rfc3339(stay.entered_at),
+                stay.left_at and rfc3339(stay.left_at),
+                stay.conflict and stay.conflict.value,
+            ),
+        )
+
+    def _tell(self, stay: Stay, origin: FactRef, now: Now) -> None:
+        self._journal.append(
+            StayChanged(
+                stay_id=stay.stay_id,
+                reservation_id=stay.reservation_id,
+                spot_id=stay.spot_id,
+                entered_at=stay.entered_at,
+                left_at=stay.left_at,
+                conflict=stay.conflict,
+                origin=origin,
+            ),
+            now,
+        )
+
+    def _conflict_arose(self, stay: Stay, conflict: Conflict, fact: Fact, now: Now) -> None:
+        if OUTCOMES[conflict].alarm:
+            detail = f"{fact.unit}: stay {stay.stay_id}, reservation {stay.reservation_id or 'none'}"
+            self._journal.append(AlarmRaised(alarm=conflict.value, detail=detail), now)
+
+
+def _stay_id(origin: FactRef) -> str:
+    """A stay is named after the fact that it began with: the same fact can never make two."""
+    return f"{origin.unit}/{origin.epoch}/{origin.seq}"
+
+
+def _stay(row: sqlite3.Row) -> Stay:
+    return Stay(
+        stay_id=row["stay_id"],
+        reservation_id=row["reservation_id"],
+        spot_id=row["spot_id"],
+        entered_at=None if row["entered_at"] is None else parse_instant(row["entered_at"]),
+        left_at=None if row["left_at"] is None else parse_instant(row["left_at"]),
+        conflict=None if row["conflict"] is None else Conflict(row["conflict"]),
+    )

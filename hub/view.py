@@ -1,0 +1,223 @@
+"""What the attendants' page shows, gathered from the lot's own database; each part says how fresh it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud_sync.link import topics
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.mqtt import Link
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, payload_of
+from cloud_sync.link.v1.messages import UnitStatus
+from domain.errors import PeerError
+from domain.fact import Fact
+from domain.ids import shown
+from domain.now import Now, parse_instant, rfc3339
+from domain.plate import SealedPlate
+from hub.lot import Lot
+
+LATEST_MAX = 12
+"""Decisions and alarms on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A gate's last status; `since` when it has been so, None where that cannot be known."""
+
+    status: UnitStatus
+    since: datetime | None
+
+
+class Presence:
+    """Which gates are on the link, by their retained status."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heard: dict[str, Seen] = {}
+
+    async def heard(self, topic: str, payload: bytes) -> None:
+        """Take a gate's status in. One of a lower epoch is a ghost's, and ignored."""
+        status = UnitStatus.decode(payload)
+        if topics.gate_status(status.unit) != topic:
+            raise PeerError("status_foreign", f"{status.unit} speaks on {topic}")
+        known = self._heard.get(status.unit)
+        if known is None or status.epoch >= known.status.epoch:
+            self._heard[status.unit] = Seen(status, self._since(status, known))
+
+    def lost(self) -> None:
+        """The lot's broker is out of reach: what was heard may be true no longer. It says everything again later."""
+        self._heard.clear()
+
+    def of(self, gate_id: str) -> Seen | None:
+        return self._heard.get(gate_id)
+
+    def _since(self, status: UnitStatus, known: Seen | None) -> datetime | None:
+        if status.online:
+            return status.at
+        # A last will was written when the gate came onto the link: its instant says nothing of when it went.
+        if known is None:
+            return None
+        return self._clock().utc if known.status.online else known.since
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCell:
+    spot_id: str
+    kind: str
+    state: str  # available, held, reserved, occupied, overstayed, closed
+    reservation: str | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CarRow:
+    spot_id: str | None
+    reservation: str | None
+    driver: str | None
+    plate: str | None  # masked
+    entered_at: datetime | None
+    paid_until: datetime | None
+    conflict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    gate_id: str
+    direction: str
+    online: bool | None  # None: never heard of since the hub reached the lot's broker
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    at: datetime
+    gate_id: str
+    verdict: str
+    reason: str
+    reservation: str | None
+    spot_id: str | None
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    at: datetime
+    alarm: str
+    detail: str
+
+
+class LotView:
+    """Reads what there is to see. Changes nothing."""
+
+    def __init__(self, name: str, lot: Lot, seal: Seal, presence: Presence, to_central: Link) -> None:
+        self.name = name
+        self.lot_id = lot.journal.unit
+        self._sql = lot.store.connection
+        self._lot = lot
+        self._seal = seal
+        self._presence = presence
+        self._to_central = to_central
+
+    @property
+    def central_online(self) -> bool:
+        """Whether the hub reaches central's broker; without it there are no new online bookings."""
+        return self._to_central.connected
+
+    def spots(self, now: Now) -> list[SpotCell]:
+        """Every spot as it is now: what stands there counts before what is booked there."""
+        at = rfc3339(now.utc)
+        rows = self._sql.execute(
+            # With min(), SQLite takes the other columns from that row: of two cars on a spot, the one there first.
+            "SELECT spot.*, min(stay.entered_at), stay.stay_id, stay.reservation_id AS parked,"
+            " r.reservation_id, r.status, r.end_time, parked.end_time AS paid_until FROM spot"
+            " LEFT JOIN stay ON stay.spot_id = spot.spot_id AND stay.left_at IS NULL"
+            " LEFT JOIN reservation parked ON parked.reservation_id = stay.reservation_id"
+            " LEFT JOIN reservation r ON r.spot_id = spot.spot_id AND r.status IN ('held', 'confirmed')"
+            " AND r.start_time <= ? AND r.end_time > ? GROUP BY spot.spot_id ORDER BY spot.spot_id",
+            (at, at),
+        )
+        cells = []
+        for row in rows:
+            until = row["paid_until"] if row["stay_id"] else row["end_time"]
+            state = "available"
+            if row["stay_id"]:
+                state = "overstayed" if until and until <= at else "occupied"
+            elif not row["in_service"]:
+                state = "closed"
+            elif row["reservation_id"]:
+                state = "held" if row["status"] == "held" else "reserved"
+            reservation = row["parked"] if row["stay_id"] else row["reservation_id"]
+            cells.append(
+                SpotCell(row["spot_id"], row["kind"], state, reservation and shown(reservation), _instant(until))
+            )
+        return cells
+
+    def cars(self) -> list[CarRow]:
+        """Who is inside."""
+        return [
+            CarRow(
+                spot_id=row["spot_id"],
+                reservation=row["reservation_id"] and shown(row["reservation_id"]),
+                driver=row["driver_name"],
+                plate=self._masked(row["plate_box"], row["booked_mark"]),
+                entered_at=_instant(row["entered_at"]),
+                paid_until=_instant(row["end_time"]),
+                conflict=row["conflict"],
+            )
+            for row in self._lot.stays.inside()
+        ]
+
+    def lanes(self) -> list[LaneRow]:
+        rows = self._sql.execute("SELECT gate_id, direction FROM gate ORDER BY gate_id").fetchall()
+        return [self._lane(row["gate_id"], row["direction"]) for row in rows]
+
+    def decisions(self) -> list[DecisionRow]:
+        """The latest decisions of all lanes, newest first."""
+        return [
+            DecisionRow(
+                fact.at,
+                fact.unit,
+                decided.verdict.value,
+                decided.reason.value,
+                decided.reservation_id and shown(decided.reservation_id),
+                decided.spot_id,
+                decided.took_ms,
+            )
+            for fact in self._lot.journal.latest(GateDecided.kind, LATEST_MAX)
+            if isinstance(decided := _payload(fact), GateDecided)
+        ]
+
+    def alarms(self) -> list[AlarmRow]:
+        """The latest alarms of this lot, newest first; gates' alarms are in the hub's own log too."""
+        return [
+            AlarmRow(fact.at, alarm.alarm, alarm.detail)
+            for fact in self._lot.journal.latest(AlarmRaised.kind, 2 * LATEST_MAX)
+            if fact.unit == self.lot_id and isinstance(alarm := _payload(fact), AlarmRaised)
+        ][:LATEST_MAX]
+
+    def _lane(self, gate_id: str, direction: str) -> LaneRow:
+        seen = self._presence.of(gate_id)
+        if seen is None:
+            return LaneRow(gate_id, direction, None, None)
+        return LaneRow(gate_id, direction, seen.status.online, seen.since)
+
+    def _masked(self, box: str | None, mark: str | None) -> str | None:
+        if box is None or mark is None:
+            return None
+        try:
+            plate = self._seal.open(SealedPlate(box, mark))
+        except PeerError:  # one plate that was sealed for another lot must not take the whole page away
+            return None
+        return plate.masked
+
+
+def _payload(fact: Fact) -> Payload | None:
+    """What a fact says; None for one that could not be understood when it came."""
+    try:
+        return payload_of(fact)
+    except PeerError:
+        return None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)

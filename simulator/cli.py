@@ -1,0 +1,42 @@
+"""`gatehouse demo`."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain.errors import OperatorError
+
+SEED_BITS = 31
+PORT = typer.Option(min=1, max=65_000)
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Play the story and end; status 0 only if every step held.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a step.")] = False,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Draws plates, spots, prices and frames.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Leave frames, QR pictures, databases, logs and the bank's record."),
+    ] = None,
+    central_port: Annotated[int, PORT] = 8000,
+    hub_port: Annotated[int, typer.Option(min=1, max=65_000, help="The second lot's page is on the next one.")] = 8080,
+    gate_port: Annotated[
+        int, typer.Option(min=1, max=65_000, help="The gates' local interfaces, from here on.")
+    ] = 8091,
+) -> None:
+    """Play a day at two parking lots on this machine, then go on serving them."""
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        raise OperatorError("keep_not_empty", f"{keep} is not empty; name a new folder for --keep")
+    from cloud_sync.link.process import run_unit  # noqa: PLC0415  the command line stays quick without these
+    from simulator.demo.play import play  # noqa: PLC0415
+    from simulator.demo.site import Ports  # noqa: PLC0415
+
+    ports = Ports(central_port, hub_port, gate_port)
+    seed = secrets.randbits(SEED_BITS) if seed is None else seed
+    held = run_unit(play(once=once, as_json=as_json, seed=seed, keep=keep and keep.resolve(), ports=ports))
+    if held is False:
+        raise typer.Exit(1)

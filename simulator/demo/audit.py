@@ -1,0 +1,234 @@
+"""Checks what a demo left behind, from outside: its databases, its frames and the bank's record, never its own word.
+
+    python -m simulator.demo.audit DIR
+
+reads DIR, as `gatehouse demo --keep DIR` left it, and DIR.street.jsonl, the street's record of who drove.
+"""
+
+import json
+import re
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cloud_sync.link.seal import Seal
+from domain.money import Money
+from domain.now import parse_instant
+from domain.plate import Plate, SealedPlate
+from domain.policy import Policy, early_exit_refund
+from domain.window import Window
+from simulator.demo import provider
+from simulator.demo.replay import replay
+
+CENTRAL = "central"
+SHORT_PLATE = 6
+"""Shorter plates turn up by chance inside longer random text; they are looked for as words of their own."""
+
+FactKey = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that must not be; `invariant` is its name in docs/architecture.md."""
+
+    invariant: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """The street's own record of one car at one lane."""
+
+    car: str
+    gate_id: str
+    plate: Plate
+    frames: tuple[str, ...]
+
+
+class Kept:
+    """What a demo left in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.databases = {path.stem: path for path in sorted((folder / "data").glob("*.db"))}
+        self.hubs = sorted(name for name in self.databases if "." not in name and name != CENTRAL)
+        self.gates = sorted(name for name in self.databases if "." in name)
+
+    @cached_property
+    def cars(self) -> list[Car]:
+        record = self.folder.with_name(f"{self.folder.name}.street.jsonl")
+        lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+        return [Car(one["car"], one["gate_id"], Plate(one["plate"]), tuple(one["frames"])) for one in lines]
+
+    def rows(self, database: str, sql: str, *values: object) -> list[sqlite3.Row]:
+        connection = sqlite3.connect(f"file:{self.databases[database]}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    def facts(self, database: str, unit: str, kind: str = "%") -> list[dict[str, Any]]:
+        """The facts of `unit` as `database` holds them, in order, with their payloads."""
+        table = "facts" if database == CENTRAL else "fact"
+        sql = f"SELECT * FROM {table} WHERE unit = ? AND kind LIKE ? ORDER BY epoch, seq"  # noqa: S608 two known names
+        return [{**dict(row), "payload": json.loads(row["payload"])} for row in self.rows(database, sql, unit, kind)]
+
+    def seal(self, lot_id: str) -> Seal:
+        return Seal.from_hex((self.folder / "secrets" / f"{lot_id}.plate").read_text(encoding="ascii").strip())
+
+
+def audit(folder: Path) -> list[Finding]:
+    """Every finding; none where all is as it must be."""
+    kept = Kept(folder)
+    return [finding for check in CHECKS.values() for finding in check(kept)]
+
+
+def _lost_facts(kept: Kept) -> Iterator[Finding]:
+    """no-lost-fact: every subscriber holds exactly what the unit has written, and nothing was set aside."""
+    for unit, owner, copies in _logs(kept):
+        own = _multiset(kept.facts(owner, unit))
+        if sorted(own) != [(unit, 1, seq) for seq in range(1, len(own) + 1)]:
+            yield Finding("no-lost-fact", f"the log of {unit} has gaps")
+        for copy in copies:
+            taken = kept.facts(copy, unit)
+            if _multiset(taken) != own:
+                missing, doubled = own - _multiset(taken), _multiset(taken) - own
+                yield Finding(
+                    "no-lost-fact", f"{copy} of {unit}: missing {sorted(missing)}, too many {sorted(doubled)}"
+                )
+            for fact in taken:
+                if fact["set_aside"]:
+                    yield Finding("no-lost-fact", f"{copy} set {unit} {fact['seq']} aside: {fact['set_aside']}")
+
+
+def _logs(kept: Kept) -> Iterator[tuple[str, str, list[str]]]:
+    """Each log: its unit, the database of its owner, the databases that must hold a copy."""
+    for hub in kept.hubs:
+        gates = [gate for gate in kept.gates if gate.startswith(f"{hub}.")]
+        yield hub, hub, [CENTRAL, *gates]
+        yield f"{CENTRAL}:{hub}", CENTRAL, [hub]
+        for gate in gates:
+            yield gate, gate, [hub]
+
+
+def _multiset(facts: list[dict[str, Any]]) -> Counter[FactKey]:
+    return Counter((fact["unit"], fact["epoch"], fact["seq"]) for fact in facts)
+
+
+def _doubled_spots(kept: Kept) -> Iterator[Finding]:
+    """one-spot-one-car: by the hub's log, no two reservations ever held one spot for overlapping windows at once."""
+    for hub in kept.hubs:
+        granted: dict[str, tuple[str, Window]] = {}
+        for fact in kept.facts(hub, hub, "reservation.changed/%"):
+            now = fact["payload"]
+            reservation_id, spot_id = now["reservation_id"], now["spot_id"]
+            granted.pop(reservation_id, None)
+            if now["status"] not in ("held", "confirmed", "checked_in"):
+                continue
+            window = Window(parse_instant(now["start_time"]), parse_instant(now["end_time"]))
+            for other, (spot, theirs) in granted.items():
+                if spot == spot_id and theirs.overlaps(window):
+                    yield Finding("one-spot-one-car", f"{spot_id}: {reservation_id} and {other}")
+            granted[reservation_id] = (spot_id, window)
+
+
+def _money(kept: Kept) -> Iterator[Finding]:
+    """money-adds-up: what the bank did follows from the stays, once for each, and central's ledger says the same."""
+    record = kept.folder / "provider.jsonl"
+    captured, refunded = provider.captures(record), provider.refunds(record)
+    for hub in kept.hubs:
+        policies = kept.facts(hub, hub, "policy.changed/%")
+        policy = Policy(**{**policies[-1]["payload"]["policy"], "cancel_steps": ()})
+        stays = {fact["payload"]["reservation_id"]: fact["payload"] for fact in kept.facts(hub, hub, "stay.changed/%")}
+        latest = {f["payload"]["reservation_id"]: f["payload"] for f in kept.facts(hub, hub, "reservation.changed/%")}
+        for reservation_id, now in latest.items():
+            paid = captured.pop(reservation_id, [])
+            back = refunded.pop(reservation_id, [])
+            due = [now["price"]["amount_minor"]] if now["status"] in ("checked_in", "completed") else []
+            if now["status"] not in ("confirmed", "held") and paid != due:
+                yield Finding("money-adds-up", f"{reservation_id} is {now['status']}: captured {paid}, due {due}")
+            expected = _refund_due(now, stays.get(reservation_id), policy) if paid else []
+            if back != expected:
+                yield Finding("money-adds-up", f"{reservation_id}: refunded {back} in place of {expected}")
+    if captured or refunded:
+        yield Finding(
+            "money-adds-up", f"the bank moved money for reservations that no hub knows: {[*captured, *refunded]}"
+        )
+    for row in kept.rows(
+        CENTRAL, "SELECT posting, sum(amount_minor) AS off FROM ledger GROUP BY posting HAVING off <> 0"
+    ):
+        yield Finding("money-adds-up", f"posting {row['posting']} is off by {row['off']}")
+
+
+def _refund_due(reservation: dict[str, Any], stay: dict[str, Any] | None, policy: Policy) -> list[int]:
+    if stay is None or stay["left_at"] is None:
+        return []
+    price = Money(**reservation["price"])
+    window = Window(parse_instant(reservation["start_time"]), parse_instant(reservation["end_time"]))
+    refund = early_exit_refund(price, window, parse_instant(stay["left_at"]), policy)
+    return [refund.amount_minor] if refund.amount_minor else []
+
+
+def _plates_decided(kept: Kept) -> Iterator[Finding]:
+    """The plate in the frames, the plate that drove, and the plate that the gate decided on are one."""
+    for gate in kept.gates:
+        cars = [car for car in kept.cars if car.gate_id == gate]
+        passages: dict[str, dict[str, Any]] = {}
+        for fact in kept.facts(gate, gate, "gate.decided/%"):
+            passages[fact["payload"]["passage_id"]] = fact["payload"]
+        if len(passages) != len(cars):
+            yield Finding("plates-decided", f"{gate}: {len(cars)} cars came, {len(passages)} were decided on")
+            continue
+        seal = kept.seal(gate.partition(".")[0])
+        rights = kept.rows(gate, "SELECT plate_box, plate_mark FROM rights")
+        expected = [seal.open(SealedPlate(row["plate_box"], row["plate_mark"])) for row in rights]
+        for car, decided in zip(cars, passages.values(), strict=True):
+            plate = None if decided["plate"] is None else seal.open(SealedPlate(**decided["plate"]))
+            passed = decided["reservation_id"] is not None
+            if passed and (plate is None or plate.folded != car.plate.folded):
+                yield Finding("plates-decided", f"{gate}: {car.car} passed on the booking of another plate")
+            verdict = replay([kept.folder / "frames" / name for name in car.frames], expected)
+            if passed != (verdict == "accept"):
+                said = "a booked car" if passed else "no booked car"
+                yield Finding("plates-decided", f"{gate}: {car.car} was {said}; by its frames alone: {verdict}")
+
+
+def _plates_in_clear(kept: Kept) -> Iterator[Finding]:
+    """plates-sealed: no plate of a car that drove, or was registered, stands in any file."""
+    plates = {car.plate.open for car in kept.cars}
+    whole = [plate.encode() for plate in plates if len(plate) >= SHORT_PLATE]
+    words = [
+        rb"(?<![A-Za-z0-9])" + plate.encode() + rb"(?![A-Za-z0-9])" for plate in plates if len(plate) < SHORT_PLATE
+    ]
+    pattern = re.compile(b"|".join([*whole, *words]))
+    for path in sorted(kept.folder.rglob("*")):
+        if path.is_file() and (found := pattern.search(path.read_bytes())):
+            yield Finding("plates-sealed", f"{path.relative_to(kept.folder)} at byte {found.start()}")
+
+
+CHECKS: dict[str, Callable[[Kept], Iterator[Finding]]] = {
+    "no-lost-fact": _lost_facts,
+    "one-spot-one-car": _doubled_spots,
+    "money-adds-up": _money,
+    "plates-decided": _plates_decided,
+    "plates-sealed": _plates_in_clear,
+}
+
+
+def main() -> None:
+    """Print the findings; the exit status is 1 where there are any."""
+    findings = audit(Path(sys.argv[1]).resolve())
+    for finding in findings:
+        print(f"{finding.invariant}: {finding.detail}")
+    print(f"{len(findings)} findings" if findings else "all invariants hold")
+    sys.exit(1 if findings else 0)
+
+
+if __name__ == "__main__":
+    main()

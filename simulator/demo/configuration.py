@@ -1,0 +1,172 @@
+"""The demo's configuration files: what an operator would write, with seconds where a real lot has minutes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LOOPBACK = "127.0.0.1"
+CURRENCY = "EUR"
+TIMEZONE = "Europe/Berlin"
+GRACE_S = 30
+MINIMUM_FEE_MINOR = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CentralSite:
+    port: int
+    broker_port: int
+    bank_port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateSite:
+    """One lane; the street reaches its simulated devices at `control_port`."""
+
+    gate_id: str
+    direction: str
+    api_port: int
+    control_port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.api_port}"
+
+
+@dataclass(frozen=True, slots=True)
+class LotSite:
+    lot_id: str
+    name: str
+    step_minor: int
+    standard_spots: int
+    broker_port: int
+    page_port: int
+    gates: tuple[GateSite, ...]
+
+    @property
+    def page_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.page_port}"
+
+    @property
+    def users(self) -> list[str]:
+        """Who has an account at the lot's broker."""
+        return [self.lot_id, *(gate.gate_id for gate in self.gates)]
+
+    def gate(self, direction: str) -> GateSite:
+        return next(gate for gate in self.gates if gate.direction == direction)
+
+
+def central_toml(central: CentralSite, lots: Sequence[LotSite]) -> str:
+    """central.toml"""
+    return f"""\
+[http]
+port = {central.port}
+
+[database]
+url = "sqlite:///../data/central.db"
+
+{_broker("broker", central.broker_port, "central", "central")}
+[stripe]
+secret_key = {{ file = "../secrets/stripe" }}
+api_base = "http://{LOOPBACK}:{central.bank_port}"
+
+[auth]
+token_secret = {{ file = "../secrets/token" }}
+
+[seal]
+plate_key = {{ file = "../secrets/central.plate" }}
+""" + "".join(_lot(lot) for lot in lots)
+
+
+def hub_toml(central: CentralSite, lot: LotSite) -> str:
+    """The hub's file."""
+    gates = "".join(
+        f'\n[[gates]]\nname = "{gate.gate_id.partition(".")[2]}"\ndirection = "{gate.direction}"\n'
+        for gate in lot.gates
+    )
+    return f"""\
+[lot]
+lot_id = "{lot.lot_id}"
+name = "{lot.name}"
+timezone = "{TIMEZONE}"
+
+[store]
+path = "../data/{lot.lot_id}.db"
+
+[keys]
+ticket = {{ file = "../secrets/{lot.lot_id}.ticket" }}
+plate = {{ file = "../secrets/{lot.lot_id}.plate" }}
+
+[page]
+port = {lot.page_port}
+
+{_broker("broker", lot.broker_port, lot.lot_id, lot.lot_id)}
+{_broker("central", central.broker_port, lot.lot_id, "central")}
+[[spots]]
+level = "1"
+count = {lot.standard_spots}
+
+[[spots]]
+level = "2"
+count = 3
+kind = "large"
+
+[[spots]]
+level = "2"
+first = 11
+count = 2
+kind = "ev"
+
+[[spots]]
+level = "m"
+count = 2
+kind = "motorcycle"
+{gates}"""
+
+
+def gate_toml(lot: LotSite, gate: GateSite) -> str:
+    """A lane's file."""
+    return f"""\
+[gate]
+gate_id = "{gate.gate_id}"
+direction = "{gate.direction}"
+
+[store]
+path = "../data/{gate.gate_id}.db"
+
+[keys]
+plate = {{ file = "../secrets/{lot.lot_id}.plate" }}
+
+[api]
+port = {gate.api_port}
+
+[hardware]
+kind = "simulated"
+
+[hardware.simulated]
+control_port = {gate.control_port}
+
+{_broker("broker", lot.broker_port, gate.gate_id, lot.lot_id)}"""
+
+
+def _broker(section: str, port: int, user: str, level: str) -> str:
+    return f"""\
+[{section}]
+port = {port}
+username = "{user}"
+password = {{ file = "../secrets/{user}@{level}.broker" }}
+"""
+
+
+def _lot(lot: LotSite) -> str:
+    return f"""
+[[lots]]
+lot_id = "{lot.lot_id}"
+name = "{lot.name}"
+timezone = "{TIMEZONE}"
+plate_key = {{ file = "../secrets/{lot.lot_id}.plate" }}
+tariff = {{ currency = "{CURRENCY}", step_minutes = 30, step_minor = {lot.step_minor}, day_max_minor = 2800 }}
+policy = {{ grace_s = {GRACE_S}, early_s = {GRACE_S}, minimum_fee_minor = {MINIMUM_FEE_MINOR} }}
+"""

@@ -1,0 +1,28 @@
+"""Looks at kept frames again, as the gate did: its reader, its vote, and the plates that its replica expects."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from domain.plate import Plate
+from lpr.frame import is_blind
+from lpr.matching import NOTHING, Expected, match
+from lpr.photograph import load
+from lpr.reader import PlateReader, engine
+from lpr.voting import Vote
+
+
+def replay(frames: Sequence[Path], plates: Iterable[Plate]) -> str:
+    """What these frames come to for a gate that expects `plates`: accept, ask or refuse."""
+    expected, vote = Expected(plates), Vote()
+    for path in frames:
+        frame = load(path)
+        settled = vote.add(NOTHING if is_blind(frame) else match(_reader().read(frame), expected))
+        if settled is not None:
+            return settled.decision.value
+    return vote.close().decision.value
+
+
+@cache
+def _reader() -> PlateReader:
+    return engine()

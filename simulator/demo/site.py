@@ -1,0 +1,167 @@
+"""The demonstration's site: two lots and central on this machine, and the processes that serve them."""
+
+import asyncio
+import random
+import secrets
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cloud_sync.link.process import bound_socket
+from simulator.broker import broker_command, write_broker
+from simulator.demo.configuration import LOOPBACK, CentralSite, GateSite, LotSite, central_toml, gate_toml, hub_toml
+from simulator.demo.supervisor import Ready, Unit
+
+PROBE_S = 2.0
+Level = Literal["lot", "central"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where people find the demo: the first port of each kind; the next units' follow."""
+
+    central: int = 8000
+    hub: int = 8080
+    gate: int = 8091
+
+
+class Site:
+    """Everything under one folder: write it, then start its `units` in their order."""
+
+    def __init__(self, folder: Path, rng: random.Random, ports: Ports) -> None:
+        """Prices and sizes of the lots are drawn from `rng`. Raises OperatorError where one of the ports is taken."""
+        hub_ports = range(ports.hub, ports.hub + 2)
+        gate_ports = range(ports.gate, ports.gate + 4)
+        with ExitStack() as held:
+            for port in (ports.central, *hub_ports, *gate_ports):
+                held.enter_context(bound_socket(LOOPBACK, port))
+            free = iter(free_ports(8))
+        self.folder = folder
+        self.provider_record = folder / "provider.jsonl"
+        self.central = CentralSite(port=ports.central, broker_port=next(free), bank_port=next(free))
+        names = (("riverside", "Riverside Garage"), ("hillside", "Hillside Deck"))
+        gates = iter(gate_ports)
+        self.lots = tuple(
+            LotSite(
+                lot_id=lot_id,
+                name=name,
+                step_minor=rng.randrange(120, 400, 10),
+                standard_spots=rng.randint(6, 14),
+                broker_port=next(free),
+                page_port=page_port,
+                gates=tuple(
+                    GateSite(f"{lot_id}.{gate}", direction, next(gates), next(free))
+                    for gate, direction in (("entry-1", "entry"), ("exit-1", "exit"))
+                ),
+            )
+            for (lot_id, name), page_port in zip(names, hub_ports, strict=True)
+        )
+
+    def write(self) -> list[Unit]:
+        """Write keys, accounts and configuration; returns the processes."""
+        for folder in ("secrets", "config", "data", "logs"):
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        (self.folder / "secrets").chmod(0o700)
+        self._secret("token", secrets.token_hex(32))
+        self._secret("stripe", "sk_test_" + secrets.token_hex(12))
+        self._secret("central.plate", secrets.token_hex(32))
+        for lot in self.lots:
+            self._secret(f"{lot.lot_id}.plate", secrets.token_hex(32))
+            self._secret(f"{lot.lot_id}.ticket", _ticket_key())
+        return [
+            self._broker(
+                "central", "central", self.central.broker_port, ["central", *(lot.lot_id for lot in self.lots)]
+            ),
+            *(self._broker("lot", lot.lot_id, lot.broker_port, lot.users) for lot in self.lots),
+            self._bank(),
+            self._unit("central", "central", central_toml(self.central, self.lots), f"{self.central.url}/readyz"),
+            *(
+                self._unit("hub", lot.lot_id, hub_toml(self.central, lot), f"{lot.page_url}/lot.json")
+                for lot in self.lots
+            ),
+            *(
+                self._unit("gate", gate.gate_id, gate_toml(lot, gate), f"{gate.url}/state")
+                for lot in self.lots
+                for gate in lot.gates
+            ),
+        ]
+
+    def _secret(self, name: str, text: str) -> None:
+        path = self.folder / "secrets" / name
+        path.touch(mode=0o600)
+        path.write_text(text + "\n", encoding="ascii")
+
+    def _unit(self, command: str, name: str, toml: str, probe: str) -> Unit:
+        config = self.folder / "config" / f"{name}.toml"
+        config.write_text(toml, encoding="utf-8")
+        run = (sys.executable, "-m", "gatehouse", command, "--config", str(config))
+        return Unit(name, run, self._log(name), answers(probe))
+
+    def _bank(self) -> Unit:
+        port, record = self.central.bank_port, str(self.provider_record)
+        run = (sys.executable, "-m", "simulator.bank", "--port", str(port), "--record", record)
+        return Unit("bank", run, self._log("bank"), listens(port))
+
+    def _broker(self, level: Level, owner: str, port: int, users: Sequence[str]) -> Unit:
+        name = f"{owner}.broker"
+        passwords = {user: secrets.token_hex(16) for user in users}
+        for user, password in passwords.items():
+            self._secret(f"{user}@{name}", password)
+        config = write_broker(
+            self.folder / "config" / name, port, passwords, "central" if level == "central" else "lot"
+        )
+        return Unit(name, broker_command(config), self._log(name), listens(port))
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody uses at the moment, all different."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def answers(url: str) -> Ready:
+    """Whether a GET of `url` is answered with success."""
+
+    async def ready() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=PROBE_S) as client:
+                return (await client.get(url)).is_success
+        except httpx.TransportError:
+            return False
+
+    return ready
+
+
+def listens(port: int) -> Ready:
+    """Whether something accepts connections on a loopback port."""
+
+    async def ready() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    return ready
+
+
+def _ticket_key() -> str:
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode().strip()

@@ -1,0 +1,231 @@
+"""One gate in a folder: a real store with its log and its replica, a judge and a lane, on moved time."""
+
+import itertools
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Position, Receiver
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    Direction,
+    GateDecided,
+    GatePassed,
+    Payload,
+    PolicyChanged,
+    ReservationChanged,
+    StayChanged,
+    payload_of,
+)
+from cloud_sync.link.v1.messages import AckState
+from domain.fact import FactRef
+from domain.ids import reservation_id
+from domain.money import Money
+from domain.now import Now, Trust
+from domain.plate import Plate
+from domain.policy import Policy, Tariff
+from domain.reservation import Status
+from domain.spot import VehicleType
+from gate_firmware.deciding import Judge
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Command,
+    Event,
+    Look,
+    Looked,
+    SafetyLoop,
+    Sight,
+)
+from gate_firmware.lane import Lane
+from gate_firmware.replica import Replica
+from gate_firmware.settings import Timing
+from hardware.barrier import Position as Arm
+from tests.parts import ENTRY, EXIT, LOT, NOON
+
+P = TypeVar("P", bound=Payload)
+
+NOW = Now(1_000_000, NOON)
+UNTRUSTED = Now(1_000_000, NOON, Trust.NONE)
+HOUR_MS = 3_600_000
+PLATE, OTHER = Plate("HHAB123"), Plate("MXYZ987")
+SEAL = Seal(bytes(range(32)))
+SPOT = "riverside.1-042"
+TIMING = Timing()
+MOTION_MS_MAX = 8_000
+
+
+def rid(number: int) -> str:
+    """The reservation id of a number."""
+    return reservation_id(number)
+
+
+def at(hours: float) -> datetime:
+    """So many hours after noon."""
+    return NOON + timedelta(hours=hours)
+
+
+def right(
+    number: int = 1,
+    status: Status = Status.CONFIRMED,
+    *,
+    revision: int = 2,
+    start: float = 0,
+    end: float = 1,
+    plate: Plate = PLATE,
+    spot_id: str = SPOT,
+    seal: Seal = SEAL,
+) -> ReservationChanged:
+    """What the hub says of a reservation from `start` to `end` hours after noon."""
+    return ReservationChanged(
+        reservation_id=rid(number),
+        revision=revision,
+        status=status,
+        spot_id=spot_id,
+        user_id="u1",
+        vehicle_id="v1",
+        vehicle_type=VehicleType.STANDARD,
+        plate=seal.seal(plate),
+        start_time=at(start),
+        end_time=at(end),
+        price=Money(1250, "EUR"),
+        hold_expires_at=None,
+        cause="test",
+    )
+
+
+def stay(number: int | None = 1, *, left: bool = False, stay_id: str = "s1") -> StayChanged:
+    """What the hub says of a car that came in, or went out again."""
+    return StayChanged(
+        stay_id=stay_id,
+        reservation_id=None if number is None else rid(number),
+        spot_id=SPOT,
+        entered_at=NOON,
+        left_at=at(0.5) if left else None,
+        conflict=None,
+        origin=FactRef(ENTRY, 1, 1),
+    )
+
+
+def policy(**said: int) -> PolicyChanged:
+    return PolicyChanged(policy=Policy(**said), tariff=Tariff("EUR", 30, 250))  # type: ignore[arg-type]
+
+
+class Gate:
+    """The gate's core with its commands as they come, and its log to look into."""
+
+    def __init__(self, folder: Path, direction: Direction = Direction.ENTRY) -> None:
+        self.folder = folder
+        self.direction = direction
+        self.unit = ENTRY if direction is Direction.ENTRY else EXIT
+        self.now = NOW
+        self._numbers = itertools.count(1)
+        self._hub = Store(folder / "hub.db")
+        self._hub_log = Journal(self._hub, LOT, "boot-h")
+        self._open()
+
+    def close(self) -> None:
+        self.store.close()
+        self._hub.close()
+
+    def crash(self) -> None:
+        """Power off and on: what is on disk is all that is left."""
+        self.store.close()
+        self._open()
+
+    def _open(self) -> None:
+        self.store = Store(self.folder / "gate.db")
+        self.journal = Journal(self.store, self.unit, "boot-1")
+        self.replica = Replica(self.store)
+        self.judge = Judge(self.direction, self.replica, SEAL)
+        self.lane = Lane(
+            direction=self.direction,
+            journal=self.journal,
+            replica=self.replica,
+            judge=self.judge,
+            timing=TIMING,
+            motion_ms_max=MOTION_MS_MAX,
+            new_passage=lambda: f"p{next(self._numbers)}",
+        )
+
+    def hub_says(self, *payloads: Payload) -> None:
+        """Facts of the hub, taken in as they come over the link."""
+        for payload in payloads:
+            with self._hub_log.transaction():
+                fact = self._hub_log.append(payload, self.now)
+            receiver = Receiver(LOT, self.journal, self.replica.apply)
+            assert receiver.receive([fact]).state is AckState.OK
+
+    def set_aside(self) -> list[str]:
+        """Why facts of the hub could not be applied."""
+        rows = self.store.connection.execute("SELECT set_aside FROM fact WHERE set_aside IS NOT NULL")
+        return [row["set_aside"] for row in rows]
+
+    def start(self, *, arrival: bool = False, safety: bool = False, arm: Arm = Arm.DOWN) -> list[Command]:
+        return self.lane.start(arrival, safety, arm, self.now)
+
+    def happens(self, *events: Event) -> list[Command]:
+        """Events one after the other; what the last of them led to."""
+        commands: list[Command] = []
+        for event in events:
+            commands = self.lane.handle(event, self.now)
+        return commands
+
+    def passes_ms(self, ms: int) -> list[Command]:
+        """Let time pass, waking the lane each time it asks to be; what it did meanwhile."""
+        end, commands = self.now.mono_ms + ms, []
+        while (wakeup := self.lane.next_wakeup_ms()) is not None and wakeup <= end:
+            self.now = self.now.later(max(wakeup - self.now.mono_ms, 0))
+            commands += self.lane.woken(self.now)
+        self.now = self.now.later(end - self.now.mono_ms)
+        return commands
+
+    def car_comes(self) -> str:
+        """A car on the arrival loop; the passage that it is looked at for."""
+        commands = self.happens(ArrivalLoop(True))
+        return next(command.passage_id for command in commands if isinstance(command, Look))
+
+    def seen(
+        self, passage_id: str, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE, frames: int = 3
+    ) -> list[Command]:
+        """The look at a car has come to its end."""
+        score = -0.2 if sight is Sight.KNOWN else None
+        return self.happens(Looked(passage_id, sight, plate, score, frames))
+
+    def admitted(self) -> str:
+        """A car that has come, was read, and may pass: the arm is going up."""
+        passage_id = self.car_comes()
+        self.seen(passage_id)
+        return passage_id
+
+    def through(self) -> list[Command]:
+        """The arm goes up, the car drives under it and away; the commands from its leaving the safety loop."""
+        self.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False))
+        return self.happens(SafetyLoop(False))
+
+    def told(self, kind: type[P]) -> list[P]:
+        """What this gate has written into its own log, of one kind."""
+        facts = map(payload_of, self.journal.after(Position(), 10_000))
+        return [said for said in facts if isinstance(said, kind)]
+
+    @property
+    def decisions(self) -> list[GateDecided]:
+        return self.told(GateDecided)
+
+    @property
+    def passages(self) -> list[GatePassed]:
+        return self.told(GatePassed)
+
+    @property
+    def alarms(self) -> list[str]:
+        return [said.alarm for said in self.told(AlarmRaised)]
+
+    def stored(self) -> list[str]:
+        """The kinds of facts on disk, as another process sees them: only what was committed."""
+        with closing(Store(self.folder / "gate.db")) as other:
+            rows = other.connection.execute("SELECT kind FROM fact WHERE unit = ? ORDER BY epoch, seq", (self.unit,))
+            return [row["kind"] for row in rows]

@@ -1,0 +1,608 @@
+"""The lane's core, state by state, and whatever a street may do to it."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud_sync.link.log import Position
+from cloud_sync.link.v1.facts import Direction
+from domain.admission import Reason, Verdict
+from domain.now import Now
+from domain.plate import Plate
+from domain.reservation import Status
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Command,
+    Event,
+    Look,
+    LookAway,
+    Looked,
+    LowerArm,
+    RaiseArm,
+    SafetyLoop,
+    Sight,
+    Tell,
+)
+from gate_firmware.lane import CLOSE_TRIES_MAX
+from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING
+from hardware.barrier import Position as Arm
+from hardware.lights import Signal
+from tests.gate_firmware.gate import (
+    MOTION_MS_MAX,
+    NOW,
+    OTHER,
+    PLATE,
+    SEAL,
+    SPOT,
+    TIMING,
+    Gate,
+    policy,
+    rid,
+    right,
+    stay,
+)
+
+RED_IDLE = Tell(Signal.RED, *IDLE)
+WELCOME = Tell(Signal.GREEN, "WELCOME", "YOUR SPOT 1-042")
+BYE = Tell(Signal.GREEN, "GOODBYE", "HAVE A SAFE TRIP")
+
+# Every step of the table, as an event in a state. Those not named change nothing.
+TABLE = {
+    State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.LOOKING: {Input.CAR_GONE: State.IDLE, Input.CAR_UNDER: State.PASSING},
+    State.HELD_BACK: {Input.CAR_GONE: State.IDLE, Input.CAR_UNDER: State.PASSING},
+    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_UNDER: State.PASSING},
+    State.OPEN: {Input.CAR_UNDER: State.PASSING},
+    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
+    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING},
+    State.FAULT: {Input.ARM_UP: State.OPEN, Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING},
+}
+EVENTS: dict[Input, Event] = {
+    Input.CAR_HERE: ArrivalLoop(True),
+    Input.CAR_GONE: ArrivalLoop(False),
+    Input.CAR_UNDER: SafetyLoop(True),
+    Input.CAR_CLEAR: SafetyLoop(False),
+    Input.ARM_UP: ArmMoved(Arm.UP),
+    Input.ARM_DOWN: ArmMoved(Arm.DOWN),
+}
+
+
+def brought_to(gate: Gate, state: State) -> None:
+    """The lane in this state, by what leads there on a street; the arm is between its limits where it moves."""
+    gate.hub_says(right())
+    match state:
+        case State.LOOKING:
+            gate.car_comes()
+        case State.HELD_BACK:
+            gate.seen(gate.car_comes(), Sight.STRANGER, OTHER)
+        case State.OPENING | State.OPEN | State.PASSING | State.CLOSING | State.FAULT:
+            gate.admitted()
+            gate.happens(ArmMoved(Arm.BETWEEN))
+            if state is State.FAULT:
+                gate.passes_ms(MOTION_MS_MAX)
+            if state in (State.OPEN, State.PASSING, State.CLOSING):
+                gate.happens(ArmMoved(Arm.UP))
+            if state in (State.PASSING, State.CLOSING):
+                gate.happens(SafetyLoop(True), ArrivalLoop(False))
+            if state is State.CLOSING:
+                gate.happens(SafetyLoop(False), ArmMoved(Arm.BETWEEN))
+    assert gate.lane.state is state
+
+
+class TestTable:
+    @pytest.mark.parametrize("state", State)
+    @pytest.mark.parametrize("by", EVENTS)
+    def test_each_event_in_each_state(self, entry: Gate, state: State, by: Input) -> None:
+        brought_to(entry, state)
+        if by is Input.ARM_DOWN and state is State.CLOSING:
+            entry.happens(ArrivalLoop(False))
+        entry.happens(EVENTS[by])
+        assert entry.lane.state is TABLE[state].get(by, state)
+
+    def test_what_it_has_no_step_for_changes_nothing(self, entry: Gate) -> None:
+        for state in (State.IDLE, State.LOOKING, State.PASSING):
+            for by in EVENTS.keys() - STEPS[state].keys():
+                before = entry.lane.state
+                assert entry.happens(EVENTS[by]) == []
+                assert entry.lane.state is before
+
+    def test_it_is_the_table_that_is_documented(self) -> None:
+        for state, steps in STEPS.items():
+            assert {by: to for by, to in steps.items() if by in EVENTS} == TABLE[state]
+
+    @pytest.mark.parametrize("position", Arm)
+    def test_a_moving_arm_is_no_event(self, entry: Gate, position: Arm) -> None:
+        assert entry.happens(ArmMoved(position)) == []
+        assert entry.lane.state is State.IDLE
+
+
+class TestEntry:
+    def test_a_booked_car(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.now = NOW
+        assert entry.happens(ArrivalLoop(True)) == [Tell(Signal.RED, *LOOKING), Look("p1")]
+        entry.now = entry.now.later(730)
+        assert entry.seen("p1") == [RaiseArm(), WELCOME, LookAway()]
+        [decided] = entry.decisions
+        assert (decided.verdict, decided.reason, decided.evidence) == (Verdict.ADMIT, Reason.BOOKED, "plate")
+        assert (decided.reservation_id, decided.spot_id, decided.passage_id) == (rid(1), SPOT, "p1")
+        assert (decided.took_ms, decided.frames, decided.score) == (730, 3, -0.2)
+        assert decided.plate is not None
+        assert SEAL.open(decided.plate) == PLATE
+        assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP)) == [WELCOME]
+        assert entry.happens(SafetyLoop(True)) == [LookAway()]
+        assert entry.happens(ArrivalLoop(False)) == []
+        assert entry.passages == []
+        assert entry.happens(SafetyLoop(False)) == [LowerArm(), RED_IDLE]
+        [passed] = entry.passages
+        assert (passed.passage_id, passed.reservation_id, passed.direction) == ("p1", rid(1), Direction.ENTRY)
+        assert passed.plate == decided.plate
+        assert entry.replica.inside() == {rid(1)}
+        assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN)) == [LookAway(), RED_IDLE]
+        assert entry.alarms == []
+
+    def test_the_decision_is_on_disk_before_the_arm_is_asked(self, entry: Gate) -> None:
+        """Whoever pulls the plug between the two finds it."""
+        entry.hub_says(right())
+        entry.admitted()
+        assert entry.stored() == ["gate.decided/1"]
+        entry.through()
+        assert entry.stored() == ["gate.decided/1", "gate.passed/1"]
+
+    @pytest.mark.parametrize(
+        ("sight", "plate", "reason", "verdict"),
+        [
+            (Sight.STRANGER, OTHER, Reason.NO_BOOKING, Verdict.REFUSE),
+            (Sight.UNSURE, None, Reason.PLATE_UNSURE, Verdict.ASK),
+            (Sight.BLIND, None, Reason.CAMERA_BLIND, Verdict.ASK),
+            (Sight.KNOWN, OTHER, Reason.NO_BOOKING, Verdict.REFUSE),
+        ],
+    )
+    def test_who_may_not_pass_is_told_why(
+        self, entry: Gate, sight: Sight, plate: Plate | None, reason: Reason, verdict: Verdict
+    ) -> None:
+        entry.hub_says(right())
+        commands = entry.seen(entry.car_comes(), sight, plate)
+        assert [type(command) for command in commands] == [Tell]
+        assert entry.lane.told.signal is Signal.RED
+        [decided] = entry.decisions
+        assert (decided.reason, decided.verdict, decided.reservation_id) == (reason, verdict, None)
+        assert entry.lane.state is State.HELD_BACK
+
+    def test_a_reader_that_never_answers_is_not_waited_for(self, entry: Gate) -> None:
+        entry.car_comes()
+        assert entry.passes_ms(TIMING.identify_ms_max - 1) == []
+        assert entry.passes_ms(1) == [Tell(Signal.RED, "PLATE NOT READABLE", "PLEASE CALL HELP")]
+        [decided] = entry.decisions
+        assert (decided.verdict, decided.took_ms, decided.frames) == (Verdict.ASK, TIMING.identify_ms_max, 0)
+
+    def test_a_late_read_still_opens(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        passage_id = entry.car_comes()
+        entry.passes_ms(TIMING.identify_ms_max + 1_000)
+        assert RaiseArm() in entry.seen(passage_id)
+        assert [decided.reason for decided in entry.decisions] == [Reason.PLATE_UNSURE, Reason.BOOKED]
+
+    def test_a_car_that_is_held_back_is_looked_at_again(self, entry: Gate) -> None:
+        passage_id = entry.car_comes()
+        entry.seen(passage_id, Sight.STRANGER)
+        assert entry.passes_ms(TIMING.retry_ms - 1) == []
+        assert entry.passes_ms(1) == [Look(passage_id)]
+        entry.seen(passage_id, Sight.STRANGER)
+        assert len(entry.decisions) == 1  # nothing new to tell
+        entry.hub_says(right())  # the booking was made while it stood there
+        assert entry.passes_ms(TIMING.retry_ms) == [Look(passage_id)]
+        assert RaiseArm() in entry.seen(passage_id)
+        assert [decided.passage_id for decided in entry.decisions] == [passage_id] * 2
+
+    def test_a_look_that_takes_longer_than_the_pause_is_left_to_end(self, entry: Gate) -> None:
+        """A slow computer would begin anew for ever, and never come to a refusal."""
+        passage_id = entry.car_comes()
+        assert Look(passage_id) not in entry.passes_ms(TIMING.identify_ms_max + 3 * TIMING.retry_ms)
+        entry.seen(passage_id, Sight.UNSURE)
+        assert entry.passes_ms(TIMING.retry_ms) == [Look(passage_id)]
+
+    def test_a_read_of_a_car_that_has_gone_counts_for_nobody(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        gone = entry.car_comes()
+        entry.happens(ArrivalLoop(False))
+        assert entry.seen(gone) == []
+        second = entry.car_comes()
+        assert second != gone
+        assert entry.seen(gone) == []
+        assert entry.decisions == []
+
+    def test_a_car_that_leaves_takes_its_decision_with_it(self, entry: Gate) -> None:
+        passage_id = entry.car_comes()
+        entry.seen(passage_id, Sight.STRANGER)
+        assert entry.happens(ArrivalLoop(False)) == [LookAway(), RED_IDLE]
+        entry.seen(entry.car_comes(), Sight.STRANGER)
+        assert len(entry.decisions) == 2
+
+    def test_who_does_not_drive_sees_the_arm_close_and_is_decided_on_anew(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert entry.passes_ms(TIMING.drive_ms_max - 1) == []
+        assert entry.passes_ms(1) == [LowerArm(), RED_IDLE]
+        commands = entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
+        assert commands[-1] == Look("p2")
+        assert entry.passages == []
+
+    def test_the_next_car_needs_a_decision_of_its_own(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        entry.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(True), SafetyLoop(True))
+        assert entry.happens(SafetyLoop(False))[0] == LowerArm()
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
+        assert len({passed.passage_id for passed in entry.passages}) == 2
+
+    def test_the_arm_goes_up_again_for_a_car_that_drives_under_it(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        entry.happens(ArmMoved(Arm.BETWEEN))
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
+        assert entry.passes_ms(10 * MOTION_MS_MAX) == []
+        assert entry.happens(ArmMoved(Arm.UP)) == []
+
+    def test_a_replayed_plate_is_asked(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        entry.happens(ArmMoved(Arm.DOWN))
+        entry.admitted()
+        assert entry.decisions[-1].reason is Reason.ALREADY_INSIDE
+        assert entry.lane.state is State.HELD_BACK
+
+
+class TestExit:
+    def test_a_car_that_is_known(self, exit_: Gate) -> None:
+        exit_.hub_says(right(), right(status=Status.CHECKED_IN, revision=3), stay())
+        assert exit_.seen(exit_.car_comes()) == [RaiseArm(), BYE, LookAway()]
+        assert exit_.decisions[0].verdict is Verdict.RELEASE
+        assert exit_.decisions[0].reason is Reason.STAY_CLOSED
+        exit_.through()
+        assert exit_.passages[0].reservation_id == rid(1)
+        assert exit_.replica.inside() == set()
+
+    @pytest.mark.parametrize("sight", Sight)
+    def test_everyone_gets_out(self, exit_: Gate, sight: Sight) -> None:
+        assert RaiseArm() in exit_.seen(exit_.car_comes(), sight, None)
+        assert exit_.decisions[0].reason is Reason.UNKNOWN_CAR
+
+    def test_whatever_the_reader_does(self, exit_: Gate) -> None:
+        exit_.car_comes()
+        assert exit_.passes_ms(TIMING.exit_identify_ms_max - 1) == []
+        assert exit_.passes_ms(1)[0] == RaiseArm()
+        assert exit_.decisions[0].took_ms == TIMING.exit_identify_ms_max
+        assert TIMING.exit_identify_ms_max < 5_000
+
+    def test_a_late_read_still_ends_the_stay(self, exit_: Gate) -> None:
+        exit_.hub_says(right(status=Status.CHECKED_IN, revision=3), stay())
+        passage_id = exit_.car_comes()
+        commands = exit_.passes_ms(TIMING.exit_identify_ms_max)
+        assert LookAway() not in commands  # it goes on looking
+        exit_.now = exit_.now.later(300)
+        assert exit_.seen(passage_id) == []
+        assert [(said.reason, said.took_ms) for said in exit_.decisions] == [
+            (Reason.UNKNOWN_CAR, 2_500),
+            (Reason.STAY_CLOSED, 2_800),
+        ]
+        exit_.through()
+        assert exit_.passages[0].reservation_id == rid(1)
+
+    def test_a_late_read_of_a_stranger_is_kept_for_the_hub_to_match(self, exit_: Gate) -> None:
+        passage_id = exit_.car_comes()
+        exit_.passes_ms(TIMING.exit_identify_ms_max)
+        exit_.seen(passage_id, Sight.STRANGER, OTHER)
+        exit_.through()
+        plate = exit_.passages[0].plate
+        assert plate is not None
+        assert SEAL.open(plate) == OTHER
+
+    def test_a_second_late_read_changes_nothing(self, exit_: Gate) -> None:
+        exit_.hub_says(right(status=Status.CHECKED_IN, revision=3), stay())
+        passage_id = exit_.car_comes()
+        exit_.seen(passage_id)
+        exit_.happens(ArmMoved(Arm.UP))
+        exit_.seen(passage_id, Sight.STRANGER, OTHER)
+        assert len(exit_.decisions) == 1
+
+    def test_a_car_another_gate_let_in_a_moment_ago(self, exit_: Gate) -> None:
+        exit_.hub_says(right())
+        exit_.seen(exit_.car_comes())
+        assert exit_.decisions[0].reservation_id == rid(1)
+
+
+class TestCamera:
+    @pytest.mark.parametrize("direction", ["entry", "exit_"])
+    def test_blind_is_one_alarm_until_it_sees_again(self, request: pytest.FixtureRequest, direction: str) -> None:
+        gate: Gate = request.getfixturevalue(direction)
+        passage_id = gate.car_comes()
+        gate.seen(passage_id, Sight.BLIND, None, frames=0)
+        for _ in range(3):
+            if gate.direction is Direction.EXIT:
+                gate.through()
+                gate.happens(ArmMoved(Arm.DOWN))
+                passage_id = gate.car_comes()
+            gate.seen(passage_id, Sight.BLIND, None, frames=0)
+        assert gate.alarms == ["camera-blind"]
+        if gate.direction is Direction.EXIT:
+            gate.through()
+            gate.happens(ArmMoved(Arm.DOWN))
+            passage_id = gate.car_comes()
+        gate.seen(passage_id, Sight.STRANGER, OTHER)
+        gate.happens(ArrivalLoop(False), ArmMoved(Arm.DOWN))
+        gate.lane.state = State.IDLE
+        gate.seen(gate.car_comes(), Sight.BLIND, None, frames=0)
+        assert gate.alarms == ["camera-blind"] * 2
+
+    def test_a_reader_that_fails_says_nothing_of_the_camera(self, entry: Gate) -> None:
+        passage_id = entry.car_comes()
+        entry.seen(passage_id, Sight.BLIND, None, frames=0)
+        entry.seen(passage_id, Sight.UNSURE, None, frames=0)
+        entry.seen(passage_id, Sight.BLIND, None, frames=0)
+        assert entry.alarms == ["camera-blind"]
+
+
+class TestArm:
+    def test_one_that_does_not_rise_is_an_alarm_and_is_asked_again(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        assert entry.passes_ms(MOTION_MS_MAX) == [Tell(Signal.RED, *FAULT)]
+        assert entry.alarms == ["arm-stuck"]
+        assert entry.passes_ms(MOTION_MS_MAX) == [RaiseArm()]
+        assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP)) == [WELCOME]
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert entry.passages[0].reservation_id == rid(1)
+        assert entry.alarms == ["arm-stuck"]
+
+    def test_one_that_stayed_down_is_tried_again_with_the_next_car(self, exit_: Gate) -> None:
+        """A single command that went lost must not close an exit until somebody comes."""
+        exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
+        exit_.passes_ms(MOTION_MS_MAX)
+        assert exit_.lane.state is State.FAULT
+        assert RED_IDLE in exit_.happens(ArrivalLoop(False))
+        assert RaiseArm() in exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
+
+    def test_or_when_the_car_had_gone_already(self, exit_: Gate) -> None:
+        exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
+        exit_.happens(ArrivalLoop(False))
+        exit_.passes_ms(MOTION_MS_MAX)
+        assert exit_.lane.state is State.FAULT
+        exit_.passes_ms(MOTION_MS_MAX)
+        assert exit_.lane.state is State.IDLE
+
+    def test_the_next_car_in_a_fault_is_not_taken_for_the_one_before(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.passes_ms(MOTION_MS_MAX)
+        entry.happens(ArrivalLoop(False), ArrivalLoop(True))
+        assert RaiseArm() not in entry.passes_ms(TIMING.identify_ms_max)
+        assert entry.decisions[-1].reason is Reason.PLATE_UNSURE
+
+    def test_one_that_does_not_come_down_is_asked_so_often_and_then_an_alarm(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        commands = entry.through() + entry.passes_ms(20 * MOTION_MS_MAX)
+        assert commands.count(LowerArm()) == CLOSE_TRIES_MAX
+        assert entry.alarms == ["arm-stuck"]
+        assert entry.lane.state is State.FAULT
+        assert RaiseArm() not in commands
+
+    def test_the_fault_ends_when_it_arrives(self, entry: Gate) -> None:
+        brought_to(entry, State.FAULT)
+        entry.happens(ArrivalLoop(False))
+        assert entry.happens(ArmMoved(Arm.DOWN)) == [LookAway(), RED_IDLE]
+        assert entry.lane.state is State.IDLE
+
+    def test_a_loop_that_flickers_does_not_leave_the_arm_up(self, entry: Gate) -> None:
+        """The arm is asked up for a car on the safety loop; it has not stirred yet when the loop is free again."""
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))  # the close command came too soon
+        assert entry.passes_ms(MOTION_MS_MAX) == [LowerArm()]
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
+        assert entry.lane.state is State.IDLE
+
+    def test_nor_an_alarm_where_it_never_rose(self, entry: Gate) -> None:
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        entry.passes_ms(MOTION_MS_MAX)
+        assert entry.lane.state is State.IDLE
+        assert entry.alarms == []
+
+    def test_a_lane_that_stays_blocked_is_an_alarm_and_stays_open(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True))
+        assert entry.passes_ms(10 * TIMING.drive_ms_max) == []
+        assert entry.alarms == ["lane-blocked"]
+        assert entry.lane.state is State.PASSING
+
+
+class TestRestart:
+    def up_again(self, gate: Gate, **inputs: object) -> list[Command]:
+        gate.crash()
+        return gate.start(**inputs)  # type: ignore[arg-type]
+
+    def test_with_nobody_there(self, entry: Gate) -> None:
+        assert self.up_again(entry) == [LookAway(), RED_IDLE]
+
+    def test_with_a_car_before_the_arm(self, entry: Gate) -> None:
+        entry.car_comes()
+        assert self.up_again(entry, arrival=True)[-1] == Look("p2")
+
+    def test_between_the_decision_and_the_arm(self, entry: Gate) -> None:
+        """The arm was never asked. The car is decided on anew."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.up_again(entry, arrival=True)
+        assert RaiseArm() in entry.seen("p2")
+        entry.through()
+        assert [passed.passage_id for passed in entry.passages] == ["p2"]
+
+    @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
+    def test_under_an_open_arm_the_passage_goes_on(self, entry: Gate, arm: Arm) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP))
+        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME]
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        [passed] = entry.passages
+        assert (passed.passage_id, passed.reservation_id) == ("p1", rid(1))
+        assert passed.plate == entry.decisions[0].plate
+        assert entry.replica.inside() == {rid(1)}
+
+    @pytest.mark.parametrize("arm", Arm)
+    def test_with_a_car_under_the_arm(self, entry: Gate, arm: Arm) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True))
+        commands = self.up_again(entry, safety=True, arm=arm)
+        assert commands[0] == Tell(Signal.GREEN, *DRIVE)
+        assert (RaiseArm() in commands) == (arm is not Arm.UP)
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert [passed.passage_id for passed in entry.passages] == ["p1"]
+
+    def test_after_the_passage_it_is_not_recorded_again(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        assert self.up_again(entry, arm=Arm.UP) == [RED_IDLE]
+        assert entry.passes_ms(TIMING.drive_ms_max) == [LowerArm(), RED_IDLE]
+        assert len(entry.passages) == 1
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
+
+    def test_a_refusal_is_nothing_to_go_on_with(self, entry: Gate) -> None:
+        entry.hub_says(right(status=Status.CANCELLED))
+        entry.admitted()
+        assert self.up_again(entry, arrival=True, arm=Arm.UP) == [RED_IDLE]
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert entry.passages[0].reservation_id is None
+
+    def test_a_decision_of_hours_ago_is_nobodys_now(self, entry: Gate) -> None:
+        """The car backed out; later an attendant raises the arm by hand, and the unit restarts."""
+        entry.hub_says(right(end=9))
+        entry.admitted()
+        entry.now = entry.now.later(3_600_000)
+        self.up_again(entry, arm=Arm.UP)
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert entry.passages[0].reservation_id is None
+
+    def test_an_exit_with_nothing_to_go_on_with_still_shows_green(self, exit_: Gate) -> None:
+        assert self.up_again(exit_, arm=Arm.UP) == [Tell(Signal.GREEN, *DRIVE)]
+
+    def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
+        entry.hub_says(right(), policy())
+        for _ in range(3):
+            entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+            self.up_again(entry)
+        assert [fact.seq for fact in entry.journal.after(Position(), 99)] == [1, 2, 3]
+
+
+# Whatever a street may do, in whatever order.
+SIGHTS = st.builds(
+    lambda sight, plate: (sight, plate),
+    st.sampled_from(Sight),
+    st.sampled_from([PLATE, OTHER, None]),
+)
+HAPPENINGS = st.lists(
+    st.one_of(
+        st.builds(ArrivalLoop, st.booleans()),
+        st.builds(SafetyLoop, st.booleans()),
+        st.builds(SafetyLoop, st.booleans()),
+        st.builds(ArmMoved, st.sampled_from(Arm)),
+        st.builds(ArmMoved, st.sampled_from(Arm)),
+        SIGHTS,
+        SIGHTS,
+        st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
+        st.just("crash"),
+    ),
+    max_size=40,
+)
+
+
+@dataclass
+class Bystander:
+    """Watches what the lane is told and what it does, and knows nothing of how."""
+
+    gate: Gate
+    safety: bool = False
+    arrival: bool = False
+    arm: Arm = Arm.DOWN
+    look: str = ""
+    waiting_since: Now | None = None
+
+    def check(self, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Look):
+                self.look = command.passage_id
+            if isinstance(command, LowerArm):
+                assert not self.safety, "closes on a car"
+            if isinstance(command, RaiseArm) and not self.safety:
+                last = self.gate.decisions[-1]
+                assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
+                done = {passed.passage_id for passed in self.gate.passages}
+                assert last.passage_id not in done, "opens on the decision for another car"
+                assert "gate.decided/1" in self.gate.stored()
+
+    def happens(self, happening: object) -> None:
+        gate = self.gate
+        match happening:
+            case "crash":
+                gate.crash()
+                self.check(gate.start(arrival=self.arrival, safety=self.safety, arm=self.arm))
+            case int(ms):
+                self.check(gate.passes_ms(ms))
+            case (Sight() as sight, plate):
+                self.check(gate.happens(Looked(self.look, sight, plate, None, 1)))
+            case ArrivalLoop(occupied) as event:
+                self.arrival = occupied
+                self.check(gate.happens(event))
+            case SafetyLoop(occupied) as event:
+                self.safety = occupied
+                self.check(gate.happens(event))
+            case ArmMoved(position) as event:
+                self.arm = position
+                self.check(gate.happens(event))
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(Direction), HAPPENINGS)
+def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
+    with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
+        gate.hub_says(right(end=9))
+        bystander = Bystander(gate)
+        bystander.check(gate.start())
+        for happening in happenings:
+            bystander.happens(happening)
+        assert [fact.seq for fact in gate.journal.after(Position(), 999)] == list(
+            range(1, len(gate.journal.after(Position(), 999)) + 1)
+        )
+        assert len({passed.passage_id for passed in gate.passages}) == len(gate.passages)
+        inside_out(bystander)
+
+
+def inside_out(bystander: Bystander) -> None:
+    """From wherever the lane is now: once the arm obeys and the lane is empty, the next car at an exit gets out."""
+    gate = bystander.gate
+    if gate.direction is not Direction.EXIT:
+        return
+    bystander.happens(ArrivalLoop(False))
+    bystander.happens(SafetyLoop(False))
+    for _ in range(4):
+        bystander.happens(30_000)
+        bystander.happens(ArmMoved(Arm.DOWN))
+    assert gate.lane.state is State.IDLE
+    raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
+    assert RaiseArm() in raised

@@ -1,0 +1,152 @@
+"""The attendants' page as a browser and a program get it."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from cloud_sync.link import topics
+from cloud_sync.link.mqtt import Link
+from cloud_sync.link.settings import Broker
+from cloud_sync.link.v1.facts import AlarmRaised
+from cloud_sync.link.v1.messages import UnitStatus
+from domain.ids import shown
+from domain.now import parse_instant
+from domain.plate import Plate
+from domain.spot import SpotKind
+from hub.page import page_app
+from hub.view import LotView, Presence
+from tests.hub.riverside import (
+    GATES,
+    HOUR_MS,
+    NOW,
+    PLATE,
+    SEAL,
+    Riverside,
+    at,
+    decided,
+    hold_request,
+    rid,
+)
+from tests.parts import ENTRY, EXIT
+
+LATER = NOW.later(HOUR_MS)
+SIX = {f"riverside.1-00{n}": SpotKind.STANDARD for n in range(1, 7)}
+
+
+@pytest.fixture
+def presence() -> Presence:
+    return Presence(lambda: LATER)
+
+
+@pytest.fixture
+async def browser(riverside: Riverside, presence: Presence) -> AsyncIterator[httpx.AsyncClient]:
+    """At one o'clock UTC, in Berlin."""
+    view = LotView("Riverside <Garage>", riverside.lot, SEAL, presence, Link(Broker(port=1), "riverside@1"))
+    app = page_app(view, "Europe/Berlin", lambda: LATER)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as browser:
+        yield browser
+
+
+@pytest.fixture
+def full(riverside: Riverside) -> Riverside:
+    """A lot with a spot in every state: available, held, reserved, occupied, overstayed, closed."""
+    riverside.lot.lay_out(SIX, GATES, NOW)
+    for number, (start, end) in enumerate([(1, 3), (1, 3), (0, 3), (0, 1)], 2):
+        riverside.hold(
+            hold_request(number, spot_id=f"riverside.1-00{number}", start=start, end=end), LATER.later(-1000)
+        )
+        if number > 2:
+            riverside.confirm(number, LATER.later(-1000))
+    riverside.came_in(4, hours=0.2)
+    riverside.came_in(5, hours=0.3, plate=PLATE)
+    riverside.lot.lay_out({spot: kind for spot, kind in SIX.items() if spot != "riverside.1-006"}, GATES, NOW)
+    return riverside
+
+
+STATES = ["available", "held", "reserved", "occupied", "overstayed", "closed"]
+
+
+async def test_every_state_is_shown_to_people(full: Riverside, browser: httpx.AsyncClient) -> None:
+    html = (await browser.get("/")).text
+    cells = re.findall(r'<div class="spot (\w+)" title="riverside\.(1-\d+)', html)
+    assert [(state, spot) for state, spot in cells if spot.startswith("1-")] == [
+        (state, f"1-00{number}") for number, state in enumerate(STATES, 1)
+    ]
+
+
+async def test_and_to_programs(full: Riverside, browser: httpx.AsyncClient) -> None:
+    document = (await browser.get("/lot.json")).json()
+    by_id = {spot["spot_id"]: spot for spot in document["spots"]}
+    assert [by_id[f"riverside.1-00{n}"]["state"] for n in range(1, 7)] == STATES
+    assert by_id["riverside.1-004"]["reservation"] == shown(rid(4))
+    assert parse_instant(document["as_of"]) == LATER.utc
+    assert parse_instant(by_id["riverside.1-004"]["until"]) == at(3)
+    assert document["central_online"] is False
+    assert {car["plate"] for car in document["cars"]} == {"••23"}
+
+
+async def test_no_plate_is_ever_in_clear(full: Riverside, browser: httpx.AsyncClient) -> None:
+    full.tells(ENTRY, decided())
+    full.came_in(None, hours=0.4, plate=Plate("XYZ987"))
+    for path in ("/", "/lot.json"):
+        body = (await browser.get(path)).text
+        assert "••23" in body or "\\u2022" in body
+        for plate in (PLATE, Plate("XYZ987")):
+            assert plate.open not in body
+            assert SEAL.mark(plate) not in body
+
+
+async def test_a_drivers_name_is_only_text(riverside: Riverside, browser: httpx.AsyncClient) -> None:
+    evil = "<script>alert(1)</script>\"' onload=x <img src=x onerror=alert(2)>"
+    riverside.booked(1, hold_request(1, end=3, driver_name=evil))
+    riverside.came_in(1, hours=0.1)
+    riverside.tells(ENTRY, AlarmRaised(alarm="<b>x</b>", detail="<i>y</i>"))
+    html = (await browser.get("/")).text
+    assert "<script>alert" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "<b>x</b>" not in html
+    assert "<i>y</i>" not in html
+    assert "Riverside &lt;Garage&gt;" in html
+    assert (await browser.get("/lot.json")).json()["cars"][0]["driver"] == evil
+
+
+async def test_how_each_gate_is(riverside: Riverside, presence: Presence, browser: httpx.AsyncClient) -> None:
+    html = (await browser.get("/")).text
+    assert html.count("not heard of") == len(GATES)
+    online = UnitStatus(unit=ENTRY, online=True, epoch=1, boot="b", at=at(0.5))
+    await presence.heard(topics.gate_status(ENTRY), online.encode())
+    html = (await browser.get("/")).text
+    assert html.count("connected</span>") == 1
+    assert "since 14:30:00" in html  # in the lot's own time
+    await presence.heard(topics.gate_status(ENTRY), online.model_copy(update={"online": False}).encode())
+    html = (await browser.get("/")).text
+    assert "decides alone" in html
+    assert "since 15:00:00" in html
+    assert "no new bookings" in html
+    lanes = (await browser.get("/lot.json")).json()["lanes"]
+    assert [(lane["gate_id"], lane["online"]) for lane in lanes] == [(ENTRY, False), (EXIT, None)]
+
+
+async def test_times_are_the_lots_own_for_people_and_utc_for_programs(
+    full: Riverside, browser: httpx.AsyncClient
+) -> None:
+    html = (await browser.get("/")).text
+    assert ">15:00:00</time>" in html
+    assert "until 17:00" in html
+    assert (await browser.get("/lot.json")).json()["as_of"].startswith("2026-05-14T13:00:00")
+
+
+async def test_an_empty_lot_says_so(browser: httpx.AsyncClient) -> None:
+    html = (await browser.get("/")).text
+    assert "No car is known to be inside." in html
+    assert "No car has come yet." in html
+
+
+async def test_there_is_nothing_else(browser: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/openapi.json", "/static/x", "/lot"):
+        assert (await browser.get(path)).status_code == 404
+    for path in ("/", "/lot.json"):
+        assert (await browser.post(path)).status_code == 405

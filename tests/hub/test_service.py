@@ -1,0 +1,219 @@
+"""The hub's shell: between two real brokers, and with none at all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from cloud_sync.link import topics
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Receiver, Sender
+from cloud_sync.link.mqtt import Link
+from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.process import bound_socket
+from cloud_sync.link.settings import Broker, Secret
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import Direction, GatePassed, PolicyChanged, ReservationChanged, StayChanged, payload_of
+from cloud_sync.link.v1.messages import ConfirmRequest, Reply
+from cloud_sync.link.v1.wire import Envelope
+from domain.errors import OperatorError
+from domain.fact import Fact
+from domain.now import Now
+from domain.policy import Policy, Tariff
+from domain.reservation import Status
+from hub.service import HubService
+from hub.settings import GateEntry, HubSettings, Keys, Lot, Page, SpotRow
+from hub.settings import Store as StoreSettings
+from simulator.broker import free_port
+from tests.hub.riverside import NOW, at, hold_request, rid
+from tests.parts import ENTRY, LOT, PATIENCE_S, BrokerSite, linked, running, soon
+
+CENTRAL = f"central:{LOT}"
+PASSED_IN = GatePassed(passage_id="p1", direction=Direction.ENTRY, reservation_id=rid(1), plate=None)
+REPLIES = topics.lot_replies(LOT, "central-1")
+
+
+class Clock:
+    """Stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> Now:
+        return self.now
+
+
+def hub_settings(folder: Path, lot_broker: Broker, central_broker: Broker) -> HubSettings:
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "ticket.pem").write_bytes(pem)
+    (folder / "plate.key").write_text(bytes(range(32)).hex(), encoding="ascii")
+    return HubSettings(
+        lot=Lot(lot_id=LOT, name="Riverside"),
+        store=StoreSettings(path=folder / "hub.db"),
+        broker=lot_broker,
+        central=central_broker,
+        keys=Keys(ticket=Secret(file=folder / "ticket.pem"), plate=Secret(file=folder / "plate.key")),
+        page=Page(port=free_port()),
+        spots=(SpotRow(level="1", first=1, count=2),),
+        gates=(GateEntry(name="entry-1", direction=Direction.ENTRY),),
+    )
+
+
+class Central:
+    """Central's side of the link."""
+
+    def __init__(self, broker: BrokerSite, folder: Path) -> None:
+        self.store = Store(folder / "central.db")
+        self.journal = Journal(self.store, CENTRAL, "boot-c")
+        self.link = Link(broker.seen_by("central"), "central-1", replies=topics.lot_replies("+", "central-1"))
+        self.sender = FactSender(self.link, topics.lot_facts(LOT, "down"), Sender(self.journal, LOT), lambda: NOW)
+        self.heard: list[Fact] = []
+        self._came = asyncio.Event()
+        FactReceiver(self.link, topics.lot_facts(LOT, "up"), Receiver(LOT, self.journal, self._apply))
+
+    async def ask(self, name: str, message: Envelope) -> Reply:
+        return await self.link.request(topics.lot_requests(LOT, name), message, REPLIES, 10)
+
+    async def until(self, status: Status) -> ReservationChanged:
+        """The fact of a reservation that has come to `status`."""
+        while True:
+            self._came.clear()
+            for said in map(payload_of, self.heard):
+                if isinstance(said, ReservationChanged) and said.status is status:
+                    return said
+            await soon(self._came.wait())
+
+    def _apply(self, fact: Fact) -> None:
+        self.heard.append(fact)
+        self._came.set()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def central(
+    tmp_path: Path, clock: Clock, lot_broker: BrokerSite, central_broker: BrokerSite
+) -> AsyncIterator[Central]:
+    """Central, linked to a hub that runs."""
+    central = Central(central_broker, tmp_path)
+    hub = HubService(hub_settings(tmp_path, lot_broker.seen_by(LOT), central_broker.seen_by(LOT)), clock)
+    online = asyncio.Event()
+
+    async def heard(_topic: str, _payload: bytes) -> None:
+        online.set()
+
+    central.link.subscribe(topics.lot_status(LOT), heard)
+    async with linked(central.link), running(central.sender.run(), hub.run()):
+        await soon(online.wait())
+        yield central
+    central.store.close()
+
+
+async def test_a_hold_that_runs_out_is_told_although_the_request_that_found_out_was_refused(
+    central: Central, clock: Clock
+) -> None:
+    """Whoever asks first lets it expire. The answer is a refusal, and the fact must go out all the same."""
+    assert (await central.ask("hold", hold_request())).ok
+    await central.until(Status.HELD)
+    clock.now = Now(NOW.mono_ms, at(1))  # only the wall clock: no timer runs out by itself
+    answer = await central.ask("confirm", ConfirmRequest(reservation_id=rid(1)))
+    assert (answer.ok, answer.code, answer.final) == (False, "reservation_expired", True)
+    assert (await central.until(Status.EXPIRED)).revision == 2
+
+
+async def test_facts_go_both_ways_and_on_to_the_gate(
+    central: Central, clock: Clock, lot_broker: BrokerSite, tmp_path: Path
+) -> None:
+    policy = PolicyChanged(policy=Policy(hold_s=60), tariff=Tariff("EUR", 30, 250))
+    with central.journal.transaction():
+        central.journal.append(policy, NOW)
+    central.sender.nudge()
+    gate_store = Store(tmp_path / "gate.db")
+    gate_log = Journal(gate_store, ENTRY, "boot-g")
+    gate_link = Link(lot_broker.seen_by(ENTRY), f"{ENTRY}@1")
+    confirmed, stayed, promised = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def apply(fact: Fact) -> None:
+        said = payload_of(fact)
+        if isinstance(said, ReservationChanged) and said.status is Status.CONFIRMED:
+            confirmed.set()
+        if isinstance(said, StayChanged):
+            stayed.set()
+        if said == policy:
+            promised.set()
+
+    FactReceiver(gate_link, topics.gate_facts(ENTRY, "down"), Receiver(LOT, gate_log, apply))
+    sender = FactSender(gate_link, topics.gate_facts(ENTRY, "up"), Sender(gate_log, LOT), clock)
+    async with linked(gate_link), running(sender.run()):
+        await soon(promised.wait())
+        assert (await central.ask("hold", hold_request())).ok
+        assert (await central.ask("confirm", ConfirmRequest(reservation_id=rid(1)))).ok
+        await soon(confirmed.wait())
+        with gate_log.transaction():
+            gate_log.append(PASSED_IN, NOW)
+        sender.nudge()
+        await soon(stayed.wait())
+    assert (await central.until(Status.CHECKED_IN)).revision == 3
+    gate_store.close()
+
+
+def alone(folder: Path) -> HubSettings:
+    """The settings of a hub whose brokers are both out of reach."""
+    return hub_settings(folder, Broker(port=free_port()), Broker(port=free_port()))
+
+
+async def test_without_any_broker_the_page_is_served_and_the_end_is_clean(tmp_path: Path) -> None:
+    settings = alone(tmp_path)
+    hub = HubService(settings)
+    async with running(hub.run()), httpx.AsyncClient() as browser:
+        document = await _served(browser, settings.page.port)
+        assert document["central_online"] is False
+        assert {spot["state"] for spot in document["spots"]} == {"available"}
+    with bound_socket("127.0.0.1", settings.page.port):
+        pass  # the port is free again
+    HubService(settings)._store.close()  # and so is the store
+
+
+async def _served(browser: httpx.AsyncClient, port: int) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                document: dict[str, Any] = (await browser.get(f"http://127.0.0.1:{port}/lot.json")).json()
+            except httpx.TransportError:
+                await asyncio.sleep(0)
+            else:
+                return document
+
+
+async def test_a_page_port_that_is_taken_is_the_operators(tmp_path: Path) -> None:
+    settings = alone(tmp_path)
+    with bound_socket("127.0.0.1", settings.page.port), pytest.raises(OperatorError) as refused:
+        await HubService(settings).run()
+    assert refused.value.code == "port_taken"
+
+
+@pytest.mark.parametrize("key", ["no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
+def test_a_ticket_key_that_is_none(tmp_path: Path, key: str) -> None:
+    settings = alone(tmp_path)
+    (tmp_path / "ticket.pem").write_text(key, encoding="ascii")
+    with pytest.raises(OperatorError) as refused:
+        HubService(settings)
+    assert refused.value.code == "ticket_key_invalid"
+
+
+def test_a_ticket_key_of_another_kind(tmp_path: Path) -> None:
+    settings = alone(tmp_path)
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "ticket.pem").write_bytes(pem)
+    with pytest.raises(OperatorError, match="must be Ed25519"):
+        HubService(settings)

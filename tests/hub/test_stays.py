@@ -1,0 +1,315 @@
+"""What the gates saw becomes stays, whatever the rights say and in whatever order it arrives."""
+
+import itertools
+
+import pytest
+
+from cloud_sync.link.v1.facts import AlarmRaised, GatePassed, ReservationChanged, StayChanged
+from domain.fact import Fact, FactRef
+from domain.now import Now
+from domain.plate import Plate
+from domain.reservation import Status, Step
+from domain.stay import OUTCOMES, Conflict, SpotOutcome
+from tests.hub.riverside import HOUR_MS, LARGE_SPOT, NOW, OTHER_SPOT, PLATE, SPOT, Riverside, at, hold_request, rid
+from tests.parts import ENTRY, EXIT
+
+SECOND_ENTRY = "riverside.entry-2"
+
+
+def alarms(riverside: Riverside) -> list[str]:
+    return [alarm.alarm for alarm in riverside.told(AlarmRaised)]
+
+
+def brought_to(riverside: Riverside, status: Status) -> None:
+    """A reservation in this status, its car not in the lot."""
+    riverside.hold()
+    if status is Status.EXPIRED:
+        riverside.lot.woken(NOW.later(HOUR_MS))
+        return
+    if status is not Status.HELD:
+        riverside.confirm()
+    match status:
+        case Status.CANCELLED:
+            riverside.cancel()
+        case Status.NO_SHOW:
+            riverside.lot.reservations.change(riverside.reservation(), Step.NO_SHOW, "no show", NOW)
+        case Status.CHECKED_IN | Status.COMPLETED:
+            riverside.came_in(hours=0)
+            if status is Status.COMPLETED:
+                riverside.went_out(hours=0.1)
+    assert riverside.status() is status
+
+
+class TestEntryAndExit:
+    def test_entry_checks_in_and_exit_completes(self, riverside: Riverside) -> None:
+        riverside.booked()
+        entry = riverside.came_in(hours=0.1)
+        assert riverside.status() is Status.CHECKED_IN
+        [stay] = riverside.stays()
+        assert (stay.reservation_id, stay.spot_id, stay.conflict) == (rid(1), SPOT, None)
+        assert (stay.entered_at, stay.left_at, stay.origin) == (at(0.1), None, FactRef(ENTRY, 1, entry.seq))
+        exit_ = riverside.went_out(hours=0.5)
+        assert riverside.status() is Status.COMPLETED
+        [stay] = riverside.stays()
+        assert (stay.entered_at, stay.left_at, stay.origin) == (at(0.1), at(0.5), FactRef(EXIT, 1, exit_.seq))
+        assert not alarms(riverside)
+
+    def test_every_step_is_told(self, riverside: Riverside) -> None:
+        riverside.booked()
+        riverside.came_in()
+        riverside.went_out()
+        statuses = [(told.status, told.revision) for told in riverside.told(ReservationChanged)]
+        assert statuses[2:] == [(Status.CHECKED_IN, 3), (Status.COMPLETED, 4)]
+        assert len(riverside.told(StayChanged)) == 2
+
+    def test_the_same_fact_again_makes_no_second_stay(self, riverside: Riverside) -> None:
+        riverside.booked()
+        entry = riverside.came_in()
+        before = len(riverside.facts())
+        riverside.take(entry)
+        riverside.take(entry)
+        assert len(riverside.facts()) == before
+        assert len(riverside.stays()) == 1
+
+    def test_times_are_those_of_the_gates(self, riverside: Riverside) -> None:
+        """Facts that were buffered for hours keep their own instants."""
+        riverside.booked()
+        facts = [riverside.crossed(ENTRY, at(0.1), number=1), riverside.crossed(EXIT, at(0.7), number=1)]
+        riverside.take(*facts, now=NOW.later(9 * HOUR_MS))
+        [stay] = riverside.stays()
+        assert (stay.entered_at, stay.left_at, stay.conflict) == (at(0.1), at(0.7), None)
+
+    def test_an_exit_is_matched_by_the_plate_where_the_gate_knew_no_reservation(self, riverside: Riverside) -> None:
+        riverside.booked()
+        riverside.came_in(plate=PLATE)
+        riverside.went_out(None, plate=Plate("HHAB999"))
+        assert riverside.status() is Status.CHECKED_IN
+        riverside.went_out(None, plate=PLATE, hours=0.6)
+        assert riverside.status() is Status.COMPLETED
+        assert riverside.stays()[0].left_at == at(0.6)
+
+    def test_of_two_stays_of_one_plate_the_one_without_a_conflict_ends_first(self, riverside: Riverside) -> None:
+        riverside.booked()
+        riverside.came_in(None, plate=PLATE, hours=0)
+        riverside.came_in(1, plate=PLATE, hours=0.1)
+        riverside.went_out(None, plate=PLATE, hours=0.5)
+        assert [stay.left_at for stay in riverside.stays()] == [None, at(0.5)]
+        assert riverside.status() is Status.COMPLETED
+
+    def test_an_exit_before_the_stay_began_ends_another_first(self, riverside: Riverside) -> None:
+        riverside.came_in(None, plate=PLATE, hours=2)
+        riverside.take(riverside.crossed(SECOND_ENTRY, at(0), plate=PLATE), now=NOW.later(2 * HOUR_MS))
+        riverside.went_out(None, plate=PLATE, hours=1)
+        assert [(stay.entered_at, stay.left_at) for stay in riverside.stays()] == [(at(2), None), (at(0), at(1))]
+
+    def test_a_gate_whose_clock_is_a_little_ahead_still_matches(self, riverside: Riverside) -> None:
+        riverside.booked()
+        riverside.came_in(hours=0.101)
+        riverside.went_out(hours=0.1)
+        assert riverside.status() is Status.COMPLETED
+
+
+ENTRIES = [
+    (Status.HELD, Conflict.NO_RIGHT),
+    (Status.CHECKED_IN, Conflict.DOUBLE_ENTRY),
+    (Status.COMPLETED, Conflict.NO_RIGHT),
+    (Status.EXPIRED, Conflict.AFTER_CANCEL),
+    (Status.CANCELLED, Conflict.AFTER_CANCEL),
+    (Status.NO_SHOW, Conflict.AFTER_NO_SHOW),
+]
+
+
+class TestConflicts:
+    @pytest.mark.parametrize(("status", "conflict"), ENTRIES)
+    def test_an_entry_without_the_right_to(self, riverside: Riverside, status: Status, conflict: Conflict) -> None:
+        """It is recorded with its conflict, and the reservation stays as it was."""
+        brought_to(riverside, status)
+        riverside.came_in(unit=SECOND_ENTRY, hours=0.2)
+        stay = riverside.stays()[-1]
+        assert (stay.conflict, stay.reservation_id, stay.entered_at) == (conflict, rid(1), at(0.2))
+        assert riverside.status() is status
+        assert alarms(riverside) == [conflict.value] * OUTCOMES[conflict].alarm
+        assert (stay.spot_id is None) == (OUTCOMES[conflict].spot is SpotOutcome.NONE)
+
+    @pytest.mark.parametrize(("status", "conflict"), ENTRIES)
+    def test_its_exit_ends_the_stay_and_raises_no_second_alarm(
+        self, riverside: Riverside, status: Status, conflict: Conflict
+    ) -> None:
+        brought_to(riverside, status)
+        riverside.came_in(unit=SECOND_ENTRY, hours=0.2)
+        if status is Status.CHECKED_IN:
+            riverside.went_out(hours=0.3)  # whichever of the two it is, the one with the right ends first
+        before = riverside.status()
+        riverside.went_out(hours=0.4)
+        stay = riverside.stays()[-1]
+        assert (stay.conflict, stay.left_at) == (conflict, at(0.4))
+        assert riverside.status() is before
+        assert alarms(riverside) == [conflict.value] * OUTCOMES[conflict].alarm
+
+    @pytest.mark.parametrize("number", [None, 77])
+    def test_an_entry_on_no_reservation_or_an_unknown_one(self, riverside: Riverside, number: int | None) -> None:
+        riverside.came_in(number, plate=PLATE)
+        [stay] = riverside.stays()
+        assert (stay.conflict, stay.reservation_id, stay.spot_id) == (Conflict.NO_RIGHT, None, None)
+        assert alarms(riverside) == ["no-right"]
+
+    @pytest.mark.parametrize("number", [None, 1, 77])
+    def test_an_exit_without_an_entry(self, riverside: Riverside, number: int | None) -> None:
+        riverside.booked(1)
+        riverside.went_out(number, plate=Plate("XX999"))
+        [stay] = riverside.stays()
+        assert (stay.conflict, stay.entered_at, stay.left_at) == (Conflict.EXIT_WITHOUT_ENTRY, None, at(0.5))
+        assert stay.reservation_id == (rid(1) if number == 1 else None)
+        assert stay.spot_id is None
+        assert alarms(riverside) == ["exit-without-entry"]
+        assert riverside.status() is Status.CONFIRMED
+
+    def test_every_conflict_is_covered_here(self) -> None:
+        assert {conflict for _, conflict in ENTRIES} | {Conflict.EXIT_WITHOUT_ENTRY} == set(Conflict)
+
+    def test_the_alarm_names_gate_and_stay_but_no_plate(self, riverside: Riverside) -> None:
+        entry = riverside.came_in(None, plate=PLATE)
+        [alarm] = riverside.told(AlarmRaised)
+        assert alarm.detail == f"{ENTRY}: stay {ENTRY}/1/{entry.seq}, reservation none"
+
+
+class TestSpotOfAConflict:
+    def test_after_cancel_its_own_if_it_is_still_free(self, riverside: Riverside) -> None:
+        brought_to(riverside, Status.CANCELLED)
+        riverside.came_in(hours=0.2)
+        assert riverside.stays()[-1].spot_id == SPOT
+
+    def test_after_cancel_another_where_it_was_given_away(self, riverside: Riverside) -> None:
+        brought_to(riverside, Status.CANCELLED)
+        riverside.booked(2, hold_request(2, start=0.5, end=2))
+        riverside.came_in(hours=0.2)
+        assert riverside.stays()[-1].spot_id == OTHER_SPOT
+
+    def test_after_cancel_none_where_the_window_is_over(self, riverside: Riverside) -> None:
+        brought_to(riverside, Status.CANCELLED)
+        riverside.came_in(hours=1)
+        assert riverside.stays()[-1].spot_id is None
+
+    def test_after_no_show_whatever_is_free(self, riverside: Riverside) -> None:
+        brought_to(riverside, Status.NO_SHOW)
+        riverside.booked(2, hold_request(2, spot_id=SPOT))
+        riverside.booked(3, hold_request(3, spot_id=OTHER_SPOT))
+        riverside.came_in(hours=0.2)
+        assert riverside.stays()[-1].spot_id == LARGE_SPOT
+
+    def test_none_where_the_lot_is_full(self, riverside: Riverside) -> None:
+        brought_to(riverside, Status.NO_SHOW)
+        for number, spot_id in enumerate((SPOT, OTHER_SPOT, LARGE_SPOT), 2):
+            riverside.booked(number, hold_request(number, spot_id=spot_id))
+        riverside.came_in(hours=0.2)
+        assert riverside.stays()[-1].spot_id is None
+
+    def test_a_booking_that_starts_next_month_is_no_reason_to_lose_the_fact(self, riverside: Riverside) -> None:
+        """A gate without a trusted clock lets such a car in; from now to its end is longer than any window may be."""
+        riverside.booked(1, hold_request(1, start=24 * 60, end=24 * 60 + 2))
+        riverside.cancel()
+        riverside.came_in(hours=0.2)
+        assert not riverside.set_aside()
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_CANCEL]
+
+    def test_an_overstay_may_run_into_the_next_booking(self, riverside: Riverside) -> None:
+        """Occupancy is recorded apart from what was granted, and never refused."""
+        riverside.booked(1)
+        riverside.booked(2, hold_request(2, start=1, end=2))
+        riverside.came_in(1, hours=0)
+        riverside.came_in(2, hours=1, unit=SECOND_ENTRY)
+        assert [stay.spot_id for stay in riverside.stays()] == [SPOT, SPOT]
+        assert not alarms(riverside)
+
+
+def ended(riverside: Riverside, *, with_alarms: bool = True) -> tuple[object, ...]:
+    """How it stands in the end, without what tells in which order it came about."""
+    stays = sorted(
+        (stay.reservation_id or "", str(stay.entered_at), str(stay.left_at), str(stay.conflict), str(stay.spot_id))
+        for stay in riverside.stays()
+    )
+    return stays, riverside.status(), sorted(set(alarms(riverside)) - {"exit-without-entry"}) if with_alarms else None
+
+
+class TestEitherOrder:
+    """Facts of two gates come in any order, and it ends the same."""
+
+    @pytest.mark.parametrize("status", [Status.CONFIRMED, *(status for status, _ in ENTRIES[2:]), Status.HELD])
+    @pytest.mark.parametrize("known_at_exit", [True, False])
+    def test_exit_first(
+        self, riverside: Riverside, tmp_path_factory: pytest.TempPathFactory, status: Status, *, known_at_exit: bool
+    ) -> None:
+        outcomes = []
+        other = Riverside(tmp_path_factory.mktemp("other"))
+        for lot, exit_first in ((riverside, False), (other, True)):
+            brought_to(lot, status)
+            entry = lot.crossed(SECOND_ENTRY, at(0.2), number=1, plate=PLATE)
+            exit_ = lot.crossed(EXIT, at(0.4), number=1 if known_at_exit else None, plate=PLATE)
+            lot.take(*((exit_, entry) if exit_first else (entry, exit_)), now=NOW.later(HOUR_MS // 2))
+            outcomes.append(ended(lot))
+        other.close()
+        assert outcomes[0] == outcomes[1]
+
+    def test_a_drive_up_known_by_its_plate_alone(self, riverside: Riverside) -> None:
+        exit_ = riverside.crossed(EXIT, at(0.4), plate=PLATE)
+        entry = riverside.crossed(ENTRY, at(0.2), plate=PLATE)
+        riverside.take(exit_, entry)
+        [stay] = riverside.stays()
+        assert (stay.entered_at, stay.left_at, stay.conflict) == (at(0.2), at(0.4), Conflict.NO_RIGHT)
+        assert alarms(riverside) == ["exit-without-entry", "no-right"]
+
+    def test_the_stay_keeps_its_name(self, riverside: Riverside) -> None:
+        riverside.booked()
+        exit_ = riverside.crossed(EXIT, at(0.4), number=1)
+        riverside.take(exit_, riverside.crossed(ENTRY, at(0.2), number=1))
+        assert {stay.stay_id for stay in riverside.told(StayChanged)} == {f"{EXIT}/1/{exit_.seq}"}
+        assert riverside.status() is Status.COMPLETED
+
+    def test_an_entry_after_the_exit_is_another_stay(self, riverside: Riverside) -> None:
+        riverside.booked()
+        exit_ = riverside.crossed(EXIT, at(0.1), number=1)
+        riverside.take(exit_, riverside.crossed(ENTRY, at(0.2), number=1))
+        assert [(stay.entered_at, stay.left_at) for stay in riverside.stays()] == [(None, at(0.1)), (at(0.2), None)]
+        assert riverside.status() is Status.CHECKED_IN
+
+    def test_any_order_of_two_cars(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        outcomes = set()
+        for order in itertools.permutations(range(4)):
+            lot = Riverside(tmp_path_factory.mktemp("order"))
+            lot.booked(1)
+            lot.booked(2, hold_request(2, spot_id=OTHER_SPOT))
+            facts: list[Fact] = [
+                lot.crossed(ENTRY, at(0.1), number=1),
+                lot.crossed(SECOND_ENTRY, at(0.2), number=2),
+            ]
+            exits = [lot.crossed(EXIT, at(0.3), number=2), lot.crossed(EXIT, at(0.4), number=1)]
+            if order.index(2) > order.index(3):
+                lot.close()
+                continue  # facts of one gate keep their order
+            facts += exits
+            lot.take(*(facts[i] for i in order), now=NOW.later(HOUR_MS // 2))
+            outcomes.add(str((ended(lot, with_alarms=False), lot.status(2))))
+            lot.close()
+        assert len(outcomes) == 1
+
+
+def test_a_change_that_fails_halfway_leaves_nothing(riverside: Riverside) -> None:
+    """Stay, step and facts are one transaction with the gate's fact."""
+    riverside.booked()
+    entry = riverside.crossed(ENTRY, at(0.1), number=1)
+    before = riverside.facts()
+    append = riverside.journal.append
+
+    def full_disk(payload: GatePassed, now: Now) -> Fact:
+        if isinstance(payload, StayChanged):
+            raise OSError("disk full")
+        return append(payload, now)
+
+    riverside.journal.append = full_disk  # type: ignore[method-assign, assignment]
+    with pytest.raises(OSError, match="disk full"):
+        riverside.take(entry)
+    riverside.journal.append = append  # type: ignore[method-assign]
+    assert riverside.facts() == before
+    assert riverside.status() is Status.CONFIRMED
+    riverside.take(entry)  # and it comes again
+    assert riverside.status() is Status.CHECKED_IN

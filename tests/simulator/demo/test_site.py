@@ -1,0 +1,47 @@
+"""A site's configuration is one that its units take."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.central.settings import CentralSettings
+from cloud_sync.link.process import bound_socket
+from domain.errors import OperatorError
+from gate_firmware.settings import GateSettings
+from hub.settings import HubSettings
+from simulator.broker import free_port
+from simulator.demo.site import Ports, Site
+
+
+def site(folder: Path, seed: int = 1) -> Site:
+    first = free_port()
+    return Site(folder, random.Random(seed), Ports(first, first + 1, first + 3))
+
+
+def test_every_unit_takes_its_file(tmp_path: Path) -> None:
+    made = site(tmp_path)
+    made.write()
+    CentralSettings.load(tmp_path / "config" / "central.toml")
+    for lot in made.lots:
+        HubSettings.load(tmp_path / "config" / f"{lot.lot_id}.toml")
+        for gate in lot.gates:
+            GateSettings.load(tmp_path / "config" / f"{gate.gate_id}.toml")
+
+
+def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
+    site(tmp_path).write()
+    secrets = list((tmp_path / "secrets").iterdir())
+    assert secrets
+    assert {path.stat().st_mode & 0o077 for path in secrets} == {0}
+
+
+def test_the_seed_draws_prices_and_sizes(tmp_path: Path) -> None:
+    drawn = [[(lot.step_minor, lot.standard_spots) for lot in site(tmp_path, seed).lots] for seed in (7, 7, 8)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_busy_port_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    with bound_socket("127.0.0.1", port), pytest.raises(OperatorError, match=str(port)):
+        Site(tmp_path, random.Random(1), Ports(port, port + 1, port + 3))

@@ -1,0 +1,69 @@
+"""The documentation tells of every setting, command, topic and alarm that there is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+import gatehouse
+from cloud_sync.central.settings import CentralSettings
+from gate_firmware.settings import GateSettings
+from hub.settings import HubSettings
+
+ROOT = Path(__file__).parents[1]
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]}
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    """The names of all keys of a configuration file, nested ones too."""
+    for name, field in model.model_fields.items():
+        yield name
+        for kind in _models_in(field.annotation):
+            yield from keys_of(kind)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models_in(inner)
+
+
+@pytest.mark.parametrize("settings", [GateSettings, HubSettings, CentralSettings])
+def test_every_setting_is_documented(settings: type[BaseModel]) -> None:
+    words = set(re.findall(r"\w+", DOCS["configuration.md"]))
+    assert set(keys_of(settings)) - words == set()
+
+
+def test_every_command_is_documented() -> None:
+    group = get_command(gatehouse.app)
+    names = set(group.commands)  # type: ignore[attr-defined]  # a Typer app of several commands is a group
+    assert names
+    assert [name for name in names if f"gatehouse {name}" not in DOCS["running.md"]] == []
+
+
+def test_every_alarm_is_documented() -> None:
+    sources = [
+        path.read_text(encoding="utf-8") for room in ("hub", "gate_firmware") for path in (ROOT / room).glob("*.py")
+    ]
+    alarms = {alarm for source in sources for alarm in re.findall(r'alarm="([a-z-]+)"', source)}
+    assert alarms
+    assert [alarm for alarm in alarms if f"`{alarm}`" not in DOCS["running.md"]] == []
+
+
+def test_every_link_leads_somewhere() -> None:
+    for name, text in DOCS.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (folder / target).exists(), f"{name}: {target}"
+
+
+def test_every_file_that_is_named_exists() -> None:
+    for name, text in DOCS.items():
+        for path in re.findall(
+            r"`((?:domain|lpr|hardware|gate_firmware|hub|cloud_sync|simulator|deploy)/[\w./-]+)`", text
+        ):
+            assert (ROOT / path).exists(), f"{name}: {path}"
