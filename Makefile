@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 
 .PHONY: setup demo test lint format lock clean
@@ -9,11 +10,12 @@ ONCE ?=
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml deploy/setup-debian
-	deploy/setup-debian
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@deploy/setup-debian
+	@echo "Installing the locked dependencies into $(VENV); this takes a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
 
 demo: setup
 	$(BIN)/gatehouse demo $(if $(ONCE),--once)

@@ -8,6 +8,7 @@ from domain.errors import BadInput
 _PLATE = re.compile(r"[A-Z0-9]{2,10}")
 _SEPARATORS = re.compile(r"[\s.·\-]+")
 _SHOWS_TWO_FROM = 5  # signs; two of fewer would tell most of the plate
+_UMLAUTS = str.maketrans("ÄÖÜ", "AOU")
 _LOOK_ALIKE = str.maketrans({"O": "0", "I": "1"})
 
 
@@ -28,9 +29,10 @@ class Plate:
     def parse(cls, text: str) -> "Plate":
         """Take a plate as people write it: any case, with spaces, dashes or dots between the signs.
 
-        Raises BadInput for anything else; the message does not repeat the text.
+        German umlauts lose their dots, as readers see them: TÜ is TU. Raises BadInput for anything else; the message
+        does not repeat the text.
         """
-        return cls(_SEPARATORS.sub("", text.strip()).upper())
+        return cls(_SEPARATORS.sub("", text.strip()).upper().translate(_UMLAUTS))
 
     @property
     def folded(self) -> str:

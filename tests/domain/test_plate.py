@@ -19,12 +19,17 @@ def test_it_is_taken_as_people_write_it(text: str) -> None:
     assert Plate.parse(text) == Plate("BAB1234")
 
 
-@pytest.mark.parametrize("text", ["", "A", "A" * 11, "AB_1", "ÄB 12", "AB\x0012", "AB/12", "車 12-34", "---"])
+@pytest.mark.parametrize("text", ["", "A", "A" * 11, "AB_1", "ÇB 12", "AB\x0012", "AB/12", "車 12-34", "---"])
 def test_anything_else_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(BadInput) as refused:
         Plate.parse(text)
     assert refused.value.code == "plate_invalid"
     assert refused.value.message == "a plate has 2 to 10 letters A-Z and digits"
+
+
+@pytest.mark.parametrize(("text", "plate"), [("TÜ AB 12", "TUAB12"), ("lö·x 1", "LOX1"), ("FÜ-Ä 9", "FUA9")])
+def test_umlauts_lose_their_dots_as_readers_see_them(text: str, plate: str) -> None:
+    assert Plate.parse(text) == Plate(plate)
 
 
 def test_lower_case_is_no_plate_until_it_is_parsed() -> None:

@@ -108,7 +108,7 @@ def test_false_accepts_are_counted(see: See) -> None:
 
 
 def test_no_stranger_is_on_the_list_by_chance(see: See) -> None:
-    drawn_first = made_up(Random(SEED)).open  # noqa: S311 - the seed that is tested
+    drawn_first = made_up(Random(SEED)).open
     among = report("eu", [_reading(1, drawn_first, see(drawn_first))], expected=10).matched
     assert among is not None
     assert (among.accepted, among.stranger_accepted) == (1, 0)

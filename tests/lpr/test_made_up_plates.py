@@ -6,7 +6,7 @@ from lpr.plate_line import is_typical_plate
 
 
 def test_one_seed_draws_the_same_typical_plates() -> None:
-    first, second = Random(3), Random(3)  # noqa: S311 - a seed, not a secret
+    first, second = Random(3), Random(3)
     plates = [made_up(first) for _ in range(50)]
     assert plates == [made_up(second) for _ in range(50)]
     assert all(is_typical_plate(plate.open, plate.open) for plate in plates)
@@ -14,7 +14,7 @@ def test_one_seed_draws_the_same_typical_plates() -> None:
 
 
 def test_a_look_alike_differs_in_one_sign_and_not_in_o_and_0_alone() -> None:
-    random = Random(5)  # noqa: S311 - a seed, not a secret
+    random = Random(5)
     for plate in (made_up(random) for _ in range(200)):
         twin = look_alike(plate, random)
         assert twin
@@ -22,4 +22,4 @@ def test_a_look_alike_differs_in_one_sign_and_not_in_o_and_0_alone() -> None:
 
 
 def test_there_may_be_no_look_alike() -> None:
-    assert look_alike(Plate("J9J9"), Random(1)) is None  # noqa: S311 - a seed, not a secret
+    assert look_alike(Plate("J9J9"), Random(1)) is None

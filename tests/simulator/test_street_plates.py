@@ -11,7 +11,7 @@ from simulator.street.plates import NumberPlate, Style, draw_plate
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  a test must be repeatable, not secret
+    return random.Random(seed)
 
 
 @pytest.mark.parametrize("style", Style)

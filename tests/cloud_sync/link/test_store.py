@@ -48,7 +48,7 @@ def test_all_is_kept(store: Store, path: Path) -> None:
 
 
 def test_or_nothing_is(store: Store) -> None:
-    with pytest.raises(KeyboardInterrupt), store.transaction():  # noqa: PT012 what it does fails
+    with pytest.raises(KeyboardInterrupt), store.transaction():
         insert(store, 1)
         raise KeyboardInterrupt
     assert spots(store) == []
@@ -58,7 +58,7 @@ def test_or_nothing_is(store: Store) -> None:
 def test_a_transaction_within_another_is_taken_back_alone(store: Store) -> None:
     with store.transaction():
         insert(store, 1)
-        with pytest.raises(KeyError), store.transaction():  # noqa: PT012 what it does fails
+        with pytest.raises(KeyError), store.transaction():
             insert(store, 2)
             raise KeyError
         with store.transaction():
@@ -67,7 +67,7 @@ def test_a_transaction_within_another_is_taken_back_alone(store: Store) -> None:
 
 
 def test_or_with_the_one_around_it(store: Store) -> None:
-    with pytest.raises(KeyError), store.transaction():  # noqa: PT012 what it does fails
+    with pytest.raises(KeyError), store.transaction():
         with store.transaction():
             insert(store, 1)
         raise KeyError

@@ -1,0 +1,163 @@
+"""From what was seen to a decision: every reason there is, out of facts alone."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.admission import Reason, Verdict
+from domain.now import Now, Trust
+from domain.plate import Plate
+from domain.reservation import Status
+from gate_firmware.deciding import RESUME_WITHIN, Judgement
+from gate_firmware.events import Looked, Sight
+from tests.gate_firmware.gate import HOUR_MS, NOW, OTHER, PLATE, SEAL, SPOT, UNTRUSTED, Gate, policy, rid, right, stay
+
+
+def judged(gate: Gate, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE, now: Now = NOW) -> Judgement:
+    return gate.judge.judge(Looked("p1", sight, plate, -0.5, 4), now)
+
+
+def reason(gate: Gate, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE, now: Now = NOW) -> Reason:
+    return judged(gate, sight, plate, now).decision.reason
+
+
+EARLY, PAST = NOW.later(-HOUR_MS), NOW.later(HOUR_MS)
+
+REASONS = [
+    (Reason.BOOKED, [right()], NOW),
+    (Reason.BOOKED, [right()], NOW.later(-900_000)),
+    (Reason.BOOKED, [right()], NOW.later(HOUR_MS - 1)),
+    (Reason.TOO_EARLY, [right()], NOW.later(-900_001)),
+    (Reason.BOOKED, [right(), policy(early_s=7_200)], EARLY),
+    (Reason.ENDED, [right()], PAST),
+    (Reason.PAYMENT_PENDING, [right(status=Status.HELD)], NOW),
+    (Reason.CANCELLED, [right(status=Status.CANCELLED)], NOW),
+    (Reason.NO_SHOW, [right(status=Status.NO_SHOW)], NOW),
+    (Reason.ENDED, [right(status=Status.NO_SHOW)], PAST),
+    (Reason.ALREADY_INSIDE, [right(status=Status.CHECKED_IN)], NOW),
+    (Reason.ALREADY_INSIDE, [right(), stay()], NOW),
+    (Reason.BOOKED, [right(), stay(), stay(left=True)], NOW),
+    (Reason.NO_BOOKING, [right(status=Status.COMPLETED)], NOW),
+    (Reason.NO_BOOKING, [right(status=Status.EXPIRED)], NOW),
+    (Reason.NO_BOOKING, [right(plate=OTHER)], NOW),
+    (Reason.NO_BOOKING, [], NOW),
+    (Reason.BOOKED, [right(1, Status.CANCELLED), right(2)], NOW),
+    (Reason.TOO_EARLY, [right(1, Status.CANCELLED), right(2, start=2, end=3)], NOW),
+]
+
+
+class TestEntry:
+    @pytest.mark.parametrize(("expected", "facts", "now"), REASONS)
+    def test_by_the_facts_of_the_hub(self, entry: Gate, expected: Reason, facts: list[object], now: Now) -> None:
+        entry.hub_says(*facts)  # type: ignore[arg-type]
+        assert reason(entry, now=now) is expected
+
+    @pytest.mark.parametrize(
+        ("sight", "expected", "verdict"),
+        [
+            (Sight.UNSURE, Reason.PLATE_UNSURE, Verdict.ASK),
+            (Sight.STRANGER, Reason.NO_BOOKING, Verdict.REFUSE),
+            (Sight.BLIND, Reason.CAMERA_BLIND, Verdict.ASK),
+        ],
+    )
+    def test_a_plate_that_is_not_sure_admits_nobody(
+        self, entry: Gate, sight: Sight, expected: Reason, verdict: Verdict
+    ) -> None:
+        """Although it is the plate of one who is booked."""
+        entry.hub_says(right())
+        judgement = judged(entry, sight)
+        assert (judgement.decision.reason, judgement.decision.verdict) == (expected, verdict)
+        assert (judgement.evidence, judgement.reservation_id) == ("none", None)
+        assert not judgement.passes
+        assert judgement.plate is not None  # what was read is kept for whoever is called
+
+    def test_the_evidence(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        judgement = judged(entry)
+        assert judgement.passes
+        assert (judgement.evidence, judgement.score, judgement.frames) == ("plate", -0.5, 4)
+        assert (judgement.reservation_id, judgement.spot_id) == (rid(1), SPOT)
+        assert judgement.plate is not None
+        assert SEAL.open(judgement.plate) == PLATE
+
+    def test_zero_and_o_are_one(self, entry: Gate) -> None:
+        entry.hub_says(right(plate=Plate("HHO0I11")))
+        assert reason(entry, plate=Plate("HH00111")) is Reason.BOOKED
+
+    def test_without_a_trusted_clock_only_what_surely_ended_is_refused(self, entry: Gate) -> None:
+        entry.hub_says(right(1, start=5, end=6))
+        assert reason(entry, now=UNTRUSTED) is Reason.BOOKED
+        entry.hub_says(right(2, start=-3, end=-1, plate=OTHER))
+        assert reason(entry, plate=OTHER, now=UNTRUSTED) is Reason.ENDED
+
+    @pytest.mark.parametrize("trust", [Trust.NTP, Trust.RTC])
+    def test_with_one_it_is_too_early(self, entry: Gate, trust: Trust) -> None:
+        entry.hub_says(right(1, start=5, end=6))
+        assert reason(entry, now=Now(0, NOW.utc, trust)) is Reason.TOO_EARLY
+
+    def test_it_changes_nothing(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        before = entry.store.connection.total_changes
+        judged(entry)
+        assert entry.store.connection.total_changes == before
+
+
+class TestExit:
+    @pytest.mark.parametrize("sight", Sight)
+    @pytest.mark.parametrize("plate", [PLATE, OTHER, None])
+    def test_everyone_is_released(self, exit_: Gate, sight: Sight, plate: Plate | None) -> None:
+        exit_.hub_says(right(), stay())
+        judgement = judged(exit_, sight, plate)
+        assert judgement.decision.verdict is Verdict.RELEASE
+        known = sight is Sight.KNOWN and plate == PLATE
+        assert judgement.decision.reason is (Reason.STAY_CLOSED if known else Reason.UNKNOWN_CAR)
+        assert judgement.reservation_id == (rid(1) if known else None)
+
+    def test_the_right_that_is_inside_counts_before_the_next(self, exit_: Gate) -> None:
+        exit_.hub_says(right(2, start=0.5, end=2), right(1, Status.CHECKED_IN, start=-1, end=0.5), stay(1))
+        assert judged(exit_).reservation_id == rid(1)
+
+    def test_inside_without_the_right_to_it_is_still_the_one_that_leaves(self, exit_: Gate) -> None:
+        exit_.hub_says(right(1, Status.CANCELLED), right(2, start=2, end=3), stay(1))
+        assert judged(exit_).reservation_id == rid(1)
+
+    @pytest.mark.parametrize(
+        "status", [Status.COMPLETED, Status.CANCELLED, Status.EXPIRED, Status.HELD, Status.NO_SHOW]
+    )
+    def test_what_is_not_inside_closes_no_stay(self, exit_: Gate, status: Status) -> None:
+        exit_.hub_says(right(status=status))
+        assert judged(exit_).decision.reason is Reason.UNKNOWN_CAR
+
+    def test_one_that_may_have_come_in_a_moment_ago(self, exit_: Gate) -> None:
+        exit_.hub_says(right())
+        assert judged(exit_).reservation_id == rid(1)
+
+
+def test_every_reason_is_reached_here() -> None:
+    by_sight = {Reason.PLATE_UNSURE, Reason.CAMERA_BLIND, Reason.STAY_CLOSED, Reason.UNKNOWN_CAR}
+    assert {expected for expected, _, _ in REASONS} | by_sight == set(Reason)
+
+
+class TestResume:
+    def test_as_long_as_the_passage_is_open_and_fresh(self, entry: Gate) -> None:
+        assert entry.judge.resume(entry.journal, NOW) == (None, "")
+        entry.hub_says(right())
+        passage_id = entry.admitted()
+        just = Now(0, NOW.utc + RESUME_WITHIN)
+        judgement, resumed = entry.judge.resume(entry.journal, just)
+        assert resumed == passage_id
+        assert judgement is not None
+        assert (judgement.reservation_id, judgement.spot_id, judgement.passes) == (rid(1), SPOT, True)
+        assert entry.judge.resume(entry.journal, Now(0, just.utc + timedelta(milliseconds=1))) == (None, "")
+
+    def test_a_clock_that_stepped_back_is_no_reason_to_forget(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        assert entry.judge.resume(entry.journal, NOW.later(-HOUR_MS))[1] == "p1"
+
+    def test_a_car_that_was_let_out_unknown(self, exit_: Gate) -> None:
+        exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
+        judgement, resumed = exit_.judge.resume(exit_.journal, NOW)
+        assert resumed == "p1"
+        assert judgement is not None
+        assert judgement.reservation_id is None

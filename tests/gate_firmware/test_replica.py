@@ -1,0 +1,171 @@
+"""The gate's copy of its lot: taken from facts alone, and sealed on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    Direction,
+    GateChanged,
+    PaymentChanged,
+    SpotChanged,
+    TicketKeyPublished,
+)
+from domain.money import Money
+from domain.plate import Plate
+from domain.policy import Policy
+from domain.reservation import Status
+from domain.spot import SpotKind
+from gate_firmware.replica import AHEAD, BEHIND
+from tests.gate_firmware.gate import (
+    HOUR_MS,
+    NOW,
+    OTHER,
+    PLATE,
+    SEAL,
+    SPOT,
+    UNTRUSTED,
+    Gate,
+    policy,
+    rid,
+    right,
+    stay,
+)
+from tests.parts import ENTRY
+
+AHEAD_H, BEHIND_H = AHEAD.total_seconds() / 3_600, BEHIND.total_seconds() / 3_600
+
+
+def expected(gate: Gate, hours: float = 0) -> set[str]:
+    sealed = gate.replica.expected(NOW.later(int(hours * HOUR_MS)))
+    return {SEAL.open(plate).open for plate in sealed}
+
+
+class TestRights:
+    def test_the_latest_revision_is_the_whole_truth(self, entry: Gate) -> None:
+        entry.hub_says(right(revision=2), right(status=Status.CANCELLED, revision=3, spot_id="riverside.1-007"))
+        known = entry.replica.right(rid(1))
+        assert known is not None
+        assert (known.status, known.revision, known.spot_id) == (Status.CANCELLED, 3, "riverside.1-007")
+
+    @pytest.mark.parametrize("revision", [1, 2, 3])
+    def test_an_older_one_changes_nothing(self, entry: Gate, revision: int) -> None:
+        entry.hub_says(right(revision=3), right(status=Status.CANCELLED, revision=revision))
+        known = entry.replica.right(rid(1))
+        assert known is not None
+        assert (known.status, known.revision) == (Status.CONFIRMED, 3)
+
+    def test_it_is_all_there_after_a_restart(self, entry: Gate) -> None:
+        entry.hub_says(right(), stay(), policy(early_s=60))
+        before = entry.replica.right(rid(1))
+        entry.crash()
+        assert entry.replica.right(rid(1)) == before is not None
+        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.policy.early_s == 60
+
+    def test_an_unknown_one(self, entry: Gate) -> None:
+        assert entry.replica.right(rid(1)) is None
+        assert entry.replica.rights_of(SEAL.mark(PLATE), NOW) == []
+
+    def test_all_of_one_plate_and_of_no_other(self, entry: Gate) -> None:
+        entry.hub_says(right(1), right(2, start=2, end=3), right(3, plate=OTHER))
+        found = entry.replica.rights_of(SEAL.mark(PLATE), NOW)
+        assert {known.reservation_id for known in found} == {rid(1), rid(2)}
+
+    def test_found_whichever_way_zero_and_o_were_written(self, entry: Gate) -> None:
+        entry.hub_says(right(plate=Plate("HHO0I11")))
+        assert len(entry.replica.rights_of(SEAL.mark(Plate("HH0O1I1")), NOW)) == 1
+
+
+class TestExpected:
+    def test_what_may_drive_up_now(self, entry: Gate) -> None:
+        entry.hub_says(right(1, start=AHEAD_H + 1, end=AHEAD_H + 2))
+        assert expected(entry) == set()
+        assert expected(entry, 1.001) == {PLATE.open}
+        assert expected(entry, AHEAD_H + 1.5) == {PLATE.open}
+        assert expected(entry, AHEAD_H + 2 + BEHIND_H - 0.001) == {PLATE.open}
+        assert expected(entry, AHEAD_H + 2 + BEHIND_H) == set()
+
+    def test_who_is_inside_is_expected_for_ever(self, exit_: Gate) -> None:
+        """Whoever leaves a car for a fortnight too long is still recognised, and billed."""
+        exit_.hub_says(right(), right(status=Status.CHECKED_IN, revision=3), stay())
+        weeks = 24 * 21
+        assert expected(exit_, weeks) == {PLATE.open}
+        assert len(exit_.replica.rights_of(SEAL.mark(PLATE), NOW.later(weeks * HOUR_MS))) == 1
+        exit_.hub_says(stay(left=True))
+        assert expected(exit_, weeks) == set()
+
+    def test_each_plate_once_and_no_expired_hold(self, entry: Gate) -> None:
+        entry.hub_says(right(1), right(2, start=2, end=3), right(3, Status.EXPIRED, plate=OTHER))
+        assert len(entry.replica.expected(NOW)) == 1
+        assert expected(entry) == {PLATE.open}
+
+    def test_without_a_trusted_clock_all_that_is_booked(self, entry: Gate) -> None:
+        entry.hub_says(right(1, start=24 * 90, end=24 * 90 + 1))
+        assert len(entry.replica.expected(UNTRUSTED)) == 1
+        assert len(entry.replica.rights_of(SEAL.mark(PLATE), UNTRUSTED)) == 1
+
+    def test_a_change_is_noticed(self, entry: Gate) -> None:
+        before = entry.replica.version
+        entry.hub_says(right())
+        assert entry.replica.version > before
+
+
+class TestInside:
+    def test_as_the_hub_says(self, entry: Gate) -> None:
+        entry.hub_says(stay(1), stay(None, stay_id="s2"))
+        assert entry.replica.inside() == {rid(1)}
+        entry.hub_says(stay(1, left=True), stay(7, left=True, stay_id="s3"))
+        assert entry.replica.inside() == set()
+
+    def test_as_this_gate_has_seen_itself(self, entry: Gate) -> None:
+        entry.replica.came_in(rid(1), SPOT)
+        entry.replica.came_in(rid(1), SPOT)
+        assert entry.replica.inside() == {rid(1)}
+        entry.replica.went_out(rid(1))
+        entry.replica.went_out(rid(1))
+        assert entry.replica.inside() == set()
+
+
+def test_the_policy(entry: Gate) -> None:
+    assert entry.replica.policy == Policy()
+    entry.hub_says(policy(early_s=60), policy(early_s=120, grace_s=0))
+    assert entry.replica.policy == Policy(early_s=120, grace_s=0)
+
+
+def test_ticket_keys_are_kept_all(entry: Gate) -> None:
+    for digit in "ab":
+        entry.hub_says(TicketKeyPublished(key_id=digit * 8, public_key=digit * 64))
+    rows = entry.store.connection.execute("SELECT key_id, public_key FROM ticket_key ORDER BY key_id").fetchall()
+    assert [tuple(row) for row in rows] == [("a" * 8, "a" * 64), ("b" * 8, "b" * 64)]
+
+
+def test_what_a_lane_need_not_know_is_passed_over(entry: Gate) -> None:
+    entry.hub_says(
+        SpotChanged(spot_id=SPOT, spot_kind=SpotKind.EV, in_service=True),
+        GateChanged(gate_id=ENTRY, direction=Direction.ENTRY),
+        AlarmRaised(alarm="x", detail="y"),
+    )
+    assert entry.set_aside() == []
+
+
+def test_what_does_not_come_down_to_a_gate_is_set_aside(entry: Gate) -> None:
+    entry.hub_says(PaymentChanged(reservation_id=rid(1), paid=Money(1, "EUR"), refunded=Money(0, "EUR")), right())
+    assert [why.partition(":")[0] for why in entry.set_aside()] == ["fact_misplaced"]
+    assert entry.replica.right(rid(1)) is not None
+
+
+def test_plates_are_sealed_on_disk(entry: Gate, tmp_path: Path) -> None:
+    """Neither the database nor its log on the side holds one in clear, in whatever form it came."""
+    entry.hub_says(right(plate=Plate("HHAB1230")), right(2, plate=OTHER), stay())
+    passage_id = entry.car_comes()
+    entry.seen(passage_id, plate=Plate("HHAB1230"))
+    entry.through()
+    entry.store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    files = [path for path in (tmp_path / "entry").iterdir() if path.is_file()]
+    assert {"gate.db", "gate.db-wal", "hub.db"} <= {path.name for path in files}
+    everything = b"".join(path.read_bytes() for path in files).upper()
+    assert rid(1).encode() in everything
+    for clear in (b"HHAB1230", b"HHAB123", OTHER.open.encode(), b"HHAB1230".hex().upper().encode()):
+        assert clear not in everything
