@@ -36,7 +36,7 @@ format: setup
 # Resolve the dependencies anew: one lock for each thing that is installed alone, with hashes and without index addresses.
 lock: setup
 	for extra in gate hub central easyocr dev; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --extra $$extra pyproject.toml --output-file requirements/$$extra.txt; done
 
 clean:
