@@ -29,7 +29,7 @@ from gate_firmware.events import (
     Sight,
     Tell,
 )
-from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.lane_states import STEPS, UNDECIDED, Input, State
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
@@ -96,12 +96,14 @@ class Lane:
     def start(self, arrival: bool, safety: bool, arm: Position, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short."""
         self._arrival, self._safety, self._arm = arrival, safety, arm
-        if not safety and arm is Position.DOWN:
-            return self._enter(State.IDLE, now)
         self._judgement, self._passage_id = self._judge.resume(self._journal, now)
         self._since_ms = now.mono_ms
+        if arm is Position.DOWN and not (safety and self._judgement is not None):
+            return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
+        if self._judgement is not None and not arrival:
+            self._record.alarm("passage-unseen", f"a car may have passed unseen: {self._passage_id}", now)
         return self._enter(State.OPEN, now)
 
     def handle(self, event: Event, now: Now) -> list[Command]:
@@ -116,6 +118,9 @@ class Lane:
                 self._safety = occupied
                 if self.state is State.PASSING and not occupied:
                     self._complete_passage(now)
+                nobody_may = self._arm is Position.DOWN and self._judgement is None
+                if occupied and (self.state in UNDECIDED or nobody_may):
+                    return self._uninvited(now)
                 return self._step(Input.CAR_UNDER if occupied else Input.CAR_CLEAR, now)
             case ArmMoved(position):
                 return self._arm_moved(position, now)
@@ -179,7 +184,7 @@ class Lane:
         elif looked.frames > 0:
             self._is_blind = False
         if self._is_blind and not was_blind:
-            self._record.alarm("camera-blind", "the camera shows nothing", now)
+            self._record.alarm(alarm="camera-blind", detail="the camera shows nothing", now=now)
 
     def _step(self, by: Input, now: Now) -> list[Command]:
         after = STEPS[self.state].get(by)
@@ -189,20 +194,29 @@ class Lane:
         self.state, self._until_ms = state, None
         return self._on_entering[state](now)
 
+    def _uninvited(self, now: Now) -> list[Command]:
+        """A car is at the arm that nobody has let pass: a falling arm goes up again, one that is down stays down."""
+        if self._arm is not Position.DOWN:
+            return self._enter(State.PASSING, now)
+        self._record.alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
+        return []
+
     def _idle(self, now: Now) -> list[Command]:
+        if self._arm is not Position.DOWN:
+            return self._enter(State.CLOSING, now)
         self._judgement, self._passage_id, self._asked_up = None, "", False
         commands: list[Command] = [*self._look_away(), self._tell(Signal.RED, *IDLE)]
         return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
 
     def _looking(self, now: Now) -> list[Command]:
-        self._passage_id, self._since_ms = self._new_passage(), now.mono_ms
+        self._judgement, self._passage_id, self._since_ms = None, self._new_passage(), now.mono_ms
         entry = self._direction is Direction.ENTRY
         self._until_ms = now.mono_ms + (self._timing.identify_ms_max if entry else self._timing.exit_identify_ms_max)
         return [self._tell(Signal.RED, *LOOKING), *self._look()]
 
     def _held_back(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.retry_ms
-        return [self._tell(Signal.RED, *self._words())]
+        return [self._tell(Signal.RED, *self._words()), *self._keep_down()]
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
@@ -225,11 +239,15 @@ class Lane:
         self._close_tries = 0
         if self._arm is Position.DOWN and not self._asked_up:
             return self._enter(State.IDLE, now)
-        return [*self._close(now), self._tell(Signal.RED, *IDLE)]
+        closing = [*self._close(now), self._tell(Signal.RED, *IDLE)]
+        another_waits = self._arrival and self._judgement is None
+        return [*closing, *self._step(Input.CAR_HERE, now)] if another_waits else closing
 
     def _fault(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
-        self._record.alarm("arm-stuck", f"the arm is {self._arm.value} after {self._motion_ms_max} ms", now)
+        self._record.alarm(
+            alarm="arm-stuck", detail=f"the arm is {self._arm.value} after {self._motion_ms_max} ms", now=now
+        )
         return [self._tell(Signal.RED, *FAULT)]
 
     def _read_too_long(self, now: Now) -> list[Command]:
@@ -237,11 +255,17 @@ class Lane:
 
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.retry_ms
-        return [] if self._is_looking else self._look()
+        return [*self._keep_down(), *([] if self._is_looking else self._look())]
+
+    def _keep_down(self) -> list[Command]:
+        """An arm that is still up from the car before does not let this one pass."""
+        return [LowerArm()] if self._arm is not Position.DOWN and not self._safety else []
 
     def _blocked(self, now: Now) -> list[Command]:
         self._until_ms = None
-        self._record.alarm("lane-blocked", f"the safety loop is occupied for {self._timing.drive_ms_max} ms", now)
+        self._record.alarm(
+            alarm="lane-blocked", detail=f"the safety loop is occupied for {self._timing.drive_ms_max} ms", now=now
+        )
         return []
 
     def _close_again(self, now: Now) -> list[Command]:

@@ -26,23 +26,40 @@ class Input(Enum):
     WAITED = "waited"  # the state has lasted for its maximum
 
 
+UNDECIDED = frozenset({State.IDLE, State.LOOKING, State.HELD_BACK})
+"""Nobody may pass in these: a car on the safety loop does not raise an arm that is down."""
+
 STEPS: dict[State, dict[Input, State]] = {
-    State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.IDLE: {Input.CAR_HERE: State.LOOKING},
     State.LOOKING: {
         Input.LET_PASS: State.OPENING,
         Input.HOLD_BACK: State.HELD_BACK,
         Input.CAR_GONE: State.IDLE,
-        Input.CAR_UNDER: State.PASSING,
     },
     State.HELD_BACK: {
         Input.LET_PASS: State.OPENING,
         Input.HOLD_BACK: State.HELD_BACK,
         Input.CAR_GONE: State.IDLE,
+    },
+    # Whoever comes onto the arrival loop from here on is another car: it is looked at anew.
+    State.OPENING: {
+        Input.ARM_UP: State.OPEN,
+        Input.CAR_HERE: State.LOOKING,
+        Input.CAR_UNDER: State.PASSING,
+        Input.WAITED: State.FAULT,
+    },
+    State.OPEN: {Input.CAR_UNDER: State.PASSING, Input.CAR_HERE: State.LOOKING, Input.WAITED: State.CLOSING},
+    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
+    State.CLOSING: {
+        Input.ARM_DOWN: State.IDLE,
+        Input.CAR_HERE: State.LOOKING,
+        Input.CAR_UNDER: State.PASSING,
+        Input.WAITED: State.FAULT,
+    },
+    State.FAULT: {
+        Input.ARM_UP: State.OPEN,
+        Input.ARM_DOWN: State.IDLE,
+        Input.CAR_HERE: State.LOOKING,
         Input.CAR_UNDER: State.PASSING,
     },
-    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_UNDER: State.PASSING, Input.WAITED: State.FAULT},
-    State.OPEN: {Input.CAR_UNDER: State.PASSING, Input.WAITED: State.CLOSING},
-    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
-    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING, Input.WAITED: State.FAULT},
-    State.FAULT: {Input.ARM_UP: State.OPEN, Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING},
 }

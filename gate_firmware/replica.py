@@ -32,6 +32,9 @@ from domain.window import Window
 AHEAD = timedelta(hours=24)
 """Bookings that start later than this are not expected at the gate yet."""
 
+END_OF_TIME = "9999"
+"""Later than every instant, as text."""
+
 BEHIND = timedelta(days=7)
 """Bookings that ended longer ago than this are no longer of interest to an exit."""
 
@@ -123,8 +126,8 @@ class Replica:
 
     def _horizon(self, now: Now) -> tuple[str, str]:
         # Without a trusted clock the time may be later than `now`, by nobody knows how much: expect what is booked.
-        ahead = timedelta(days=3650) if now.trust is Trust.NONE else AHEAD
-        return rfc3339(now.utc - BEHIND), rfc3339(now.utc + ahead)
+        until = END_OF_TIME if now.trust is Trust.NONE else rfc3339(now.utc + AHEAD)
+        return rfc3339(now.utc - BEHIND), until
 
     def _set_right(self, changed: ReservationChanged) -> None:
         self._sql.execute(

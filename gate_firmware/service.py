@@ -69,9 +69,9 @@ class GateService:
         lot_id = gate_id.partition(".")[0]
         up = Sender(self._journal, lot_id)
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
-        down = Receiver(lot_id, self._journal, self._replica.apply)
+        down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm)
         FactReceiver(self._link, topics.gate_facts(gate_id, "down"), down)
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()  # pins are debounced: it is never more than a few behind
         self._wake = asyncio.Event()
         self._look: asyncio.Task[None] | None = None
 
@@ -122,10 +122,12 @@ class GateService:
             await asyncio.shield(loading)
         except Exception as error:
             log.exception("gate.reader_missing")
-            with self._journal.transaction():
-                alarm = AlarmRaised(alarm="reader-missing", detail=f"no plate is read: {type(error).__name__}")
-                self._journal.append(alarm, self._clock())
+            self._alarm("reader-missing", f"no plate is read: {type(error).__name__}")
             self._sender.nudge()
+
+    def _alarm(self, alarm: str, detail: str) -> None:
+        with self._journal.transaction():
+            self._journal.append(AlarmRaised(alarm=alarm, detail=detail), self._clock())
 
     async def _watch_the_clock(self) -> None:
         while True:

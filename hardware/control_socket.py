@@ -38,7 +38,7 @@ class ControlSocket:
     async def start(self, port: int) -> None:
         """Listen on a loopback port, 0 for any. Raises OperatorError (`port_busy`)."""
         try:
-            self._server = await asyncio.start_server(self._accept, HOST, port, limit=LINE_BYTES_MAX)
+            self._server = await asyncio.start_server(self._accept_later, HOST, port, limit=LINE_BYTES_MAX)
         except OSError as error:
             raise OperatorError(
                 "port_busy", f"control port {HOST}:{port}: {error.strerror}; choose another control_port"
@@ -64,10 +64,13 @@ class ControlSocket:
                 self._watchers.discard(watcher)
                 watcher.put_nowait(None)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept_later(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of ours: of its own ones asyncio reports the cancellation as an error.
+        task = asyncio.create_task(self._accept(reader, writer))
         self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if len(self._connections) > CONNECTIONS_MAX:
                 writer.write(_refusal(BadInput("too_many_connections", f"at most {CONNECTIONS_MAX}; close one")))
@@ -77,7 +80,6 @@ class ControlSocket:
         except ConnectionError:
             return  # the client is gone, and with it whoever could be told
         finally:
-            self._connections.discard(task)
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

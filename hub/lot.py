@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from sqlite3 import IntegrityError
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
@@ -91,8 +92,20 @@ class Lot:
     def apply(self, fact: Fact, now: Now) -> None:
         """Take in a fact of a gate or of central; called in the transaction that moves its cursor.
 
-        Raises PeerError for one that its unit has no business to tell: a gate sets no policy.
+        Raises PeerError for one that its unit has no business to tell (a gate sets no policy), or that contradicts what
+        this lot knows.
         """
+        try:
+            self._apply(fact, now)
+        except IntegrityError as error:
+            raise PeerError("fact_contradicts", f"{fact.kind}: {error}") from error
+
+    def alarm(self, name: str, detail: str, now: Now) -> None:
+        """Tell attendants that somebody must look at something."""
+        with self.store.transaction():
+            self.journal.append(AlarmRaised(alarm=name, detail=detail), now)
+
+    def _apply(self, fact: Fact, now: Now) -> None:
         of_gate = fact.unit.startswith(f"{self.journal.unit}.")
         match payload_of(fact):
             case GatePassed() as passage if of_gate:

@@ -104,7 +104,10 @@ class HubService:
             self._changed()
             return ack
 
-        FactReceiver(link, topic, Receiver(unit, self.lot.journal, apply), then_send_on)
+        def alarm(name: str, detail: str) -> None:
+            self.lot.alarm(name, detail, self._clock())
+
+        FactReceiver(link, topic, Receiver(unit, self.lot.journal, apply, alarm), then_send_on)
 
     def _changed(self) -> None:
         """Something was stored: send its facts, and look when the next hold runs out."""

@@ -28,7 +28,7 @@ def demo(
         int, typer.Option(min=1, max=65_000, help="The gates' local interfaces, from here on.")
     ] = 8091,
 ) -> None:
-    """Play a day at two parking lots on this machine, then go on serving them."""
+    """Play a story at two parking lots on this machine, then go on serving them."""
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise OperatorError("keep_not_empty", f"{keep} is not empty; name a new folder for --keep")
     from cloud_sync.link.process import run_unit  # noqa: PLC0415  the command line stays quick without these

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from tests.parts import BrokerSite
 
-# The same examples on every machine and every day; `gatehouse simulate` is where new ones are tried.
+# The same examples on every machine and every day: what fails here fails for everybody.
 settings.register_profile("gatehouse", deadline=None, derandomize=True, database=None)
 settings.load_profile("gatehouse")
 

@@ -1,4 +1,4 @@
-"""The documentation tells of every setting, command, topic and alarm that there is."""
+"""The documentation tells of every setting, command and alarm that there is."""
 
 import re
 from collections.abc import Iterator

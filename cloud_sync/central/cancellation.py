@@ -57,9 +57,9 @@ class Cancellations:
         plan = await asyncio.to_thread(self._plan, reservation_id)
         if plan is None:
             return
+        requested_at = await asyncio.to_thread(self._remember, reservation_id, plan.requested_at)
         if not self._hubs.online(plan.lot_id):
             raise hub_offline(plan.lot_id)
-        requested_at = await asyncio.to_thread(self._remember, reservation_id, plan.requested_at)
         request = CancelRequest(reservation_id=reservation_id, cause=DRIVER, requested_at=requested_at)
         try:
             answer = await self._hubs.ask(plan.lot_id, "cancel", request, CancelAnswer)

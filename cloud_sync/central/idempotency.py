@@ -65,6 +65,8 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         body = await _read(receive)
+        if body is None:
+            return
         try:
             asked = self._asked(scope, key, body)
             known = await asyncio.to_thread(self._claim, asked)
@@ -170,10 +172,13 @@ def _take_over(known: IdempotencyRecord, claim: str, now: datetime) -> None:
     known.claim, known.created_at = claim, now
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None where the caller hung up before its end: what came of it is not to be kept as asked."""
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body

@@ -85,6 +85,10 @@ def answer_with_problems(app: FastAPI) -> None:
     def no_database(_request: Request, _error: OperationalError) -> JSONResponse:
         return problem_of(TryLater("database_unavailable", "the database does not answer; try again", RETRY_AFTER_S))
 
+    @app.exception_handler(UnicodeEncodeError)
+    def no_text(_request: Request, _error: UnicodeEncodeError) -> JSONResponse:
+        return problem(422, "input_invalid", "the request holds what is no Unicode text: a lone surrogate")
+
     @app.exception_handler(Exception)
     def bug(_request: Request, _error: Exception) -> JSONResponse:
         return problem(500, "internal_error", "something went wrong on our side")

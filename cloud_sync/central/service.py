@@ -1,8 +1,11 @@
 """Central's process: the office, its HTTP API, its link to every lot's hub."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from secrets import token_hex
+
+from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import StripeBank
@@ -18,6 +21,8 @@ from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.v1.messages import Ack
 from domain.now import Trust
+
+log = logging.getLogger(__name__)
 
 
 class CentralService:
@@ -77,7 +82,10 @@ class CentralService:
         self._tasks.create_task(self._wake_for(lot_id))
 
     async def _wake_for(self, lot_id: str) -> None:
-        await asyncio.to_thread(self._office.hub_back, lot_id)
+        try:
+            await asyncio.to_thread(self._office.hub_back, lot_id)
+        except OperationalError:  # what waits for this hub is tried again later, without being hurried
+            log.warning("hub.not_hurried", extra={"lot": lot_id})
 
 
 async def _in_thread(call: Callable[[], Ack]) -> Ack:

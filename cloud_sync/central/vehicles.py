@@ -57,8 +57,8 @@ class Vehicles:
         return self._lots[lot_id].seal(self._open(vehicle))
 
     def masked(self, vehicle: Vehicle) -> str:
-        """The plate as its owner is shown it: two dots and the last two signs."""
-        return f"••{self._open(vehicle).open[-2:]}"
+        """The plate as its owner is shown it."""
+        return self._open(vehicle).masked
 
     def _open(self, vehicle: Vehicle) -> Plate:
         return self._own.open(SealedPlate(vehicle.plate_box, vehicle.plate_mark))

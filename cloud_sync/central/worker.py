@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import OperationalError
+
 from cloud_sync.central import lease
 from cloud_sync.central.database import Database
 from cloud_sync.central.tables import Task
@@ -48,7 +50,7 @@ class Worker:
         """Until cancelled. What is under way then is left to its lease, as after a crash."""
         while True:
             room = AT_ONCE_MAX - len(self._under_way)
-            for key in await asyncio.to_thread(self._due, room):
+            for key in await self._find(room):
                 self.start(key)
             try:
                 async with asyncio.timeout(POLL_S):
@@ -56,6 +58,15 @@ class Worker:
             except TimeoutError:
                 continue
             self._wake.clear()
+
+    async def _find(self, limit: int) -> list[str]:
+        try:
+            return await asyncio.to_thread(self._due, limit)
+        except OperationalError as error:  # the database is away for a moment; the rows are still due after it
+            log.warning(
+                "work.no_database", extra={"table": str(self._table.__tablename__), "why": type(error.orig).__name__}
+            )
+            return []
 
     def _due(self, limit: int) -> list[str]:
         with self._database.reading() as session:

@@ -90,11 +90,6 @@ class Sender:
         self._resend_ms = RESEND_MS
         self._forked = False
 
-    @property
-    def lag(self) -> bool:
-        """Whether the subscriber is known to miss something."""
-        return bool(self._outbox.after(self._acked, 1))
-
     def connected(self, now: Now) -> list[Sequence[Fact]]:
         """The link is up: begin with the last fact acknowledged.
 
@@ -169,13 +164,23 @@ class Sender:
         return bool(found) and (found[0].epoch, found[0].seq) == (position.epoch, position.seq)
 
 
+Alarm = Callable[[str, str], None]
+"""Raises an alarm by its name, with a detail for people; called in the transaction of what it is about."""
+
+
+def no_alarm(_name: str, _detail: str) -> None:
+    """Where nobody would see one: the log has it all the same."""
+
+
 class Receiver:
     """Takes one unit's facts in, each exactly once."""
 
-    def __init__(self, unit: str, inbox: Inbox, apply: Callable[[Fact], None]) -> None:
+    def __init__(self, unit: str, inbox: Inbox, apply: Callable[[Fact], None], alarm: Alarm = no_alarm) -> None:
         self._unit = unit
         self._inbox = inbox
         self._apply = apply
+        self._alarm = alarm
+        self._forked = False
         self._asked: tuple[Position, Position] | None = None  # where a replay was asked from, and what had come then
         self._unfit: tuple[Position, Position] | None = None  # where a new epoch did not follow on, and its beginning
 
@@ -187,7 +192,7 @@ class Receiver:
         """Store and apply what is new of `facts`; the acknowledgement is true once this has returned."""
         with self._inbox.transaction():
             cursor = self._inbox.cursor(self._unit)
-            state = AckState.OK
+            state, fact = AckState.OK, None
             for fact in facts:
                 position = Position(fact.epoch, fact.seq)
                 state = self._state_of(fact, cursor)
@@ -199,6 +204,7 @@ class Receiver:
                 if position > cursor.position:
                     self._take(fact)
                     cursor = Cursor(position, fact.chain)
+            self._note_fork(fact if state is AckState.FORKED else None)
         return self._ack(cursor.position, state)
 
     def _is_asked_for(self, cursor: Position, came: Position) -> bool:
@@ -212,11 +218,10 @@ class Receiver:
     def _state_of(self, fact: Fact, cursor: Cursor) -> AckState:
         position = Position(fact.epoch, fact.seq)
         if fact.unit != self._unit:
-            log.error("facts.foreign", extra={"unit": self._unit, "said": fact.unit})
             return AckState.FORKED
         if position <= cursor.position:
             seen = self._inbox.seen(self._unit, position)
-            return self._agree(fact, seen is None or seen == fact.chain)
+            return _agree(seen is None or seen == fact.chain)
         follows = fact.epoch == cursor.position.epoch and fact.seq == cursor.position.seq + 1
         begins = fact.epoch > cursor.position.epoch and fact.seq == 1
         if not follows and not begins:
@@ -226,13 +231,15 @@ class Receiver:
             # The last epoch's end may be missing. It is not, where a replay begins with the same fact again.
             self._unfit = (cursor.position, position)
             return AckState.REPLAY
-        return self._agree(fact, fits)
+        return _agree(fits)
 
-    def _agree(self, fact: Fact, same: bool) -> AckState:
-        if same:
-            return AckState.OK
-        log.error("facts.forked", extra={"unit": fact.unit, "epoch": fact.epoch, "seq": fact.seq})
-        return AckState.FORKED
+    def _note_fork(self, at: Fact | None) -> None:
+        if at is not None and not self._forked:
+            log.error("facts.forked", extra={"unit": self._unit, "epoch": at.epoch, "seq": at.seq})
+            self._alarm(
+                "facts-forked", f"the log of {self._unit} contradicts itself at {at.epoch}/{at.seq}; it is not taken"
+            )
+        self._forked = at is not None
 
     def _take(self, fact: Fact) -> None:
         set_aside = None
@@ -241,8 +248,22 @@ class Receiver:
                 self._apply(fact)
         except (PeerError, Refused) as error:  # a rule that a fact breaks cannot undo it either
             set_aside = f"{error.code}: {error.message}"
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+        ) as error:  # a bug on one fact must not stop the rest
+            log.exception("facts.not_applied", extra={"unit": fact.unit, "seq": fact.seq})
+            set_aside = f"internal_error: {type(error).__name__}"
+        if set_aside is not None:
             log.error("facts.set_aside", extra={"unit": fact.unit, "seq": fact.seq, "why": set_aside})
+            self._alarm("fact-set-aside", f"{fact.unit} {fact.epoch}/{fact.seq} {fact.kind}: {set_aside}"[:400])
         self._inbox.keep(fact, set_aside)
 
     def _ack(self, position: Position, state: AckState) -> Ack:
         return Ack(unit=self._unit, epoch=position.epoch, seq=position.seq, state=state)
+
+
+def _agree(same: bool) -> AckState:
+    return AckState.OK if same else AckState.FORKED

@@ -61,6 +61,7 @@ class Link:
         self._replies = replies
         self._client: aiomqtt.Client | None = None
         self._handlers: dict[str, Handler] = {}
+        self._received: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
         self._servers: dict[str, Server] = {}
         self._when_connected: list[Callable[[], None]] = []
         self._when_lost: list[Callable[[], None]] = []
@@ -81,10 +82,11 @@ class Link:
     def subscribe(self, topics: str, handler: Handler) -> None:
         """Hand each message on `topics` to `handler`, one after the other and in order.
 
-        Whatever it raises is logged and the message dropped: its sender sends again what is not acknowledged. It must
-        not wait for `request`, whose answer would wait behind it.
+        Other topics, and answers to requests, do not wait for it. Whatever it raises is logged and the message
+        dropped: its sender sends again what is not acknowledged.
         """
         self._handlers[topics] = handler
+        self._received.setdefault(topics, asyncio.Queue(RECEIVED_MAX))
 
     def serve(self, topics: str, server: Server) -> None:
         """Answer requests on `topics`, several at once. A GatehouseError becomes a refusal with its code.
@@ -119,6 +121,14 @@ class Link:
 
     async def run(self) -> None:
         """Stay connected, with a bounded pause between tries, until cancelled."""
+        handling = [asyncio.create_task(self._handle(topics)) for topics in self._handlers]
+        try:
+            await self._stay_connected()
+        finally:
+            for task in handling:
+                task.cancel()
+
+    async def _stay_connected(self) -> None:
         pause_s, told = RECONNECT_S_MIN, False
         while True:
             try:
@@ -131,7 +141,7 @@ class Link:
                         call()
                     try:
                         async for message in client.messages:
-                            await self._dispatch(message)
+                            self._dispatch(message)
                     except asyncio.CancelledError:
                         await self._take_leave()
                         raise
@@ -202,7 +212,7 @@ class Link:
         except aiomqtt.MqttError as error:
             raise TryLater("link_down", f"{topic}: {error}") from error
 
-    async def _dispatch(self, message: aiomqtt.Message) -> None:
+    def _dispatch(self, message: aiomqtt.Message) -> None:
         topic, payload = str(message.topic), bytes(message.payload or b"")
         if self._replies and message.topic.matches(self._replies):
             self._take_answer(message, payload)
@@ -211,15 +221,21 @@ class Link:
             if message.topic.matches(topics):
                 self._answer_later(server, topic, payload, message.properties)
                 return
-        for topics, handler in self._handlers.items():
+        for topics, received in self._received.items():
             if message.topic.matches(topics):
-                try:
-                    await handler(topic, payload)
-                except GatehouseError as error:
-                    log.error("link.dropped", extra={"topic": topic, "code": error.code, "why": error.message})
-                except Exception:  # a bug in one handler must not cut this unit off from all others
-                    log.exception("link.handler_failed", extra={"topic": topic})
+                with contextlib.suppress(asyncio.QueueFull):  # its sender repeats it
+                    received.put_nowait((topic, payload))
                 return
+
+    async def _handle(self, topics: str) -> None:
+        while True:
+            topic, payload = await self._received[topics].get()
+            try:
+                await self._handlers[topics](topic, payload)
+            except GatehouseError as error:
+                log.error("link.dropped", extra={"topic": topic, "code": error.code, "why": error.message})
+            except Exception:  # a bug in one handler must not cut this unit off from all others
+                log.exception("link.handler_failed", extra={"topic": topic})
 
     def _take_answer(self, message: aiomqtt.Message, payload: bytes) -> None:
         waiting = self._asked.get(getattr(message.properties, "CorrelationData", b""))

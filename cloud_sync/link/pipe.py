@@ -10,7 +10,7 @@ from cloud_sync.link.clock import Clock
 from cloud_sync.link.log import Receiver, Sender
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.topics import ack_of
-from cloud_sync.link.v1.messages import Ack, Facts, WireFact
+from cloud_sync.link.v1.messages import Ack, AckState, Facts, WireFact
 from domain.errors import TryLater
 from domain.fact import Fact
 
@@ -32,7 +32,7 @@ class FactSender:
         self._topic = topic
         self._sender = sender
         self._clock = clock
-        self._ready: deque[Sequence[Fact]] = deque()  # bounded by the sender's IN_FLIGHT_MAX
+        self._ready: deque[Sequence[Fact]] = deque()  # of what the sender counts as in flight, so it is bounded
         self._wake = asyncio.Event()
         link.subscribe(ack_of(topic), self._acked)
         link.when_connected(self._connected)
@@ -49,7 +49,7 @@ class FactSender:
                 async with asyncio.timeout(self._pause_s()):
                     await self._wake.wait()
             except TimeoutError:
-                self._queue(self._sender.woken(self._clock()))
+                self._begin_anew(self._sender.woken(self._clock()))
             self._wake.clear()
             while self._ready:
                 facts = self._ready.popleft()
@@ -63,8 +63,7 @@ class FactSender:
         return None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000
 
     def _connected(self) -> None:
-        self._ready.clear()
-        self._queue(self._sender.connected(self._clock()))
+        self._begin_anew(self._sender.connected(self._clock()))
 
     def _lost(self) -> None:
         self._ready.clear()
@@ -72,7 +71,17 @@ class FactSender:
         self._wake.set()
 
     async def _acked(self, _topic: str, payload: bytes) -> None:
-        self._queue(self._sender.acked(Ack.decode(payload), self._clock()))
+        ack = Ack.decode(payload)
+        batches = self._sender.acked(ack, self._clock())
+        if ack.state is AckState.REPLAY:
+            self._begin_anew(batches)
+        else:
+            self._queue(batches)
+
+    def _begin_anew(self, batches: Sequence[Sequence[Fact]]) -> None:
+        """The sender has gone back: what it gave before and was not published yet comes again in `batches`."""
+        self._ready.clear()
+        self._queue(batches)
 
     def _queue(self, batches: Iterable[Sequence[Fact]]) -> None:
         self._ready.extend(batches)

@@ -49,7 +49,7 @@ async def _play(folder: Path, seed: int, ports: Ports, timeline: Timeline, *, on
         if once:
             return
         timeline.headline("Serving until you press Ctrl-C")
-        timeline.say(f"  central           {site.central.url}/docs")
+        timeline.say(f"  central           {site.central.url}/lots")
         for lot in site.lots:
             timeline.say(f"  {lot.name:<17} {lot.page_url}")
             for gate in lot.gates:

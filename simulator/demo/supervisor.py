@@ -121,10 +121,12 @@ class Supervisor:
             )
 
     async def _keep(self, unit: Unit) -> None:
-        while unit.deaths < RESTARTS_MAX:
+        while True:
             assert unit.process is not None
             await unit.process.wait()
             unit.deaths += 1
+            if unit.deaths >= RESTARTS_MAX:
+                return
             await asyncio.sleep(RESTART_S)
             await self._spawn(unit)
 

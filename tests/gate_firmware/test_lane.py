@@ -55,14 +55,19 @@ BYE = Tell(Signal.GREEN, "GOODBYE", "HAVE A SAFE TRIP")
 
 # Every step of the table, as an event in a state. Those not named change nothing.
 TABLE = {
-    State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.LOOKING: {Input.CAR_GONE: State.IDLE, Input.CAR_UNDER: State.PASSING},
-    State.HELD_BACK: {Input.CAR_GONE: State.IDLE, Input.CAR_UNDER: State.PASSING},
-    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_UNDER: State.PASSING},
-    State.OPEN: {Input.CAR_UNDER: State.PASSING},
+    State.IDLE: {Input.CAR_HERE: State.LOOKING},
+    State.LOOKING: {Input.CAR_GONE: State.IDLE},
+    State.HELD_BACK: {Input.CAR_GONE: State.IDLE},
+    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.OPEN: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
     State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
-    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING},
-    State.FAULT: {Input.ARM_UP: State.OPEN, Input.ARM_DOWN: State.IDLE, Input.CAR_UNDER: State.PASSING},
+    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.FAULT: {
+        Input.ARM_UP: State.OPEN,
+        Input.ARM_DOWN: State.IDLE,
+        Input.CAR_HERE: State.LOOKING,
+        Input.CAR_UNDER: State.PASSING,
+    },
 }
 EVENTS: dict[Input, Event] = {
     Input.CAR_HERE: ArrivalLoop(True),
@@ -400,20 +405,51 @@ class TestArm:
         assert entry.happens(ArmMoved(Arm.DOWN)) == [LookAway(), RED_IDLE]
         assert entry.lane.state is State.IDLE
 
-    def test_a_loop_that_flickers_does_not_leave_the_arm_up(self, entry: Gate) -> None:
-        """The arm is asked up for a car on the safety loop; it has not stirred yet when the loop is free again."""
-        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
-        assert LowerArm() in entry.happens(SafetyLoop(False))
-        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))  # the close command came too soon
-        assert entry.passes_ms(MOTION_MS_MAX) == [LowerArm()]
-        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
-        assert entry.lane.state is State.IDLE
+    @pytest.mark.parametrize("state", [State.IDLE, State.LOOKING, State.HELD_BACK])
+    def test_a_car_that_nobody_let_pass_does_not_raise_an_arm_that_is_down(self, entry: Gate, state: State) -> None:
+        """It has rolled onto the safety loop, which begins before the arm; or the loop's cable is cut."""
+        brought_to(entry, state)
+        assert entry.happens(SafetyLoop(True), SafetyLoop(False)) == []
+        assert entry.lane.state is state
+        assert entry.passages == []
+        assert entry.alarms == ["uninvited-car"]
 
-    def test_nor_an_alarm_where_it_never_rose(self, entry: Gate) -> None:
-        entry.happens(SafetyLoop(True), SafetyLoop(False))
-        entry.passes_ms(MOTION_MS_MAX)
-        assert entry.lane.state is State.IDLE
-        assert entry.alarms == []
+    def test_an_arm_that_is_coming_down_goes_up_again_for_whoever_is_under_it(self, entry: Gate) -> None:
+        brought_to(entry, State.CLOSING)
+        entry.happens(ArrivalLoop(True))
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
+        entry.happens(SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
+
+    def test_a_car_at_an_arm_that_never_rose_for_it_does_not_raise_it(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert RaiseArm() not in entry.happens(SafetyLoop(True))
+
+    def test_another_car_does_not_pass_on_the_decision_for_one_that_backed_out(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False))
+        assert Look("p2") in entry.happens(ArrivalLoop(True))
+        assert LowerArm() in entry.seen("p2", Sight.STRANGER, OTHER)
+        assert entry.happens(SafetyLoop(True)) == [LookAway()], "it drives all the same, and the arm stays up"
+        entry.happens(SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+
+    def test_who_comes_while_the_arm_is_not_down_is_looked_at_without_waiting_for_it(self, exit_: Gate) -> None:
+        exit_.car_comes()
+        exit_.passes_ms(TIMING.exit_identify_ms_max)
+        exit_.happens(ArmMoved(Arm.BETWEEN))
+        exit_.passes_ms(MOTION_MS_MAX)
+        assert exit_.lane.state is State.FAULT
+        exit_.happens(ArrivalLoop(False), ArrivalLoop(True))
+        assert RaiseArm() in exit_.passes_ms(TIMING.exit_identify_ms_max)
+
+    def test_an_arm_that_is_up_from_the_car_before_comes_down_when_nobody_follows(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), ArrivalLoop(True))
+        assert LowerArm() in entry.happens(ArrivalLoop(False))
+        assert entry.lane.state is State.CLOSING
 
     def test_a_lane_that_stays_blocked_is_an_alarm_and_stays_open(self, entry: Gate) -> None:
         entry.hub_says(right())
@@ -544,7 +580,7 @@ class Bystander:
                 self.look = command.passage_id
             if isinstance(command, LowerArm):
                 assert not self.safety, "closes on a car"
-            if isinstance(command, RaiseArm) and not self.safety:
+            if isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not self.safety):
                 last = self.gate.decisions[-1]
                 assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
                 done = {passed.passage_id for passed in self.gate.passages}
@@ -589,15 +625,11 @@ def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[o
 
 
 def inside_out(bystander: Bystander) -> None:
-    """From wherever the lane is now: once the arm obeys and the lane is empty, the next car at an exit gets out."""
+    """From wherever the lane is now, whatever its arm is doing: the next car at an exit gets out."""
     gate = bystander.gate
     if gate.direction is not Direction.EXIT:
         return
-    bystander.happens(ArrivalLoop(False))
-    bystander.happens(SafetyLoop(False))
-    for _ in range(4):
-        bystander.happens(30_000)
-        bystander.happens(ArmMoved(Arm.DOWN))
-    assert gate.lane.state is State.IDLE
+    for event in (SafetyLoop(False), ArrivalLoop(False)):
+        bystander.happens(event)
     raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
     assert RaiseArm() in raised

@@ -164,7 +164,7 @@ def test_plates_are_sealed_on_disk(entry: Gate, tmp_path: Path) -> None:
     entry.through()
     entry.store.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     files = [path for path in (tmp_path / "entry").iterdir() if path.is_file()]
-    assert {"gate.db", "gate.db-wal", "hub.db"} <= {path.name for path in files}
+    assert {"gate.db", "gate.db-wal"} <= {path.name for path in files}
     everything = b"".join(path.read_bytes() for path in files).upper()
     assert rid(1).encode() in everything
     for clear in (b"HHAB1230", b"HHAB123", OTHER.open.encode(), b"HHAB1230".hex().upper().encode()):

@@ -1,8 +1,12 @@
 """The lot riverside in a folder: a real store, its book and its stays, and what its gates and drivers say."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -104,14 +108,26 @@ def decided(**said: Any) -> GateDecided:
     return GateDecided.model_validate(refusal | said)
 
 
+@cache
+def _new_stores() -> TemporaryDirectory[str]:
+    """Stores with nothing in them but their tables: made once, because every commit waits for the disk."""
+    made = TemporaryDirectory()
+    for name in ("riverside.db", "gates.db"):
+        with closing(Store(Path(made.name) / name)) as store:
+            lot = Lot(store, Journal(store, LOT, "boot-1"), KEY)
+            if name == "riverside.db":
+                lot.lay_out(SPOTS, GATES, NOW)
+    return made
+
+
 class Riverside:
     """The lot, its requests in short words, and what it has told."""
 
     def __init__(self, folder: Path) -> None:
+        copytree(_new_stores().name, folder, dirs_exist_ok=True)
         self.store = Store(folder / "riverside.db")
         self.journal = Journal(self.store, LOT, "boot-1")
         self.lot = Lot(self.store, self.journal, KEY)
-        self.lot.lay_out(SPOTS, GATES, NOW)
         self._gates = Store(folder / "gates.db")  # one file for all their logs: each has its own numbers in it
         self._logs: dict[str, Journal] = {}
 

@@ -96,11 +96,14 @@ class TestEntryAndExit:
         assert [stay.left_at for stay in riverside.stays()] == [None, at(0.5)]
         assert riverside.status() is Status.COMPLETED
 
-    def test_an_exit_before_the_stay_began_ends_another_first(self, riverside: Riverside) -> None:
-        riverside.came_in(None, plate=PLATE, hours=2)
+    def test_an_exit_before_a_stay_began_ends_another_first(self, riverside: Riverside) -> None:
+        """Although that other is a conflict."""
+        riverside.booked(1, hold_request(1, end=9))
+        riverside.came_in(1, plate=PLATE, hours=2)
         riverside.take(riverside.crossed(SECOND_ENTRY, at(0), plate=PLATE), now=NOW.later(2 * HOUR_MS))
         riverside.went_out(None, plate=PLATE, hours=1)
         assert [(stay.entered_at, stay.left_at) for stay in riverside.stays()] == [(at(2), None), (at(0), at(1))]
+        assert riverside.status() is Status.CHECKED_IN
 
     def test_a_gate_whose_clock_is_a_little_ahead_still_matches(self, riverside: Riverside) -> None:
         riverside.booked()

@@ -1,6 +1,7 @@
 """Idempotency-Key: answered once, the same for a day, never for another request."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -102,3 +103,21 @@ async def test_a_key_that_is_none_is_refused(site: Site, key: str) -> None:
     driver = await site.driver()
     answer = await driver.post("/reservations", driver.wish(), **{"Idempotency-Key": key})
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_invalid")
+
+
+async def test_a_body_that_broke_off_is_not_kept_as_asked(site: Site) -> None:
+    driver = await site.driver()
+    messages = iter([{"type": "http.request", "body": b'{"spot_id": ', "more_body": True}, {"type": "http.disconnect"}])
+    answered: list[object] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: object) -> None:
+        answered.append(message)
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in {**driver.headers, **KEY}.items()]
+    scope = {"type": "http", "method": "POST", "path": "/reservations", "headers": headers, "query_string": b""}
+    await site.app(scope, receive, send)
+    assert answered == []
+    assert (await book(driver))[0] == 201

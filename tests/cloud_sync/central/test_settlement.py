@@ -161,6 +161,18 @@ async def test_when_it_cannot_be_cancelled(site: Site) -> None:
     assert (late.status_code, late.json()["code"]) == (409, "window_started")
 
 
+async def test_the_instant_of_the_first_try_counts_also_where_the_hub_was_away(site: Site) -> None:
+    reservation_id = await paid(site)
+    site.street.away = True
+    await site.me.cancel(reservation_id)
+    first = site.bookings()[0].cancel_requested_at
+    assert first == site.watch().utc
+    site.watch.pass_by(timedelta(minutes=5))
+    site.street.away = False
+    await site.me.cancel(reservation_id)
+    assert site.bookings()[0].cancel_requested_at == first
+
+
 async def test_a_cancellation_waits_behind_a_payment(site: Site) -> None:
     driver = await site.driver()
     reservation_id = (await driver.book()).json()["reservation_id"]

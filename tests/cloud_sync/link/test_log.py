@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +213,7 @@ class TestSender:
     def test_what_is_acknowledged_is_kept_and_remembered(self, ends: Ends) -> None:
         ends.append(3)
         ends.sender.connected(NOW)
-        assert ends.sender.lag
         ends.sender.acked(ack(AckState.OK, 3), NOW)
-        assert not ends.sender.lag
         assert len(ends.facts()) == 3
         again = Sender(ends.gate, HUB)
         ends.append(1)
@@ -350,7 +349,29 @@ class TestReceiver:
         assert [row["unit"] for row in effects] == ["effect 1", "effect 3"], "its half effect is gone"
         assert [record.message for record in caplog.records] == ["facts.set_aside"]
 
-    def test_a_bug_or_a_full_disk_takes_nothing_in_and_acknowledges_nothing(self, ends: Ends) -> None:
+    def test_a_bug_on_one_fact_sets_that_one_aside_with_an_alarm(self, ends: Ends) -> None:
+        alarms: list[tuple[str, str]] = []
+
+        def apply(fact: Fact) -> None:
+            if fact.seq == 2:
+                raise KeyError("a bug")
+
+        ends.append(3)
+        receiver = Receiver(GATE, ends.hub, apply, lambda name, detail: alarms.append((name, detail)))
+        assert receiver.receive(ends.facts()) == ack(AckState.OK, 3)
+        assert alarms == [("fact-set-aside", f"{GATE} 1/2 alarm.raised/1: internal_error: KeyError")]
+
+    def test_a_fork_raises_one_alarm_however_often_it_is_sent(self, ends: Ends) -> None:
+        alarms: list[str] = []
+        ends.append(2)
+        receiver = Receiver(GATE, ends.hub, lambda _: None, lambda name, _: alarms.append(name))
+        receiver.receive(ends.facts())
+        forged = replace(ends.facts()[1], chain="0" * 64)
+        for _ in range(3):
+            assert receiver.receive([forged]).state is AckState.FORKED
+        assert alarms == ["facts-forked"]
+
+    def test_a_full_disk_takes_nothing_in_and_acknowledges_nothing(self, ends: Ends) -> None:
         def apply(fact: Fact) -> None:
             if fact.seq == 2:
                 raise OSError("no space left on device")

@@ -147,6 +147,26 @@ async def test_one_failing_handler_stops_neither_its_own_next_message_nor_others
     assert events == ["link.handler_failed", "link.dropped", "link.dropped"]
 
 
+async def test_an_answer_does_not_wait_behind_a_slow_handler(central_broker: BrokerSite) -> None:
+    hub, central = Link(central_broker.seen_by(LOT), "riverside@1"), asking(central_broker)
+    busy, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_topic: str, _payload: bytes) -> None:
+        busy.set()
+        await go_on.wait()
+
+    async def serve(_topic: str, _payload: bytes) -> Reply:
+        return Reply(ok=True)
+
+    central.subscribe(topics.lot_status(LOT), slow)
+    hub.serve(topics.lot_requests(LOT, "+"), serve)
+    async with linked(hub, central):
+        await hub.publish(topics.lot_status(LOT), status(LOT, True))
+        await soon(busy.wait())
+        assert (await release(central, "A")).ok
+        go_on.set()
+
+
 def presence_of_entry(broker: BrokerSite, client_id: str = "riverside.entry-1@1") -> Link:
     will = Will(topics.gate_status(ENTRY), status(ENTRY, False), lambda: status(ENTRY, True))
     return Link(broker.seen_by(ENTRY), client_id, will)

@@ -59,8 +59,10 @@ async def test_what_does_not_stay_up_is_given_up_with_its_last_words(
 ) -> None:
     monkeypatch.setattr(module, "RESTART_S", 0.0)
     [port] = free_ports(1)
-    dying = (sys.executable, "-c", "raise SystemExit('no such port')")
+    starts = tmp_path / "starts"
+    dying = (sys.executable, "-c", f"open({str(starts)!r}, 'a').write('x'); raise SystemExit('no such port')")
     async with Supervisor() as supervisor:
         supervisor.add(unit(tmp_path, port, dying))
         with pytest.raises(OperatorError, match="no such port"):
             await supervisor.start("listener")
+    assert starts.read_text() == "x" * module.RESTARTS_MAX

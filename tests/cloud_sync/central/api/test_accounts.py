@@ -71,13 +71,26 @@ async def test_a_vehicle_is_one_however_often_it_is_added_and_its_plate_is_maske
     assert (await other.post(path, {"plate": PLATE, "type": "ev"})).status_code == 404
 
 
-@pytest.mark.parametrize("plate", ["", "!", "B-GH 1234 5678 9", "Ä 1", "'; DROP TABLE users", 5, None, "x" * 100])
+@pytest.mark.parametrize("plate", ["", "!", "B-GH 1234 5678 9", "Ç 1", "'; DROP TABLE users", 5, None, "x" * 100])
 async def test_junk_in_a_plate_is_refused_and_not_repeated(site: Site, plate: object) -> None:
     driver = await site.driver()
     answer = await driver.post(f"/users/{driver.user_id}/vehicles", {"plate": plate, "type": "suv"})
     assert answer.status_code == 422
     assert "DROP" not in answer.text
     assert "1234" not in answer.text
+
+
+async def test_of_a_short_plate_nothing_is_shown(site: Site) -> None:
+    driver = await site.driver()
+    answer = await driver.post(f"/users/{driver.user_id}/vehicles", {"plate": "A1", "type": "suv"})
+    assert answer.json()["plate"] == "••"
+
+
+async def test_what_is_no_unicode_is_refused(site: Site) -> None:
+    driver = await site.driver()
+    body = '{"email": "new@example.com", "password": "a long enough \\ud800 one", "name": "New"}'
+    answer = await driver.http.post("/users", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "input_invalid")
 
 
 async def test_history_is_the_users_own(site: Site) -> None:
