@@ -1,4 +1,4 @@
-"""`gatehouse lpr`: read number plates in photographs, and measure how well that works."""
+"""`gatehouse lpr`: read number plates and QR codes in photographs, and measure how well that works."""
 
 import json
 import math
@@ -16,9 +16,12 @@ from domain.plate import Plate
 if TYPE_CHECKING:  # while running only inside the commands: numpy and OpenCV would cost the help page 0.3 s
     from lpr.bench import Report
     from lpr.matching import Expected
+    from lpr.qr import QrReader
     from lpr.reader import PlateReader
 
-app = typer.Typer(help="Read number plates in photographs, and measure how well that works.", no_args_is_help=True)
+app = typer.Typer(
+    help="Read number plates and QR codes in photographs, and measure how well that works.", no_args_is_help=True
+)
 
 _COLOURS = {"accept": "green", "read": "green", "ask": "yellow", "none": "yellow", "refuse": "red"}
 
@@ -91,6 +94,49 @@ def _for_people(name: str, result: dict[str, Any]) -> str:
     decision = typer.style(f"{result['decision']:<6}", fg=_COLOURS[result["decision"]])
     matched = f"  {result['matched']} ({result['match_score']:+.1f})" if result["matched"] else ""
     return f"{name}  {plate}  {result['ms']:5.0f} ms  {decision}{matched}"
+
+
+@app.command()
+def qr(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, BMP, WebP or TIFF files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an image, in order.")] = False,
+) -> None:
+    """Read the QR code in each IMAGE.
+
+    Does not say whether it is a valid ticket.
+    A file that cannot be read is reported in its place, and the exit code is 1 at the end.
+    """
+    from lpr.qr import QrChain  # noqa: PLC0415
+
+    reader = QrChain()
+    if reader.missing is not None:
+        typer.secho(reader.missing.message, fg="yellow", err=True)
+    failed = False
+    for image in images:
+        result = _qr_of_one(image, reader)
+        failed |= "error" in result
+        if as_json:
+            typer.echo(json.dumps(result))
+        elif "error" in result:
+            typer.secho(result["error"], fg="red", err=True)
+        else:
+            typer.echo(f"{image.name}  {result['ms']:5.1f} ms  {result['text'] or 'no code'}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _qr_of_one(image: Path, reader: "QrReader") -> dict[str, Any]:
+    """One image's line of output: the first code, where there are several."""
+    from lpr import photograph  # noqa: PLC0415
+
+    try:
+        frame = photograph.load(image)
+    except BadInput as error:
+        return {"image": str(image), "error": error.message}
+    start_ns = perf_counter_ns()
+    texts = reader.read(frame)
+    ms = (perf_counter_ns() - start_ns) / 1e6
+    return {"image": str(image), "text": texts[0] if texts else None, "ms": round(ms, 1)}
 
 
 @app.command()

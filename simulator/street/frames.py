@@ -21,7 +21,7 @@ LAMPS_ON_BELOW = 0.55  # of full daylight
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture and the truth about it: the plate's corners, clockwise from the top left, in pixels."""
+    """A picture and the truth about it: the plate's (or code's) corners, clockwise from the top left, in pixels."""
 
     pixels: Pixels
     corners: Points
@@ -29,7 +29,7 @@ class Shot:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """The upright box around the plate, x, y, width and height in pixels."""
+        """The upright box around them, x, y, width and height in pixels."""
         x, y, w, h = cv2.boundingRect(self.corners)
         return x, y, w, h
 

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import segno
 from typer.testing import CliRunner, Result
 
 from lpr.cli import app
@@ -215,3 +216,32 @@ def test_the_help_page_loads_nothing_heavy() -> None:
         [sys.executable, "-c", f"import sys, lpr.cli; print({heavy})"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_qr_writes_one_object_an_image_in_order(run: Run, photographs: list[Path], tmp_path: Path) -> None:
+    code, missing = tmp_path / "code.png", tmp_path / "missing.png"
+    segno.make_qr("7K3MQ-2XD9P").save(str(code), scale=4)
+    result = run("qr", "--json", code, photographs[0], missing)
+    assert result.exit_code == 1
+    read, none, error = _objects(result)
+    assert read.pop("ms") >= 0
+    assert none.pop("ms") >= 0
+    assert read == {"image": str(code), "text": "7K3MQ-2XD9P"}
+    assert none == {"image": str(photographs[0]), "text": None}
+    assert list(error) == ["image", "error"]
+
+    for_people = run("qr", code, photographs[0], missing)
+    assert for_people.exit_code == 1
+    assert "7K3MQ-2XD9P" in for_people.stdout
+    assert "no code" in for_people.stdout
+    assert "missing.png" in for_people.stderr
+
+
+def test_qr_without_zbar_says_so_and_reads(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyzbar", None)
+    code = tmp_path / "code.png"
+    segno.make_qr("7K3MQ-2XD9P").save(str(code), scale=4)
+    result = run("qr", "--json", code)
+    assert result.exit_code == 0
+    assert "libzbar0" in result.stderr
+    assert _objects(result)[0]["text"] == "7K3MQ-2XD9P"
