@@ -103,7 +103,9 @@ class Reservations:
             if known is not None or self._is_released(request.reservation_id):
                 raise Refused("hold_given_up", "this hold was given up already; ask for a new one")
             if now.utc > request.answer_by:
-                raise TryLater("hold_late", "the request came too late to be answered")
+                raise TryLater(
+                    "hold_late", "the request came after its answer_by; do the clocks of hub and central agree?"
+                )
             self._check_spot(request, window, now)
             expires_at = utc(min(now.utc + timedelta(seconds=self.policy.hold_s), window.end))
             held = Reservation(
