@@ -25,7 +25,9 @@ from domain.errors import PeerError, Refused
 from domain.fact import Fact
 from domain.now import Now
 from domain.spot import SpotKind
+from hub.book import Book
 from hub.reservations import Reservations
+from hub.spots import Spots
 from hub.stays import Stays
 from hub.tables import migrations
 
@@ -47,8 +49,10 @@ class Lot:
         migrations.apply(store.db)
         self.store = store
         self.journal = journal
-        self.reservations = Reservations(store, journal, key, ticket_id)
-        self.stays = Stays(store, journal, self.reservations)
+        self.book = Book(store, journal)
+        self.spots = Spots(store)
+        self.reservations = Reservations(journal.unit, store, self.book, self.spots, key=key, ticket_id=ticket_id)
+        self.stays = Stays(store, journal, self.book, self.spots)
         self._key = key
 
     def lay_out(self, spots: Mapping[str, SpotKind], gates: Mapping[str, Direction], now: Now) -> None:
@@ -111,9 +115,9 @@ class Lot:
             case GatePassed() as passage if of_gate:
                 self.stays.passed(passage, fact, now)
             case PolicyChanged() as changed if not of_gate:
-                self.reservations.set_policy(changed, now)
+                self.book.set_policy(changed, now)
             case PaymentChanged() as payment if not of_gate:
-                self.reservations.set_paid(payment.reservation_id, payment.paid, payment.refunded)
+                self.book.set_paid(payment.reservation_id, payment.paid, payment.refunded)
             case AlarmRaised() as alarm:
                 self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
             case GateDecided() if of_gate:
@@ -123,7 +127,7 @@ class Lot:
 
     def next_wakeup_ms(self, now: Now) -> int | None:
         """The monotonic instant at which a hold runs out."""
-        expiry = self.reservations.next_expiry()
+        expiry = self.book.next_expiry()
         if expiry is None:
             return None
         return now.mono_ms + max(-((now.utc - expiry) // timedelta(milliseconds=1)), 0)  # rounded up

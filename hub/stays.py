@@ -15,17 +15,19 @@ from domain.now import Now, parse_instant, rfc3339
 from domain.reservation import Status, Step
 from domain.stay import OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
 from domain.window import LONGEST, Window
-from hub.reservations import Reservation, Reservations
+from hub.book import Book, Reservation
+from hub.spots import Spots
 
 
 class Stays:
     """The lot's record of cars that came and went."""
 
-    def __init__(self, store: Store, journal: Journal, reservations: Reservations) -> None:
+    def __init__(self, store: Store, journal: Journal, book: Book, spots: Spots) -> None:
         self._store = store
         self._sql = store.connection
         self._journal = journal
-        self._reservations = reservations
+        self._book = book
+        self._spots = spots
 
     def passed(self, passage: GatePassed, fact: Fact, now: Now) -> None:
         """Record that a car has crossed a lane. Never refuses: it has happened."""
@@ -47,7 +49,7 @@ class Stays:
         ).fetchall()
 
     def _entered(self, passage: GatePassed, fact: Fact, earlier_exit: Stay | None, now: Now) -> Stay:
-        reservation = self._reservations.find(passage.reservation_id)
+        reservation = self._book.find(passage.reservation_id)
         conflict = entry_conflict(None if reservation is None else reservation.status)
         spot_id = self._spot_for(reservation, conflict, now)
         if conflict is None and reservation is not None:
@@ -63,7 +65,7 @@ class Stays:
 
     def _left(self, passage: GatePassed, fact: Fact, stay: Stay | None, now: Now) -> Stay:
         if stay is None:
-            known = self._reservations.find(passage.reservation_id)
+            known = self._book.find(passage.reservation_id)
             return Stay(
                 stay_id=_stay_id(fact.ref),
                 reservation_id=None if known is None else known.reservation_id,
@@ -72,7 +74,7 @@ class Stays:
                 left_at=fact.at,
                 conflict=Conflict.EXIT_WITHOUT_ENTRY,
             )
-        reservation = self._reservations.find(stay.reservation_id)
+        reservation = self._book.find(stay.reservation_id)
         if reservation is not None and reservation.status is Status.CHECKED_IN and stay.conflict is None:
             self._step(reservation, now, Step.COMPLETE)
         return replace(stay, left_at=fact.at)
@@ -107,13 +109,13 @@ class Stays:
         if outcome is SpotOutcome.NONE or reservation.window.end <= now.utc:
             return None
         rest = Window(max(now.utc, reservation.window.end - LONGEST), reservation.window.end)
-        if outcome is SpotOutcome.OWN and self._reservations.is_free(reservation.spot_id, rest):
+        if outcome is SpotOutcome.OWN and self._spots.is_free(reservation.spot_id, rest):
             return reservation.spot_id
-        return self._reservations.free_spot(reservation.vehicle_type, rest)
+        return self._spots.free_spot(reservation.vehicle_type, rest)
 
     def _step(self, reservation: Reservation, now: Now, *steps: Step) -> None:
         for by in steps:
-            reservation = self._reservations.change(reservation, by, "passage", now)
+            reservation = self._book.change(reservation, by, "passage", now)
 
     def _save(self, stay: Stay, passage: GatePassed) -> None:
         self._sql.execute(

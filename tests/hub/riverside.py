@@ -35,8 +35,8 @@ from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
 from domain.spot import SpotKind, VehicleType
+from hub.book import Reservation
 from hub.lot import Lot
-from hub.reservations import Reservation
 from tests.parts import ENTRY, EXIT, LOT, NOON
 
 P = TypeVar("P", bound=Payload)
@@ -160,7 +160,7 @@ class Riverside:
         self.confirm(number)
 
     def reservation(self, number: int = 1) -> Reservation:
-        found = self.lot.reservations.find(rid(number))
+        found = self.lot.book.find(rid(number))
         assert found is not None
         return found
 

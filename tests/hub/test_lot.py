@@ -61,7 +61,7 @@ class TestLayout:
         with closing(Store(tmp_path / "riverside.db")) as store:
             lot = Lot(store, Journal(store, LOT, "boot-2"), KEY)
             lot.lay_out(SPOTS, GATES, NOW)
-            found = lot.reservations.find(rid(1))
+            found = lot.book.find(rid(1))
             assert found is not None
             assert found.status is Status.CONFIRMED
         assert riverside.facts() == before
@@ -158,10 +158,10 @@ class TestFacts:
     def test_the_policy_is_passed_on_to_the_gates(self, riverside: Riverside) -> None:
         riverside.tells(CENTRAL, POLICY)
         assert riverside.told(PolicyChanged) == [POLICY]
-        assert riverside.lot.reservations.policy == POLICY.policy
+        assert riverside.lot.book.policy == POLICY.policy
 
     def test_before_central_has_said_anything_the_defaults_hold(self, riverside: Riverside) -> None:
-        assert riverside.lot.reservations.policy == Policy()
+        assert riverside.lot.book.policy == Policy()
 
     def test_what_was_paid_is_kept(self, riverside: Riverside) -> None:
         riverside.booked()

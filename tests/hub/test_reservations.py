@@ -77,7 +77,7 @@ class TestHold:
         with pytest.raises(TryLater) as late:
             riverside.hold(request, NOW.later(1))
         assert late.value.code == "hold_late"
-        assert riverside.lot.reservations.find(rid(1)) is None
+        assert riverside.lot.book.find(rid(1)) is None
         riverside.hold(request, NOW)
 
     def test_a_late_repetition_still_gets_its_answer(self, riverside: Riverside) -> None:
@@ -120,7 +120,7 @@ class TestHold:
 
     def test_it_is_as_long_as_the_policy_says(self, riverside: Riverside) -> None:
         changed = PolicyChanged(policy=Policy(hold_s=30), tariff=Tariff("EUR", 30, 250))
-        riverside.lot.reservations.set_policy(changed, NOW)
+        riverside.lot.book.set_policy(changed, NOW)
         assert riverside.hold().hold_expires_at == NOW.later(30_000).utc
         assert riverside.told(PolicyChanged) == [changed]
 
@@ -336,38 +336,6 @@ class TestExpiry:
             riverside.confirm(EXPIRED_AT_ONCE_MAX + 4, NOW.later(HOLD_MS))
 
 
-class TestFreeSpot:
-    def test_takes_the_tightest_that_fits(self, riverside: Riverside) -> None:
-        kinds = {
-            "riverside.a-001": SpotKind.LARGE,
-            "riverside.b-001": SpotKind.STANDARD,
-            "riverside.c-001": SpotKind.EV,
-        }
-        riverside.lot.lay_out(kinds, GATES, NOW)
-        window, free_spot = Window(at(0), at(1)), riverside.lot.reservations.free_spot
-        assert free_spot(VehicleType.STANDARD, window) == "riverside.b-001"
-        assert free_spot(VehicleType.EV, window) == "riverside.c-001"
-        assert free_spot(VehicleType.SUV, window) == "riverside.a-001"
-
-    def test_is_neither_granted_nor_occupied(self, riverside: Riverside) -> None:
-        window, reservations = Window(at(0), at(1)), riverside.lot.reservations
-        riverside.booked(1)
-        assert reservations.free_spot(VehicleType.STANDARD, window) == OTHER_SPOT
-        riverside.booked(2, hold_request(2, spot_id=OTHER_SPOT, start=-1, end=0.5))
-        riverside.came_in(2)
-        riverside.cancel(1)
-        assert reservations.free_spot(VehicleType.STANDARD, window) == SPOT
-        after = Window(at(2), at(3))  # the window is over, the car is not known to have left
-        assert reservations.free_spot(VehicleType.STANDARD, after) == SPOT
-        riverside.hold(hold_request(3, start=2, end=3))
-        assert reservations.free_spot(VehicleType.STANDARD, after) == LARGE_SPOT
-        assert not reservations.is_free(OTHER_SPOT, after)
-
-    def test_there_may_be_none(self, riverside: Riverside) -> None:
-        riverside.booked(1, hold_request(1, spot_id=LARGE_SPOT))
-        assert riverside.lot.reservations.free_spot(VehicleType.SUV, Window(at(0), at(1))) is None
-
-
 def test_the_longest_window_is_granted(riverside: Riverside) -> None:
     riverside.booked(1, hold_request(end=LONGEST.total_seconds() / 3_600))
 
@@ -422,7 +390,7 @@ def _perform(riverside: Riverside, step: Step, now: Now) -> Now:
 
 def _check_grants(riverside: Riverside) -> None:
     rows = riverside.store.connection.execute("SELECT reservation_id FROM reservation").fetchall()
-    book = [riverside.lot.reservations.find(row["reservation_id"]) for row in rows]
+    book = [riverside.lot.book.find(row["reservation_id"]) for row in rows]
     windows: dict[str, list[Window]] = defaultdict(list)
     for one in book:
         if one is not None and one.status in HOLDS_SPOT:
@@ -443,7 +411,7 @@ def _check_facts(riverside: Riverside, folder: Path) -> None:
             replica.apply(fact)
         for reservation_id, changes in told.items():
             assert [changed.revision for changed in changes] == list(range(1, len(changes) + 1))
-            kept, right = riverside.lot.reservations.find(reservation_id), replica.right(reservation_id)
+            kept, right = riverside.lot.book.find(reservation_id), replica.right(reservation_id)
             assert kept is not None
             assert right is not None
             assert (kept.revision, kept.status, kept.spot_id, kept.window) == (

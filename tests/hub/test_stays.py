@@ -32,7 +32,7 @@ def brought_to(riverside: Riverside, status: Status) -> None:
         case Status.CANCELLED:
             riverside.cancel()
         case Status.NO_SHOW:
-            riverside.lot.reservations.change(riverside.reservation(), Step.NO_SHOW, "no show", NOW)
+            riverside.lot.book.change(riverside.reservation(), Step.NO_SHOW, "no show", NOW)
         case Status.CHECKED_IN | Status.COMPLETED:
             riverside.came_in(hours=0)
             if status is Status.COMPLETED:

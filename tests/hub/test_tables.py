@@ -36,7 +36,7 @@ def test_an_overlapping_grant_is_refused(riverside: Riverside, first: str, secon
     insert(riverside, 1, TEN, ELEVEN, status=first)
     with pytest.raises(sqlite3.IntegrityError, match="one-spot-one-car"):
         insert(riverside, 2, HALF_PAST, TWELVE, status=second, by=by)
-    assert riverside.lot.reservations.find(rid(2)) is None
+    assert riverside.lot.book.find(rid(2)) is None
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_the_code_above_is_held_to_it_too(riverside: Riverside) -> None:
     """Were the book to overlook a grant, the database would still refuse, and nothing would be told."""
     riverside.booked(1)
     before = len(riverside.facts())
-    forgetful = riverside.lot.reservations
-    forgetful._is_granted = lambda spot_id, window: False  # type: ignore[method-assign]
+    forgetful = riverside.lot.spots
+    forgetful.is_granted = lambda spot_id, window: False  # type: ignore[method-assign]
     with pytest.raises(sqlite3.IntegrityError, match="one-spot-one-car"):
         riverside.hold(hold_request(2, start=0.5, end=2), NOW.later(HOUR_MS // 2))
-    assert riverside.lot.reservations.find(rid(2)) is None
+    assert riverside.lot.book.find(rid(2)) is None
     assert len(riverside.facts()) == before

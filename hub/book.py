@@ -1,0 +1,175 @@
+"""The lot's book of reservations: each change, and the fact that tells of it, are one transaction."""
+
+import json
+import sqlite3
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import PolicyChanged, ReservationChanged
+from domain.money import Money
+from domain.now import Now, parse_instant, rfc3339
+from domain.plate import SealedPlate
+from domain.policy import Policy
+from domain.reservation import Status, Step, step
+from domain.spot import VehicleType
+from domain.window import Window
+
+_POLICY = TypeAdapter(Policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A reservation as the hub keeps it."""
+
+    reservation_id: str
+    revision: int
+    status: Status
+    spot_id: str
+    user_id: str
+    vehicle_id: str
+    driver_name: str
+    vehicle_type: VehicleType
+    plate: SealedPlate
+    window: Window
+    price: Money
+    hold_expires_at: datetime | None
+    ticket: str | None
+    ticket_revision: int | None
+
+
+class Book:
+    """Keeps reservations and what the lot promises; decides nothing but whether a step is legal."""
+
+    def __init__(self, store: Store, journal: Journal) -> None:
+        self._store = store
+        self._sql = store.connection
+        self._journal = journal
+
+    @property
+    def policy(self) -> Policy:
+        """What the lot promises; the defaults until central has said."""
+        row = self._sql.execute("SELECT policy FROM promise").fetchone()
+        return Policy() if row is None else _POLICY.validate_json(row["policy"])
+
+    def set_policy(self, changed: PolicyChanged, now: Now) -> None:
+        """Take over what central has set, and tell the gates."""
+        document = changed.to_json()
+        with self._store.transaction():
+            self._sql.execute(
+                "INSERT OR REPLACE INTO promise VALUES (1, ?, ?)",
+                (json.dumps(document["policy"]), json.dumps(document["tariff"])),
+            )
+            self._journal.append(changed, now)
+
+    def find(self, reservation_id: str | None) -> Reservation | None:
+        row = self._sql.execute("SELECT * FROM reservation WHERE reservation_id = ?", (reservation_id,)).fetchone()
+        return None if row is None else _reservation(row)
+
+    def overdue(self, now: Now, limit: int) -> list[Reservation]:
+        """Holds whose time is over."""
+        sql = "SELECT * FROM reservation WHERE status = 'held' AND hold_expires_at <= ? LIMIT ?"
+        return [_reservation(row) for row in self._sql.execute(sql, (rfc3339(now.utc), limit))]
+
+    def next_expiry(self) -> datetime | None:
+        """When the next hold runs out."""
+        row = self._sql.execute("SELECT min(hold_expires_at) AS at FROM reservation WHERE status = 'held'").fetchone()
+        return None if row["at"] is None else parse_instant(row["at"])
+
+    def add(self, new: Reservation, cause: str, now: Now) -> None:
+        """Enter a reservation and tell of it. The database refuses one that overlaps another on its spot."""
+        with self._store.transaction():
+            self._insert(new)
+            self._tell(new, cause, now)
+
+    def change(self, known: Reservation, by: Step, cause: str, now: Now) -> Reservation:
+        """Step a reservation on and tell of it. Raises IllegalStep where the table has no such step."""
+        changed = replace(known, status=step(known.status, by), revision=known.revision + 1)
+        with self._store.transaction():
+            self._sql.execute(
+                "UPDATE reservation SET status = ?, revision = ?, hold_expires_at = ?, ticket = ?, ticket_revision = ?"
+                " WHERE reservation_id = ?",
+                (
+                    changed.status.value,
+                    changed.revision,
+                    changed.hold_expires_at and rfc3339(changed.hold_expires_at),
+                    changed.ticket,
+                    changed.ticket_revision,
+                    changed.reservation_id,
+                ),
+            )
+            self._tell(changed, cause, now)
+        return changed
+
+    def set_paid(self, reservation_id: str, paid: Money, refunded: Money) -> None:
+        """Keep what central says of a reservation's money, for the attendants."""
+        self._sql.execute(
+            "UPDATE reservation SET paid_minor = ?, refunded_minor = ? WHERE reservation_id = ?",
+            (paid.amount_minor, refunded.amount_minor, reservation_id),
+        )
+
+    def _insert(self, new: Reservation) -> None:
+        self._sql.execute(
+            "INSERT INTO reservation (reservation_id, revision, status, spot_id, user_id, vehicle_id, driver_name,"
+            " vehicle_type, plate_box, plate_mark, start_time, end_time, price_minor, currency, hold_expires_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                new.reservation_id,
+                new.revision,
+                new.status.value,
+                new.spot_id,
+                new.user_id,
+                new.vehicle_id,
+                new.driver_name,
+                new.vehicle_type.value,
+                new.plate.box,
+                new.plate.mark,
+                rfc3339(new.window.start),
+                rfc3339(new.window.end),
+                new.price.amount_minor,
+                new.price.currency,
+                new.hold_expires_at and rfc3339(new.hold_expires_at),
+            ),
+        )
+
+    def _tell(self, reservation: Reservation, cause: str, now: Now) -> None:
+        self._journal.append(
+            ReservationChanged(
+                reservation_id=reservation.reservation_id,
+                revision=reservation.revision,
+                status=reservation.status,
+                spot_id=reservation.spot_id,
+                user_id=reservation.user_id,
+                vehicle_id=reservation.vehicle_id,
+                vehicle_type=reservation.vehicle_type,
+                plate=reservation.plate,
+                start_time=reservation.window.start,
+                end_time=reservation.window.end,
+                price=reservation.price,
+                hold_expires_at=reservation.hold_expires_at,
+                cause=cause,
+            ),
+            now,
+        )
+
+
+def _reservation(row: sqlite3.Row) -> Reservation:
+    return Reservation(
+        reservation_id=row["reservation_id"],
+        revision=row["revision"],
+        status=Status(row["status"]),
+        spot_id=row["spot_id"],
+        user_id=row["user_id"],
+        vehicle_id=row["vehicle_id"],
+        driver_name=row["driver_name"],
+        vehicle_type=VehicleType(row["vehicle_type"]),
+        plate=SealedPlate(row["plate_box"], row["plate_mark"]),
+        window=Window(parse_instant(row["start_time"]), parse_instant(row["end_time"])),
+        price=Money(row["price_minor"], row["currency"]),
+        hold_expires_at=None if row["hold_expires_at"] is None else parse_instant(row["hold_expires_at"]),
+        ticket=row["ticket"],
+        ticket_revision=row["ticket_revision"],
+    )

@@ -1,0 +1,46 @@
+"""The lot's spots: which are free, by what was granted and by who is known to stand there."""
+
+from cloud_sync.link.store import Store
+from domain.now import rfc3339
+from domain.spot import FITS, SpotKind, VehicleType
+from domain.window import Window
+
+
+class Spots:
+    """Answers from the lot's database; changes nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._sql = store.connection
+
+    def kind_in_service(self, spot_id: str) -> SpotKind | None:
+        """What the spot was laid out for; None where there is no such spot, or it is out of service."""
+        row = self._sql.execute("SELECT kind FROM spot WHERE spot_id = ? AND in_service", (spot_id,)).fetchone()
+        return None if row is None else SpotKind(row["kind"])
+
+    def free_spot(self, vehicle: VehicleType, window: Window) -> str | None:
+        """The tightest spot in service that fits, that nobody stands on and that nobody was granted in this window."""
+        rows = self._sql.execute(
+            "SELECT spot_id, kind FROM spot WHERE in_service AND spot_id NOT IN"
+            " (SELECT spot_id FROM stay WHERE left_at IS NULL AND spot_id IS NOT NULL) ORDER BY spot_id"
+        )
+        spots = [(SpotKind(row["kind"]), str(row["spot_id"])) for row in rows]
+        fitting = (spot for fit in FITS[vehicle] for kind, spot in spots if kind is fit)
+        return next((spot for spot in fitting if not self.is_granted(spot, window)), None)
+
+    def is_free(self, spot_id: str, window: Window) -> bool:
+        """Whether nobody was granted the spot in this window, and nobody is known to stand there."""
+        return not self.is_granted(spot_id, window) and not self.is_occupied(spot_id)
+
+    def is_occupied(self, spot_id: str) -> bool:
+        """Whether a car is known to stand there."""
+        sql = "SELECT 1 FROM stay WHERE spot_id = ? AND left_at IS NULL"
+        return self._sql.execute(sql, (spot_id,)).fetchone() is not None
+
+    def is_granted(self, spot_id: str, window: Window) -> bool:
+        """Whether a reservation holds the spot for some of this window."""
+        sql = (
+            "SELECT 1 FROM reservation WHERE spot_id = ? AND status IN ('held', 'confirmed', 'checked_in')"
+            " AND start_time < ? AND end_time > ?"
+        )
+        row = self._sql.execute(sql, (spot_id, rfc3339(window.end), rfc3339(window.start))).fetchone()
+        return row is not None
