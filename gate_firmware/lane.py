@@ -210,8 +210,7 @@ class Lane:
 
     def _looking(self, now: Now) -> list[Command]:
         self._judgement, self._passage_id, self._since_ms = None, self._new_passage(), now.mono_ms
-        entry = self._direction is Direction.ENTRY
-        self._until_ms = now.mono_ms + (self._timing.identify_ms_max if entry else self._timing.exit_identify_ms_max)
+        self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
         return [self._tell(Signal.RED, *LOOKING), *self._look()]
 
     def _held_back(self, now: Now) -> list[Command]:

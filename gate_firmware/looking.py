@@ -47,14 +47,22 @@ class Looker:
     """Looks at the car in the lane, one frame at a time, always the newest."""
 
     def __init__(
-        self, camera: Camera, reader: Awaitable[PlateReader], replica: Replica, seal: Seal, clock: Clock
+        self,
+        camera: Camera,
+        reader: Awaitable[PlateReader],
+        replica: Replica,
+        seal: Seal,
+        clock: Clock,
+        *,
+        look_ms_max: int,
     ) -> None:
-        """`reader` may still be loading; a look waits for it."""
+        """`reader` may still be loading; a look waits for it. After `look_ms_max` what was seen by then decides."""
         self._camera = camera
         self._reader = asyncio.ensure_future(reader)
         self._replica = replica
         self._seal = seal
         self._clock = clock
+        self._look_ms_max = look_ms_max
         self._expected = Expected([])
         self._expected_of: tuple[int, Now] | None = None
         self._broken_seals = 0
@@ -67,17 +75,18 @@ class Looker:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def look(self, passage_id: str) -> Looked:
-        """Read frame after frame until the vote settles, or until nothing has been seen for `BLIND_MS`.
+        """Read frame after frame until the vote settles, time is up, or nothing has been seen for `BLIND_MS`.
 
         What goes wrong in the reader is logged and comes out as unsure: a car is waiting.
         """
+        until_ms = self._clock().mono_ms + self._look_ms_max
         try:
-            return await self._look(passage_id, await asyncio.shield(self._reader))
+            return await self._look(passage_id, await asyncio.shield(self._reader), until_ms)
         except Exception:
             log.exception("gate.reader_failed")
             return Looked(passage_id, Sight.UNSURE, None, None, 0)
 
-    async def _look(self, passage_id: str, reader: PlateReader) -> Looked:
+    async def _look(self, passage_id: str, reader: PlateReader, until_ms: int) -> Looked:
         expected, vote, best_read = self._plates(), Vote(), _BestRead()
         loop = asyncio.get_running_loop()
         last_ms, seen_ms, frames = -1, self._clock().mono_ms, 0
@@ -93,7 +102,7 @@ class Looker:
             seen = await loop.run_in_executor(self._thread, _read, reader, frame, expected)
             seen_ms = self._clock().mono_ms
             best_read.add(seen.sightings)
-            settled = vote.add(seen.match)
+            settled = vote.add(seen.match) or (vote.close() if seen_ms >= until_ms else None)
             if settled is not None:
                 return _looked(passage_id, settled, best_read.plate, frames)
 

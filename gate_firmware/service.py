@@ -87,7 +87,14 @@ class GateService:
                 loading = asyncio.ensure_future(
                     asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
                 )
-                self._looker = Looker(self._devices.camera, loading, self._replica, self._seal, self._clock)
+                self._looker = Looker(
+                    self._devices.camera,
+                    loading,
+                    self._replica,
+                    self._seal,
+                    self._clock,
+                    look_ms_max=settings.timing.look_ms_max(settings.gate.direction),
+                )
                 with closing(self._looker):
                     async with asyncio.TaskGroup() as self._tasks:
                         self._begin()

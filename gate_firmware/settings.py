@@ -59,6 +59,14 @@ class Timing(Section):
     retry_ms: int = Field(default=4_000, ge=500, le=60_000)
     drive_ms_max: int = Field(default=30_000, ge=1_000, le=600_000)
 
+    def decide_ms_max(self, direction: Direction) -> int:
+        """After this the lane decides without a read."""
+        return self.identify_ms_max if direction is Direction.ENTRY else self.exit_identify_ms_max
+
+    def look_ms_max(self, direction: Direction) -> int:
+        """After this what was read so far counts: early enough for a slow read to end before the lane decides."""
+        return self.decide_ms_max(direction) * 3 // 4
+
 
 class LocalApi(Section):
     """The gate's own HTTP interface, for what stands in the lane: loopback only."""

@@ -63,6 +63,9 @@ class Camera:
         return self.now
 
 
+LOOK_MS_MAX = 60_000
+
+
 class Reader:
     """Sees what it was told to, frame by frame, and the last of it for ever."""
 
@@ -93,7 +96,7 @@ class Lookers:
 
     def __call__(self, camera: Camera, reader: PlateReader | Awaitable[PlateReader]) -> Looker:
         loading = reader if isinstance(reader, Awaitable) else ready(reader)
-        looker = Looker(camera, loading, self._gate.replica, SEAL, camera.clock)
+        looker = Looker(camera, loading, self._gate.replica, SEAL, camera.clock, look_ms_max=LOOK_MS_MAX)
         self._made.append(looker)
         return looker
 
@@ -133,6 +136,17 @@ class TestCar:
     async def test_with_nothing_booked_everyone_is_a_stranger(self, looker: Lookers) -> None:
         looked = await looker(Camera(), Reader([sighting("QQ1111")])).look("p1")
         assert (looked.sight, looked.score) == (Sight.STRANGER, None)
+
+    async def test_on_a_slow_computer_what_was_read_in_time_decides(self, entry: Gate, looker: Lookers) -> None:
+        camera = Camera()
+
+        class Slow(Reader):
+            def read(self, frame: Pixels) -> Sequence[Sighting]:
+                camera.now = camera.now.later(LOOK_MS_MAX // 3)
+                return super().read(frame)
+
+        looked = await looker(camera, Slow([sighting("QQ1111")])).look("p1")
+        assert (looked.sight, looked.frames) == (Sight.STRANGER, 3)
 
     async def test_lettering_is_no_plate(self, looker: Lookers) -> None:
         looked = await looker(Camera(), Reader([sighting("TAXI", typical=False)])).look("p1")
