@@ -5,6 +5,7 @@ controller moves the arm. Its hard-wired protection (EN 12453, UL 325) stays in 
 
 Held here, whatever the caller does:
 - both relays are off before, during and after pin set-up and at close; no pulse at start, restart or end;
+- no relay goes on, or stays on longer, without a running timer that will end its pulse;
 - the two relays are never on together, and after one of them went off none goes on for `dead_ms`;
 - no close command while the safety loop is occupied;
 - opening wins: it cuts a close pulse short, while a close command during an open pulse is refused.
@@ -91,6 +92,8 @@ class Barrier:
                 self._end_pulse()
             if self._relays in (_Relays.DEAD, _Relays.DEAD_THEN_OPEN):
                 self._relays = _Relays.DEAD_THEN_OPEN
+                if self._timer is None:  # the dead time's own timer could not be started
+                    self._after(self._wiring.dead_ms, self._end_dead_time)
             else:
                 self._pulse(self._open_relay, _Relays.OPENING)
 
@@ -119,9 +122,9 @@ class Barrier:
                 device.close()
 
     def _pulse(self, relay: OutputDevice, meaning: _Relays) -> None:
+        self._after(self._wiring.pulse_ms, self._end_pulse)  # first: a relay that goes on is sure to go off
         self._relays = meaning
         relay.on()
-        self._after(self._wiring.pulse_ms, self._end_pulse)
 
     def _end_pulse(self) -> None:
         self._open_relay.off()
@@ -130,23 +133,25 @@ class Barrier:
         self._after(self._wiring.dead_ms, self._end_dead_time)
 
     def _end_dead_time(self) -> None:
-        if self._relays is _Relays.DEAD_THEN_OPEN:
+        open_waits, self._relays = self._relays is _Relays.DEAD_THEN_OPEN, _Relays.IDLE
+        if open_waits:
             self._pulse(self._open_relay, _Relays.OPENING)
-        else:
-            self._relays = _Relays.IDLE
 
     def _after(self, delay_ms: int, action: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """Time `action` in place of what is being timed; where no timer can be started, that stays as it was."""
 
         def expire() -> None:
             with self._lock:
                 # A timer that was cancelled while it waited for the lock belongs to a pulse that is over.
                 if self._timer is timer:
+                    self._timer = None
                     action()
 
-        timer = self._timer = self._new_timer(delay_ms / 1_000, expire)
+        timer = self._new_timer(delay_ms / 1_000, expire)
         timer.start()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
 
     def _report(self, _active: bool) -> None:
         if self.when_moved is not None:

@@ -1,5 +1,7 @@
-"""The documentation tells of every setting, command and alarm that there is."""
+"""The documentation tells of every setting, command, alarm and topic that there is."""
 
+import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typer.main import get_command
 
 import gatehouse
 from cloud_sync.central.settings import CentralSettings
+from cloud_sync.link import topics
 from gate_firmware.settings import GateSettings
 from hub.settings import HubSettings
 
@@ -52,6 +55,23 @@ def test_every_alarm_is_documented() -> None:
     alarms = {alarm for source in sources for alarm in re.findall(r'alarm="([a-z-]+)"', source)}
     assert alarms
     assert [alarm for alarm in alarms if f"`{alarm}`" not in DOCS["running.md"]] == []
+
+
+def topic_patterns() -> set[str]:
+    """What each function of `topics` spells, with the names of its parts in place of them."""
+    parts = {"lot": ["{lot}"], "gate": ["{lot}.{gate}"], "direction": ["up", "down"]}
+    spelt: set[str] = set()
+    for name, spell in inspect.getmembers(topics, inspect.isfunction):
+        if name.startswith("_") or spell is topics.ack_of:
+            continue
+        values = [parts.get(part, [f"{{{part}}}"]) for part in inspect.signature(spell).parameters]
+        spelt |= {spell(*chosen) for chosen in itertools.product(*values)}
+    return spelt | {topics.ack_of(topic) for topic in spelt if "/facts/" in topic}
+
+
+def test_every_topic_is_documented_and_no_other() -> None:
+    documented = re.findall(rf"^\| `({topics.ROOT}/[^`]+)`", DOCS["architecture.md"], re.MULTILINE)
+    assert sorted(documented) == sorted(topic_patterns())
 
 
 def test_every_link_leads_somewhere() -> None:

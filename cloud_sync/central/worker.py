@@ -49,7 +49,7 @@ class Worker:
     async def run(self) -> None:
         """Until cancelled. What is under way then is left to its lease, as after a crash."""
         while True:
-            room = AT_ONCE_MAX - len(self._under_way)
+            room = max(AT_ONCE_MAX - len(self._under_way), 0)  # `start` is not bounded: a driver waits for each
             for key in await self._find(room):
                 self.start(key)
             try:

@@ -1,5 +1,6 @@
 """The barrier on gpiozero's mock pins, by the history of its relay pins."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Refused
-from hardware.barrier import Barrier, Position
+from hardware.barrier import Barrier, Position, Timer, TimerFactory
 from hardware.loop import Loop
 from hardware.wiring import BarrierWiring, ContactWiring
 from tests.hardware.conftest import MovedTime
@@ -20,7 +21,7 @@ SAFETY = ContactWiring(pin=27, normally="closed")
 class Bench:
     """A barrier with its safety loop on a bench: every change of a relay pin is noted with its millisecond."""
 
-    def __init__(self, time: MovedTime) -> None:
+    def __init__(self, time: MovedTime, new_timer: TimerFactory | None = None) -> None:
         self.time = time
         self.factory = MockFactory()
         self.history: list[tuple[int, str, bool]] = []
@@ -28,7 +29,7 @@ class Bench:
             self._watch(name, self.factory.pin(number))
         self.loop = Loop(SAFETY, self.factory)
         self.occupy(False)
-        self.barrier = Barrier(WIRING, self.loop, self.factory, new_timer=time.new_timer)
+        self.barrier = Barrier(WIRING, self.loop, self.factory, new_timer=new_timer or time.new_timer)
 
     def occupy(self, occupied: bool) -> None:
         pin = self.factory.pin(SAFETY.pin)  # normally closed: a car opens the contact, and the pull-up wins
@@ -190,3 +191,73 @@ def test_position_and_its_callback(bench: Bench) -> None:
     up.drive_low()
     down.drive_low()  # both at once: a broken switch
     assert seen == [Position.DOWN, Position.BETWEEN, Position.UP, Position.BETWEEN]
+
+
+class NoTimer:
+    """Makes timers as long as it may; stands for a machine that can start no more threads."""
+
+    def __init__(self, time: MovedTime) -> None:
+        self.may = True
+        self._time = time
+
+    def __call__(self, delay_s: float, function: Callable[[], None]) -> Timer:
+        if not self.may:
+            raise RuntimeError("can't start new thread")
+        return self._time.new_timer(delay_s, function)
+
+
+@pytest.fixture
+def timers(time: MovedTime) -> NoTimer:
+    return NoTimer(time)
+
+
+@pytest.fixture
+def starved(time: MovedTime, timers: NoTimer) -> Bench:
+    """A bench whose barrier can start no timer while `timers.may` is not set."""
+    return Bench(time, timers)
+
+
+@pytest.mark.parametrize("command", [Barrier.raise_arm, Barrier.lower_arm])
+def test_without_a_timer_no_relay_goes_on_and_the_command_can_be_given_again(
+    starved: Bench, timers: NoTimer, command: Callable[[Barrier], None]
+) -> None:
+    timers.may = False
+    with pytest.raises(RuntimeError):
+        command(starved.barrier)
+    assert starved.history == []
+    timers.may = True
+    command(starved.barrier)
+    starved.time.pass_ms(1_000)
+    assert [on for _, _, on in starved.history] == [True, False]
+
+
+def test_a_pulse_that_cannot_be_made_longer_ends_as_it_would_have(starved: Bench, timers: NoTimer) -> None:
+    starved.barrier.raise_arm()
+    starved.time.pass_ms(200)
+    timers.may = False
+    with pytest.raises(RuntimeError):
+        starved.barrier.raise_arm()
+    timers.may = True
+    starved.time.pass_ms(1_000)
+    assert starved.history == [(0, "open", True), (400, "open", False)]
+
+
+@pytest.mark.parametrize("fails_ms", [400, 460])
+def test_after_a_timer_that_could_not_be_started_the_arm_still_goes_up(
+    starved: Bench, timers: NoTimer, fails_ms: int
+) -> None:
+    """At 400 it is the dead time's timer; at 460 that of the pulse that an open command waits for."""
+    starved.barrier.lower_arm()
+    starved.time.pass_ms(fails_ms - 20)
+    if fails_ms > 400:
+        starved.barrier.raise_arm()
+    timers.may = False
+    with pytest.raises(RuntimeError):
+        starved.time.pass_ms(20)
+    timers.may = True
+    starved.time.pass_ms(40)
+    assert starved.history == [(0, "close", True), (400, "close", False)]
+    starved.barrier.raise_arm()
+    starved.time.pass_ms(1_000)
+    assert [(name, on) for _, name, on in starved.history[2:]] == [("open", True), ("open", False)]
+    assert starved.history[2][0] - 400 >= WIRING.dead_ms

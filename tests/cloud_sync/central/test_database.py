@@ -1,18 +1,15 @@
 """The database: one process, all or nothing, honest about what it cannot open."""
 
 import threading
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
 from sqlmodel import select
 
-from cloud_sync.central import lease
 from cloud_sync.central.database import Database
-from cloud_sync.central.tables import Booking, SchemaVersion, SpotCopy
+from cloud_sync.central.tables import SchemaVersion, SpotCopy
 from domain.errors import OperatorError
-from tests.parts import NOON
 
 
 def spot(spot_id: str) -> SpotCopy:
@@ -88,38 +85,3 @@ def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(OperatorError, match="schema 99"):
         Database(url)
-
-
-def test_a_lease_is_one_owners_until_it_ends(database: Database) -> None:
-    with database.transaction() as session:
-        session.add(
-            Booking(
-                reservation_id="r",
-                lot_id="riverside",
-                user_id="u",
-                vehicle_id="v",
-                spot_id="s",
-                start_time=NOON,
-                end_time=NOON,
-                state="asked",
-                asked_at=NOON,
-                due_at=NOON,
-            )
-        )
-        session.flush()
-        assert lease.take(session, Booking, "r", "one", NOON) is not None
-        assert lease.take(session, Booking, "r", "two", NOON) is None
-        ended = NOON + timedelta(seconds=lease.LEASE_S)
-        row = lease.take(session, Booking, "r", "two", ended)
-        assert row is not None
-        assert lease.keep(session, Booking, "r", "one") is None, "the first has lost it"
-        pauses = []
-        now = ended
-        for _ in range(12):
-            lease.rest(row, now)
-            assert row.due_at is not None
-            pauses.append((row.due_at - now).total_seconds())
-        assert pauses[:4] == [1, 2, 4, 8]
-        assert pauses[-1] == lease.REST_S_MAX
-        lease.finish(row)
-        assert lease.due(session, Booking, NOON + timedelta(days=99), 10) == []

@@ -4,10 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from cloud_sync.central.ledger import Kind, queue_refund
-from cloud_sync.central.tables import Payment
-from domain.errors import Refused
-from domain.money import Money
 from domain.reservation import Status
 from domain.stay import Conflict
 from tests.cloud_sync.central.banks import MemoryBank
@@ -180,15 +176,3 @@ async def test_a_cancellation_waits_behind_a_payment(site: Site) -> None:
     await driver.pay(reservation_id)
     answer = await driver.cancel(reservation_id)
     assert (answer.status_code, answer.json()["code"]) == (409, "payment_processing")
-
-
-async def test_no_more_goes_back_than_was_taken(site: Site) -> None:
-    await paid(site)
-    with site.office.database.transaction() as session:
-        payment = session.get_one(Payment, site.payment().payment_id)
-        queue_refund(session, payment, Money(500, "EUR"), site.watch().utc, kind=Kind.CANCEL)
-        with pytest.raises(Refused, match=r"3\.00 EUR"):
-            queue_refund(session, payment, Money(301, "EUR"), site.watch().utc, kind=Kind.EARLY_EXIT)
-        queue_refund(session, payment, Money(300, "EUR"), site.watch().utc, kind=Kind.EARLY_EXIT)
-    assert site.payment().pending_minor == 800
-    assert site.balances() == {"bank": 800, "revenue:riverside": 0, "refunds_due": -800}

@@ -5,11 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from cloud_sync.central.accounts import Accounts, Caller, Role, Tokens
+from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.tables import User
-from domain.errors import OperatorError, Refused
 from tests.cloud_sync.central.site import PLATE, Site
-from tests.parts import NOON
 
 NEW = {"email": "new@example.com", "password": "correct horse", "name": "Nia New"}
 
@@ -121,24 +119,3 @@ async def test_no_plate_and_no_password_is_on_the_disk(site: Site) -> None:
     raw.close()
     for secret in ("HHKL9876", "HH-KL 9876", "BGH1234", "B-GH 1234", "correct horse"):
         assert secret not in dump
-
-
-def test_tokens_say_who_and_until_when() -> None:
-    tokens = Tokens("s" * 32, 60)
-    caller = Caller("usr_1", Role.DRIVER)
-    token = tokens.issue(caller, NOON)
-    assert tokens.read(token, NOON + timedelta(seconds=59)) == caller
-    with pytest.raises(Refused, match="run out"):
-        tokens.read(token, NOON + timedelta(seconds=60))
-    with pytest.raises(Refused, match="not valid"):
-        Tokens("x" * 32, 60).read(token, NOON)
-    with pytest.raises(OperatorError):
-        Tokens("short", 60)
-
-
-def test_passwords_are_hashed_with_argon2(site: Site) -> None:
-    accounts = Accounts(site.office.database, site.watch)
-    user_id = accounts.register("a@example.com", "correct horse", "A")
-    with site.office.database.reading() as session:
-        assert session.get_one(User, user_id).password_hash.startswith("$argon2id$v=19$m=65536,")
-    assert accounts.log_in("a@example.com", "correct horse") == Caller(user_id, Role.DRIVER)

@@ -1,30 +1,9 @@
 """Tickets, and the ways to name a reservation."""
 
-import pytest
-
-from cloud_sync.central.api.accept import preferred
 from domain.ids import shown
 from tests.cloud_sync.central.site import Site
 
 OFFERED = ("image/png", "image/svg+xml", "text/plain")
-
-
-@pytest.mark.parametrize(
-    ("accept", "chosen"),
-    [
-        ("*/*", "image/png"),
-        ("image/svg+xml", "image/svg+xml"),
-        ("text/plain;q=0.5, image/*;q=0.4", "text/plain"),
-        ("image/*, image/png;q=0", "image/svg+xml"),
-        ("text/html, */*;q=0.1", "image/png"),
-        ("text/html", None),
-        ("image/png;q=0", None),
-        ("image/png;q=much", None),
-        ("", None),
-    ],
-)
-def test_the_best_of_what_is_offered_is_chosen(accept: str, chosen: str | None) -> None:
-    assert preferred(accept, OFFERED) == chosen
 
 
 async def test_a_ticket_comes_once_it_is_confirmed(site: Site) -> None:

@@ -1,0 +1,72 @@
+"""What the API shows where there is more than one row to show it from."""
+
+from datetime import timedelta
+
+import pytest
+
+from cloud_sync.central import documents
+from cloud_sync.central.tables import GateCopy, SpotCopy
+from domain.errors import NotFound
+from domain.stay import Conflict
+from tests.cloud_sync.central.rows import RESERVATION, booking, payment, reservation, stay
+from tests.cloud_sync.central.site import Site
+from tests.cloud_sync.central.street import END, GATE, START
+from tests.parts import NOON
+
+MINUTE = timedelta(minutes=1)
+
+
+def add(site: Site, *rows: object) -> None:
+    with site.office.database.transaction() as session:
+        session.add_all(rows)
+
+
+def test_a_history_is_the_newest_first_and_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"c": 0, "a": 1, "b": 1}
+    add(site, *(reservation(name, created_at=NOON + made[name] * MINUTE) for name in made))
+    add(site, reservation("other", user_id="usr_2", created_at=NOON + 9 * MINUTE))
+
+    def shown(limit: int) -> list[str]:
+        return [one.reservation_id for one in documents.history(site.office, "usr_1", limit).reservations]
+
+    assert shown(10) == ["a", "b", "c"]
+    assert shown(1) == ["a"]
+    monkeypatch.setattr(documents, "HISTORY_MAX", 2)
+    assert shown(10) == ["a", "b"]
+
+
+def test_a_reservation_shows_its_last_attempt_and_the_stay_that_agrees_with_it(site: Site) -> None:
+    add(site, booking(), reservation())
+    add(site, payment(attempt=1, step="failed"), payment(attempt=2))
+    add(
+        site,
+        stay("s1", reservation_id=RESERVATION, entered_at=START - MINUTE, conflict=Conflict.DOUBLE_ENTRY.value),
+        stay("s2", reservation_id=RESERVATION, entered_at=START, left_at=END),
+    )
+    shown = documents.reservation(site.office, RESERVATION)
+    assert shown.payment_id == f"pay_{RESERVATION}_2"
+    assert (shown.entered_at, shown.left_at) == (START, END)
+
+
+def test_a_lot_that_is_no_longer_served_is_not_shown(site: Site) -> None:
+    add(site, SpotCopy(spot_id="hillside.1", lot_id="hillside", kind="ev", in_service=True))
+    with pytest.raises(NotFound):
+        documents.spot(site.office, "hillside.1")
+    with pytest.raises(NotFound):
+        documents.lot(site.office, "hillside")
+
+
+def test_the_drivers_secret_is_shown_only_while_it_is_wanted(site: Site) -> None:
+    add(site, booking())
+    add(site, payment(step="authenticate", client_secret="secret"))
+    shown, row = documents.payment(site.office, f"pay_{RESERVATION}_1")
+    assert isinstance(shown, documents.ActionDocument)
+    with site.office.database.transaction() as session:
+        session.merge(row).step = "confirm"
+    assert "client_secret" not in documents.payment(site.office, row.payment_id)[0].model_dump()
+
+
+def test_a_ticket_is_what_the_hub_signed_and_a_gate_what_it_told_of(site: Site) -> None:
+    add(site, booking("signed", ticket="TICKET"), booking("held"), GateCopy(gate_id="g", lot_id="l", direction="exit"))
+    assert [documents.ticket(site.office, name) for name in ("signed", "held", "nobody")] == ["TICKET", None, None]
+    assert [documents.has_gate(site.office, name) for name in (GATE, "g", "riverside.nowhere")] == [True, True, False]

@@ -1,0 +1,90 @@
+"""The office as a whole: what it tells the hubs when it opens, takes over, and hurries."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cloud_sync.central import lease
+from cloud_sync.central.booking import State
+from cloud_sync.central.tables import Booking, CursorRow
+from cloud_sync.link.log import Position
+from domain.policy import Policy
+from tests.cloud_sync.central.rows import booking, payment
+from tests.cloud_sync.central.site import Site
+from tests.cloud_sync.central.street import LOT
+from tests.parts import NOON
+
+SOON = NOON + timedelta(seconds=30)
+
+
+def promises(site: Site) -> list[int]:
+    """The minimum fee of each policy that the lot's hub was told of."""
+    facts = site.office.journals[LOT].after(Position(), 100)
+    return [fact.payload["policy"]["minimum_fee_minor"] for fact in facts if fact.kind == "policy.changed/1"]
+
+
+def test_the_hub_is_told_of_a_policy_once_and_of_each_change(site: Site) -> None:
+    site.restart()
+    assert promises(site) == [100]
+    lot = site.office.lots[LOT]
+    site.office.lots[LOT] = lot.model_copy(update={"policy": replace(lot.policy, minimum_fee_minor=250)})
+    site.office.open()
+    site.office.open()
+    assert promises(site) == [100, 250]
+    site.office.lots[LOT] = lot.model_copy(update={"policy": Policy(minimum_fee_minor=100)})
+    site.office.open()
+    assert promises(site) == [100, 250, 100], "what is told is compared with the latest, not with any"
+
+
+def test_the_only_process_takes_over_what_the_dead_one_left(site: Site) -> None:
+    with site.office.database.transaction() as session:
+        session.add(booking("leased", due_at=NOON))
+        session.add(booking("resting", due_at=SOON))
+        session.flush()
+        lease.take(session, Booking, "leased", "dead", NOON)
+    site.restart()
+    with site.office.database.reading() as session:
+        assert lease.due(session, Booking, NOON, 10) == ["leased"]
+
+
+def test_beside_other_processes_nothing_is_taken_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with site.office.database.transaction() as session:
+        session.add(booking("leased", due_at=NOON))
+        session.flush()
+        lease.take(session, Booking, "leased", "alive", NOON)
+    monkeypatch.setattr(type(site.office.database), "only_process", False)
+    site.office.open()
+    with site.office.database.reading() as session:
+        assert lease.keep(session, Booking, "leased", "alive") is not None
+
+
+def test_a_hub_that_is_back_hurries_what_waits_for_it(site: Site) -> None:
+    releasing = {"state": State.RELEASING.value, "due_at": SOON}
+    with site.office.database.transaction() as session:
+        session.add_all(
+            [
+                booking("releasing", **releasing),
+                booking("elsewhere", lot_id="hillside", **releasing),
+                booking("asked", state=State.ASKED.value, due_at=SOON),  # its answer may still come
+            ]
+        )
+        session.flush()
+        session.add_all([payment("releasing", due_at=SOON), payment("elsewhere", lot_id="hillside", due_at=SOON)])
+    site.office.hub_back(LOT)
+    with site.office.database.reading() as session:
+        assert [key for worker in site.office.workers for key in worker._due(10)] == ["releasing", "pay_releasing_1"]
+        assert [worker._wake.is_set() for worker in site.office.workers] == [True, True, False]
+        assert sorted(lease.due(session, Booking, SOON, 10)[1:]) == ["asked", "elsewhere"], "not hurried"
+
+
+def test_the_copy_is_as_old_as_the_last_that_was_heard_or_told(site: Site) -> None:
+    assert site.office.as_of("nowhere") is None
+    site.watch.pass_by(timedelta(minutes=1))
+    assert site.office.as_of(LOT) == NOON + timedelta(minutes=1), "its hub is there now"
+    site.street.away = True
+    assert site.office.as_of(LOT) == NOON, "its last fact"
+    with site.office.database.transaction() as session:
+        session.get_one(CursorRow, LOT).fact_at = NOON + timedelta(hours=1)
+    site.street.away = False
+    assert site.office.as_of(LOT) == NOON + timedelta(hours=1)

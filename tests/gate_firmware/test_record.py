@@ -1,0 +1,98 @@
+"""What a lane writes down: whole, and on disk when the call returns."""
+
+from collections.abc import Callable
+
+import pytest
+
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided
+from domain.admission import Decision
+from gate_firmware.deciding import Judgement
+from gate_firmware.events import Looked, Sight
+from gate_firmware.record import Record
+from tests.gate_firmware.gate import PLATE, SEAL, SPOT, Gate, rid, right
+
+
+def record_of(gate: Gate) -> Record:
+    return Record(gate.direction, gate.journal, gate.replica)
+
+
+def judged(gate: Gate, *, booked: bool = True) -> Judgement:
+    """What the gate's judge makes of a car that it has read."""
+    if booked:
+        gate.hub_says(right())
+    judgement = gate.judge.judge(Looked("p1", Sight.KNOWN, PLATE, -0.2, 3), gate.now)
+    assert isinstance(judgement.decision, Decision)
+    assert (judgement.reservation_id == rid(1)) is booked
+    return judgement
+
+
+def test_a_decision_is_on_disk_with_what_it_was_made_of(entry: Gate) -> None:
+    judgement = judged(entry)
+    record_of(entry).decision("p1", judgement, 180, entry.now)
+    assert entry.stored() == [GateDecided.kind]
+    (told,) = entry.decisions
+    assert (told.passage_id, told.direction, told.took_ms) == ("p1", Direction.ENTRY, 180)
+    assert (told.verdict, told.reason) == (judgement.decision.verdict, judgement.decision.reason)
+    assert (told.reservation_id, told.spot_id, told.score, told.frames) == (rid(1), SPOT, -0.2, 3)
+    assert told.plate is not None
+    assert SEAL.open(told.plate) == PLATE
+
+
+def test_who_has_come_in_is_inside_until_they_go_out(entry: Gate) -> None:
+    judgement = judged(entry)
+    record_of(entry).passage("p1", judgement, entry.now)
+    assert entry.replica.inside() == {rid(1)}
+    entry.crash()
+    assert entry.replica.inside() == {rid(1)}
+    leaving = Record(Direction.EXIT, entry.journal, entry.replica)
+    leaving.passage("p2", judgement, entry.now)
+    assert entry.replica.inside() == set()
+    assert [(p.passage_id, p.direction, p.reservation_id) for p in entry.passages] == [
+        ("p1", Direction.ENTRY, rid(1)),
+        ("p2", Direction.EXIT, rid(1)),
+    ]
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_car_without_a_booking_crosses_and_nobody_is_inside(entry: Gate, read: bool) -> None:
+    judgement = judged(entry, booked=False) if read else None
+    record_of(entry).passage("p1", judgement, entry.now)
+    (told,) = entry.passages
+    assert (told.reservation_id, told.plate is not None) == (None, read)
+    assert entry.replica.inside() == set()
+
+
+def test_a_passage_is_written_whole_or_not_at_all(entry: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    judgement = judged(entry)
+
+    def full(*_args: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(entry.replica, "came_in", full)
+        with pytest.raises(OSError, match="full"):
+            record_of(entry).passage("p1", judgement, entry.now)
+    assert entry.stored() == []
+    record_of(entry).passage("p1", judgement, entry.now)
+    assert len(entry.passages) == 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda record, gate: record.alarm("motion-too-long", "arm", gate.now),
+        lambda record, gate: record.passage("p1", None, gate.now),
+    ],
+)
+def test_when_the_call_returns_it_survives_a_power_cut(entry: Gate, write: Callable[[Record, Gate], None]) -> None:
+    write(record_of(entry), entry)
+    stored = entry.stored()
+    entry.crash()
+    assert entry.stored() == stored
+    assert len(stored) == 1
+
+
+def test_an_alarm_says_what(entry: Gate) -> None:
+    record_of(entry).alarm("motion-too-long", "the arm", entry.now)
+    (told,) = entry.told(AlarmRaised)
+    assert (told.alarm, told.detail) == ("motion-too-long", "the arm")
