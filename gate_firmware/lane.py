@@ -98,12 +98,12 @@ class Lane:
         self._arrival, self._safety, self._arm = arrival, safety, arm
         self._judgement, self._passage_id = self._judge.resume(self._journal, now)
         self._since_ms = now.mono_ms
+        if self._judgement is not None and not arrival and not safety:
+            self._record.alarm("passage-unseen", f"a car may have passed unseen: {self._passage_id}", now)
         if arm is Position.DOWN and not (safety and self._judgement is not None):
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
-        if self._judgement is not None and not arrival:
-            self._record.alarm("passage-unseen", f"a car may have passed unseen: {self._passage_id}", now)
         return self._enter(State.OPEN, now)
 
     def handle(self, event: Event, now: Now) -> list[Command]:

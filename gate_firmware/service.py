@@ -52,7 +52,7 @@ class GateService:
         self._boot = boot_id()
         gate_id = settings.gate.gate_id
         self._store = Store(settings.store.path)
-        self._seal = Seal.from_hex(settings.keys.plate.read())
+        self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._journal = Journal(self._store, gate_id, self._boot)
         self._replica = Replica(self._store)
         self._lane = Lane(

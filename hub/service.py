@@ -41,9 +41,9 @@ class HubService:
         lot_id = settings.lot.lot_id
         self._store = Store(settings.store.path)
         journal = Journal(self._store, lot_id, self._boot)
-        self.lot = Lot(self._store, journal, _ticket_key(settings.keys.ticket.read()))
+        self.lot = Lot(self._store, journal, settings.keys.ticket.parse(_ticket_key))
         self.lot.lay_out(settings.spot_kinds(), settings.gate_directions(), self._clock())
-        self._seal = Seal.from_hex(settings.keys.plate.read())
+        self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._wake = asyncio.Event()
         identity = f"{lot_id}@{journal.epoch}"
         status = Will(topics.lot_status(lot_id), self._status(online=False), lambda: self._status(online=True))
@@ -123,8 +123,9 @@ class HubService:
 def _ticket_key(pem: str) -> TicketKey:
     try:
         private = load_pem_private_key(pem.encode(), password=None)
-    except ValueError as error:
-        raise OperatorError("ticket_key_invalid", f"the ticket key is no PEM private key: {error}") from error
+    except ValueError:
+        made_by = "openssl genpkey -algorithm ed25519"
+        raise OperatorError("ticket_key_invalid", f"a ticket key is an Ed25519 private key in PEM: {made_by}") from None
     if not isinstance(private, Ed25519PrivateKey):
         raise OperatorError("ticket_key_invalid", "the ticket key must be Ed25519: openssl genpkey -algorithm ed25519")
     return TicketKey(private)

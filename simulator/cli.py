@@ -17,7 +17,7 @@ def demo(
         bool, typer.Option("--once", help="Play the story and end; status 0 only if every step held.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a step.")] = False,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Draws plates, spots, prices and frames.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Draws plates, prices and frames.")] = None,
     keep: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Leave frames, QR pictures, databases, logs and the bank's record."),
@@ -29,8 +29,8 @@ def demo(
     ] = 8091,
 ) -> None:
     """Play a story at two parking lots on this machine, then go on serving them."""
-    if keep is not None and keep.exists() and any(keep.iterdir()):
-        raise OperatorError("keep_not_empty", f"{keep} is not empty; name a new folder for --keep")
+    if keep is not None:
+        _make_empty(keep)
     from cloud_sync.link.process import run_unit  # noqa: PLC0415  the command line stays quick without these
     from simulator.demo.play import play  # noqa: PLC0415
     from simulator.demo.site import Ports  # noqa: PLC0415
@@ -38,5 +38,22 @@ def demo(
     ports = Ports(central_port, hub_port, gate_port)
     seed = secrets.randbits(SEED_BITS) if seed is None else seed
     held = run_unit(play(once=once, as_json=as_json, seed=seed, keep=keep and keep.resolve(), ports=ports))
-    if held is False:
+    if held is None and once:
+        typer.echo("gatehouse: stopped before the story ended", err=True)
+    if held is False or (held is None and once):
         raise typer.Exit(1)
+
+
+def _make_empty(folder: Path) -> None:
+    record = street_record(folder)
+    if record.exists() or (folder.is_dir() and any(folder.iterdir())):
+        raise OperatorError("keep_not_empty", f"{folder} was used before; name a new folder for --keep")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError("keep_unusable", f"{folder} cannot be made: {error.strerror}") from error
+
+
+def street_record(folder: Path) -> Path:
+    """Where the street writes down who drove: it holds plates in clear, so beside the folder and never in it."""
+    return folder.with_name(f"{folder.name}.street.jsonl")

@@ -58,8 +58,8 @@ class Office:
         self.secret = settings.auth.token_secret.read()
         self.tokens = Tokens(self.secret, settings.auth.token_life_s)
         self.accounts = Accounts(database, clock, hasher)
-        seals = {lot.lot_id: Seal.from_hex(lot.plate_key.read()) for lot in settings.lots}
-        self.vehicles = Vehicles(database, Seal.from_hex(settings.seal.plate_key.read()), seals, clock)
+        seals = {lot.lot_id: lot.plate_key.parse(Seal.from_hex) for lot in settings.lots}
+        self.vehicles = Vehicles(database, settings.seal.plate_key.parse(Seal.from_hex), seals, clock)
         self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots})
         self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
         self.bookings = Bookings(

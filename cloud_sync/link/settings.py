@@ -6,10 +6,10 @@ the configuration file.
 
 import os
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,6 +19,8 @@ from domain.errors import OperatorError
 from domain.ids import is_unit_id
 
 _ENV = "GATEHOUSE_"
+T = TypeVar("T")
+
 _folder: ContextVar[Path] = ContextVar("folder of the configuration file being read")
 
 
@@ -56,6 +58,14 @@ class Secret(Section):
         if not secret:
             raise OperatorError("secret_empty", f"the secret {path} is empty")
         return secret
+
+    def parse(self, make: Callable[[str], T]) -> T:
+        """What `make` makes of the secret. An OperatorError that it raises gets the file's name."""
+        secret = self.read()
+        try:
+            return make(secret)
+        except OperatorError as error:
+            raise OperatorError(error.code, f"{self.file}: {error.message}") from None
 
 
 class Broker(Section):

@@ -5,6 +5,7 @@
 reads DIR, as `gatehouse demo --keep DIR` left it, and DIR.street.jsonl, the street's record of who drove.
 """
 
+import argparse
 import json
 import re
 import sqlite3
@@ -22,6 +23,7 @@ from domain.now import parse_instant
 from domain.plate import Plate, SealedPlate
 from domain.policy import Policy, early_exit_refund
 from domain.window import Window
+from simulator.cli import street_record
 from simulator.demo import provider
 from simulator.demo.replay import replay
 
@@ -61,7 +63,7 @@ class Kept:
 
     @cached_property
     def cars(self) -> list[Car]:
-        record = self.folder.with_name(f"{self.folder.name}.street.jsonl")
+        record = street_record(self.folder)
         lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
         return [Car(one["car"], one["gate_id"], Plate(one["plate"]), tuple(one["frames"])) for one in lines]
 
@@ -223,7 +225,12 @@ CHECKS: dict[str, Callable[[Kept], Iterator[Finding]]] = {
 
 def main() -> None:
     """Print the findings; the exit status is 1 where there are any."""
-    findings = audit(Path(sys.argv[1]).resolve())
+    parser = argparse.ArgumentParser(prog="python -m simulator.demo.audit", description="Check what a demo left.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="as `gatehouse demo --once --keep DIR` left it")
+    folder = parser.parse_args().folder.resolve()
+    if not (folder / "data").is_dir() or not street_record(folder).is_file():
+        parser.error(f"{folder} and {street_record(folder).name} were not left by a demo in which a car drove")
+    findings = audit(folder)
     for finding in findings:
         print(f"{finding.invariant}: {finding.detail}")
     print(f"{len(findings)} findings" if findings else "all invariants hold")

@@ -1,11 +1,12 @@
 """From the command to the story: a folder, a site, its processes, the story, and then the addresses."""
 
-import asyncio
 import random
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
+from simulator.cli import street_record
 from simulator.demo.site import Ports, Site
 from simulator.demo.story import Story
 from simulator.demo.street import Street
@@ -15,8 +16,9 @@ from simulator.demo.timeline import StepFailed, Timeline
 
 async def play(*, once: bool, as_json: bool, seed: int, keep: Path | None, ports: Ports) -> bool:
     """Play the story; whether every step held. Without `once`, serve until stopped."""
-    with tempfile.TemporaryDirectory(prefix="gatehouse-") as temporary:
-        folder = keep or Path(temporary) / "demo"
+    with ExitStack() as stack:
+        temporary = None if keep else stack.enter_context(tempfile.TemporaryDirectory(prefix="gatehouse-"))
+        folder = keep or Path(str(temporary)) / "demo"
         timeline = Timeline(as_json=as_json)
         timeline.say(f"seed {seed}" + (f", kept in {keep}" if keep else ""))
         try:
@@ -32,7 +34,7 @@ async def play(*, once: bool, as_json: bool, seed: int, keep: Path | None, ports
 async def _play(folder: Path, seed: int, ports: Ports, timeline: Timeline, *, once: bool) -> None:
     rng = random.Random(seed)  # noqa: S311  a story, not a secret
     site = Site(folder, rng, ports)
-    record = folder.with_name(f"{folder.name}.street.jsonl")  # it holds plates in clear: beside the folder, not in it
+    record = street_record(folder)
     street = Street(folder / "frames", record, seed)
     async with Supervisor() as supervisor:
         units = site.write()
@@ -54,4 +56,4 @@ async def _play(folder: Path, seed: int, ports: Ports, timeline: Timeline, *, on
             timeline.say(f"  {lot.name:<17} {lot.page_url}")
             for gate in lot.gates:
                 timeline.say(f"    {gate.gate_id:<19} {gate.url}/state")
-        await asyncio.Event().wait()
+        await supervisor.serve()

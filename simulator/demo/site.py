@@ -20,6 +20,7 @@ from simulator.broker import broker_command, write_broker
 from simulator.demo.configuration import LOOPBACK, CentralSite, GateSite, LotSite, central_toml, gate_toml, hub_toml
 from simulator.demo.supervisor import Ready, Unit
 
+PYTHON = (sys.executable, "-P")  # a folder that is called gatehouse where the demo is started is not our module
 PROBE_S = 2.0
 Level = Literal["lot", "central"]
 
@@ -102,12 +103,12 @@ class Site:
     def _unit(self, command: str, name: str, toml: str, probe: str) -> Unit:
         config = self.folder / "config" / f"{name}.toml"
         config.write_text(toml, encoding="utf-8")
-        run = (sys.executable, "-m", "gatehouse", command, "--config", str(config))
+        run = (*PYTHON, "-m", "gatehouse", command, "--config", str(config))
         return Unit(name, run, self._log(name), answers(probe))
 
     def _bank(self) -> Unit:
         port, record = self.central.bank_port, str(self.provider_record)
-        run = (sys.executable, "-m", "simulator.bank", "--port", str(port), "--record", record)
+        run = (*PYTHON, "-m", "simulator.bank", "--port", str(port), "--record", record)
         return Unit("bank", run, self._log("bank"), listens(port))
 
     def _broker(self, level: Level, owner: str, port: int, users: Sequence[str]) -> Unit:

@@ -67,6 +67,9 @@ class Story:
             _expect(passage.raised_ms is None, "the arm stayed down")
             answer = await self._last_decision(gate.url)
             _expect(answer["decision"] == "refuse", f"refused, not {answer['decision']} ({answer['reason']})")
+            _expect(
+                passage.display[0] == "NO BOOKING FOUND", f"the display says why, not {' / '.join(passage.display)}"
+            )
             notes.say(f"display: {' / '.join(passage.display)}")
 
     async def _race(self) -> None:

@@ -94,5 +94,6 @@ class Street:
         for name, picture in zip(names, pictures, strict=True):
             (self._frames / name).write_bytes(picture)
         seen = {"car": car, "gate_id": gate.gate_id, "plate": number.plate.open, "frames": names}
+        self._record.touch(mode=0o600)
         with self._record.open("a", encoding="utf-8") as record:
             record.write(json.dumps(seen) + "\n")

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from domain.errors import OperatorError
 
@@ -12,7 +14,9 @@ READY_S_MAX = 30.0
 READY_EVERY_S = 0.05
 RESTART_S = 0.3
 RESTARTS_MAX = 5
-"""Deaths of one process before the supervisor gives up on it, not counting those that were asked for."""
+"""Deaths of one process before the supervisor gives up on it: those that were asked for, or came after `HEALTHY_S`,
+do not count."""
+HEALTHY_S = 60.0
 STOP_S_MAX = 8.0
 LOG_TAIL = 1_500
 DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
@@ -40,13 +44,18 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._units: dict[str, Unit] = {}
+        self._given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> "Supervisor":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for name in reversed(self._units):
-            await self.stop(name)
+        await asyncio.gather(*(self.stop(name) for name in reversed(self._units)))
+
+    async def serve(self) -> NoReturn:
+        """Keep everything up until cancelled. Raises OperatorError where a process does not stay up."""
+        name = await self._given_up
+        raise OperatorError("unit_died", f"{name} does not stay up:\n{_tail(self._units[name].log)}")
 
     def add(self, unit: Unit) -> None:
         self._units[unit.name] = unit
@@ -123,9 +132,12 @@ class Supervisor:
     async def _keep(self, unit: Unit) -> None:
         while True:
             assert unit.process is not None
+            began_s = time.monotonic()
             await unit.process.wait()
-            unit.deaths += 1
+            unit.deaths = 1 if time.monotonic() - began_s > HEALTHY_S else unit.deaths + 1
             if unit.deaths >= RESTARTS_MAX:
+                if not self._given_up.done():
+                    self._given_up.set_result(unit.name)
                 return
             await asyncio.sleep(RESTART_S)
             await self._spawn(unit)

@@ -472,6 +472,15 @@ class TestRestart:
         entry.car_comes()
         assert self.up_again(entry, arrival=True)[-1] == Look("p2")
 
+    @pytest.mark.parametrize("arm", Arm)
+    def test_that_may_have_missed_the_car_is_an_alarm(self, entry: Gate, arm: Arm) -> None:
+        """The arm was asked up for it, and after the restart there is no car: it has passed, or has backed out."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.up_again(entry, arm=arm)
+        assert entry.alarms == ["passage-unseen"]
+        assert entry.passages == []
+
     def test_between_the_decision_and_the_arm(self, entry: Gate) -> None:
         """The arm was never asked. The car is decided on anew."""
         entry.hub_says(right())

@@ -73,7 +73,11 @@ def _refuse_other_version(payload: bytes | bytearray | str) -> None:
 
 def describe(error: ValidationError) -> str:
     """The errors without the values, which may hold a plate."""
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors())
+    return "; ".join(_sentence(e["loc"], e["msg"].removeprefix("Value error, ")) for e in error.errors())
+
+
+def _sentence(where: tuple[int | str, ...], what: str) -> str:
+    return f"{'.'.join(map(str, where))}: {what}" if where else what
 
 
 def utc(instant: datetime) -> datetime:

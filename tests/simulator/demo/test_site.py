@@ -10,12 +10,12 @@ from cloud_sync.link.process import bound_socket
 from domain.errors import OperatorError
 from gate_firmware.settings import GateSettings
 from hub.settings import HubSettings
-from simulator.broker import free_port
 from simulator.demo.site import Ports, Site
+from tests.parts import ports_in_a_row
 
 
 def site(folder: Path, seed: int = 1) -> Site:
-    first = free_port()
+    first = ports_in_a_row(7)
     return Site(folder, random.Random(seed), Ports(first, first + 1, first + 3))
 
 
@@ -42,6 +42,6 @@ def test_the_seed_draws_prices_and_sizes(tmp_path: Path) -> None:
 
 
 def test_a_busy_port_is_named(tmp_path: Path) -> None:
-    port = free_port()
+    port = ports_in_a_row(7)
     with bound_socket("127.0.0.1", port), pytest.raises(OperatorError, match=str(port)):
         Site(tmp_path, random.Random(1), Ports(port, port + 1, port + 3))

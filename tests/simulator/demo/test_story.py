@@ -3,7 +3,6 @@
 import json
 import secrets
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,8 +14,8 @@ import numpy as np
 import pytest
 
 from domain.plate import SealedPlate
-from simulator.broker import free_port
 from simulator.demo.audit import CHECKS, Car, Kept, audit
+from tests.parts import ports_in_a_row
 
 STORY_S_MAX = 240
 
@@ -26,7 +25,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
     """What a demo left behind, and what it said."""
     folder = tmp_path_factory.mktemp("story") / "kept"
     seed = secrets.randbits(31)
-    ports = ["--central-port", str(free_port()), "--hub-port", str(_run_of(2)), "--gate-port", str(_run_of(4))]
+    port = ports_in_a_row(7)
+    ports = ["--central-port", str(port), "--hub-port", str(port + 1), "--gate-port", str(port + 3)]
     command = [
         sys.executable,
         "-m",
@@ -120,19 +120,6 @@ def test_another_cars_frame_is_refused_and_a_black_one_asks(kept: Path) -> None:
     command = [sys.executable, "-m", "gatehouse", "lpr", "read", "--json", "--expect", str(expected)]
     done = subprocess.run([*command, str(own), str(other), str(black)], capture_output=True, text=True, check=True)
     assert [json.loads(line)["decision"] for line in done.stdout.splitlines()] == ["accept", "refuse", "ask"]
-
-
-def _run_of(count: int) -> int:
-    """The first of some loopback ports in a row that nobody uses."""
-    while True:
-        first = free_port()
-        if first + count < 65_000 and all(_is_free(first + more) for more in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _bytes_of(path: Path) -> bytes:

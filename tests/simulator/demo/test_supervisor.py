@@ -65,4 +65,6 @@ async def test_what_does_not_stay_up_is_given_up_with_its_last_words(
         supervisor.add(unit(tmp_path, port, dying))
         with pytest.raises(OperatorError, match="no such port"):
             await supervisor.start("listener")
+        with pytest.raises(OperatorError, match="listener does not stay up"):
+            await supervisor.serve()
     assert starts.read_text() == "x" * module.RESTARTS_MAX
