@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, ClockSection, Secret, Section, StoreSection, UnitId, UnitSettings
 from cloud_sync.link.v1.facts import Direction
-from domain.now import Trust
 from hardware.wiring import Wiring
 from lpr.reader import ENGINES
 
@@ -28,10 +27,6 @@ class Gate(Section):
 
     gate_id: Annotated[UnitId, AfterValidator(_in_a_lot)]
     direction: Direction
-
-
-class Store(Section):
-    path: Location
 
 
 class Keys(Section):
@@ -74,21 +69,15 @@ class LocalApi(Section):
     port: int = Field(default=8091, ge=0, le=65_535)
 
 
-class ClockSettings(Section):
-    """How far the machine's UTC is to be trusted."""
-
-    trust: Trust = Trust.NTP
-
-
 class GateSettings(UnitSettings):
     """`gatehouse gate --config FILE`."""
 
     gate: Gate
-    store: Store
+    store: StoreSection
     broker: Broker
     keys: Keys
     hardware: Wiring
     reader: Reader = Reader()
     timing: Timing = Timing()
     api: LocalApi = LocalApi()
-    clock: ClockSettings = ClockSettings()
+    clock: ClockSection = ClockSection()

@@ -2,22 +2,12 @@
 
 from collections import Counter
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, ClockSection, Secret, Section, StoreSection, Timezone, UnitId, UnitSettings
 from cloud_sync.link.v1.facts import Direction
-from domain.now import Trust
 from domain.spot import SpotKind
-
-
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError) as error:
-        raise ValueError("no such time zone; use an IANA name such as Europe/Berlin") from error
-    return name
 
 
 def _without_dot(name: str) -> str:
@@ -34,7 +24,7 @@ class Lot(Section):
 
     lot_id: Name
     name: str = Field(max_length=80)
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
 
 
 class SpotRow(Section):
@@ -53,10 +43,6 @@ class GateEntry(Section):
     direction: Direction
 
 
-class Store(Section):
-    path: Location
-
-
 class Keys(Section):
     """`ticket` is an Ed25519 private key in PEM, `plate` 32 bytes as hexadecimal that the lot's gates share."""
 
@@ -71,22 +57,16 @@ class Page(Section):
     port: int = Field(default=8080, ge=0, le=65_535)
 
 
-class ClockSettings(Section):
-    """How far the machine's UTC is to be trusted."""
-
-    trust: Trust = Trust.NTP
-
-
 class HubSettings(UnitSettings):
     """`gatehouse hub --config FILE`."""
 
     lot: Lot
-    store: Store
+    store: StoreSection
     broker: Broker
     central: Broker
     keys: Keys
     page: Page = Page()
-    clock: ClockSettings = ClockSettings()
+    clock: ClockSection = ClockSection()
     spots: tuple[SpotRow, ...] = Field(min_length=1)
     gates: tuple[GateEntry, ...] = Field(min_length=1)
 

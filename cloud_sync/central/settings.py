@@ -3,13 +3,12 @@
 from collections import Counter
 from dataclasses import fields
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, Location, Secret, Section, Timezone, UnitId, UnitSettings
 from domain.money import Money
 from domain.policy import Policy, Tariff
 
@@ -31,14 +30,6 @@ def _only_fields_of(kind: type[Any]) -> BeforeValidator:
 def _in_a_currency(tariff: Tariff) -> Tariff:
     Money(0, tariff.currency)  # a ValueError for what is none
     return tariff
-
-
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError) as error:
-        raise ValueError("no such time zone; use an IANA name such as Europe/Berlin") from error
-    return name
 
 
 def _database_url(text: str) -> str:
@@ -105,7 +96,7 @@ class LotSettings(Section):
 
     lot_id: UnitId
     name: str = Field(min_length=1, max_length=80)
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
     plate_key: Secret
     tariff: Annotated[Tariff, _only_fields_of(Tariff), AfterValidator(_in_a_currency)]
     policy: Annotated[Policy, _only_fields_of(Policy)] = Policy()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from cloud_sync.link.v1.wire import describe
 from domain.errors import OperatorError
 from domain.ids import is_unit_id
+from domain.now import Trust
 
 _ENV = "GATEHOUSE_"
 T = TypeVar("T")
@@ -66,6 +68,29 @@ class Secret(Section):
             return make(secret)
         except OperatorError as error:
             raise OperatorError(error.code, f"{self.file}: {error.message}") from None
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:
+        raise ValueError("no such time zone; use an IANA name such as Europe/Berlin") from error
+    return name
+
+
+Timezone = Annotated[str, AfterValidator(_timezone)]
+
+
+class StoreSection(Section):
+    """Where a unit's SQLite file is."""
+
+    path: Location
+
+
+class ClockSection(Section):
+    """How far the machine's UTC is to be trusted, as the operator says."""
+
+    trust: Trust = Trust.NTP
 
 
 class Broker(Section):

@@ -46,6 +46,7 @@ from gate_firmware.events import (
     Sight,
 )
 from gate_firmware.lane import Lane
+from gate_firmware.lane_states import State
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
 from hardware.barrier import Position as Arm
@@ -246,3 +247,25 @@ class Gate:
         with closing(Store(self.folder / "gate.db")) as other:
             rows = other.connection.execute("SELECT kind FROM fact WHERE unit = ? ORDER BY epoch, seq", (self.unit,))
             return [row["kind"] for row in rows]
+
+
+def brought_to(gate: Gate, state: State) -> None:
+    """The lane in this state, by what leads there on a street; the arm is between its limits where it moves."""
+    gate.hub_says(right())
+    match state:
+        case State.LOOKING:
+            gate.car_comes()
+        case State.HELD_BACK:
+            gate.seen(gate.car_comes(), Sight.STRANGER, OTHER)
+        case State.OPENING | State.OPEN | State.PASSING | State.CLOSING | State.FAULT:
+            gate.admitted()
+            gate.happens(ArmMoved(Arm.BETWEEN))
+            if state is State.FAULT:
+                gate.passes_ms(MOTION_MS_MAX)
+            if state in (State.OPEN, State.PASSING, State.CLOSING):
+                gate.happens(ArmMoved(Arm.UP))
+            if state in (State.PASSING, State.CLOSING):
+                gate.happens(SafetyLoop(True), ArrivalLoop(False))
+            if state is State.CLOSING:
+                gate.happens(SafetyLoop(False), ArmMoved(Arm.BETWEEN))
+    assert gate.lane.state is state

@@ -1,28 +1,18 @@
-"""The lane's core, state by state, and whatever a street may do to it."""
-
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+"""The lane's core: what it does for a car, an arm, a camera, and after a restart."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import Direction
 from domain.admission import Reason, Verdict
-from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     Command,
-    Event,
     Look,
     LookAway,
-    Looked,
     LowerArm,
     RaiseArm,
     SafetyLoop,
@@ -30,7 +20,7 @@ from gate_firmware.events import (
     Tell,
 )
 from gate_firmware.lane import CLOSE_TRIES_MAX
-from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.lane_states import State
 from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
@@ -43,6 +33,7 @@ from tests.gate_firmware.gate import (
     SPOT,
     TIMING,
     Gate,
+    brought_to,
     policy,
     rid,
     right,
@@ -52,81 +43,6 @@ from tests.gate_firmware.gate import (
 RED_IDLE = Tell(Signal.RED, *IDLE)
 WELCOME = Tell(Signal.GREEN, "WELCOME", "YOUR SPOT 1-042")
 BYE = Tell(Signal.GREEN, "GOODBYE", "HAVE A SAFE TRIP")
-
-# Every step of the table, as an event in a state. Those not named change nothing.
-TABLE = {
-    State.IDLE: {Input.CAR_HERE: State.LOOKING},
-    State.LOOKING: {Input.CAR_GONE: State.IDLE},
-    State.HELD_BACK: {Input.CAR_GONE: State.IDLE},
-    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.OPEN: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
-    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.FAULT: {
-        Input.ARM_UP: State.OPEN,
-        Input.ARM_DOWN: State.IDLE,
-        Input.CAR_HERE: State.LOOKING,
-        Input.CAR_UNDER: State.PASSING,
-    },
-}
-EVENTS: dict[Input, Event] = {
-    Input.CAR_HERE: ArrivalLoop(True),
-    Input.CAR_GONE: ArrivalLoop(False),
-    Input.CAR_UNDER: SafetyLoop(True),
-    Input.CAR_CLEAR: SafetyLoop(False),
-    Input.ARM_UP: ArmMoved(Arm.UP),
-    Input.ARM_DOWN: ArmMoved(Arm.DOWN),
-}
-
-
-def brought_to(gate: Gate, state: State) -> None:
-    """The lane in this state, by what leads there on a street; the arm is between its limits where it moves."""
-    gate.hub_says(right())
-    match state:
-        case State.LOOKING:
-            gate.car_comes()
-        case State.HELD_BACK:
-            gate.seen(gate.car_comes(), Sight.STRANGER, OTHER)
-        case State.OPENING | State.OPEN | State.PASSING | State.CLOSING | State.FAULT:
-            gate.admitted()
-            gate.happens(ArmMoved(Arm.BETWEEN))
-            if state is State.FAULT:
-                gate.passes_ms(MOTION_MS_MAX)
-            if state in (State.OPEN, State.PASSING, State.CLOSING):
-                gate.happens(ArmMoved(Arm.UP))
-            if state in (State.PASSING, State.CLOSING):
-                gate.happens(SafetyLoop(True), ArrivalLoop(False))
-            if state is State.CLOSING:
-                gate.happens(SafetyLoop(False), ArmMoved(Arm.BETWEEN))
-    assert gate.lane.state is state
-
-
-class TestTable:
-    @pytest.mark.parametrize("state", State)
-    @pytest.mark.parametrize("by", EVENTS)
-    def test_each_event_in_each_state(self, entry: Gate, state: State, by: Input) -> None:
-        brought_to(entry, state)
-        if by is Input.ARM_DOWN and state is State.FAULT:  # else the car that waits is looked at there and then
-            entry.lane._arrival = False
-        entry.happens(EVENTS[by])
-        assert entry.lane.state is TABLE[state].get(by, state)
-
-    @pytest.mark.parametrize("state", State)
-    def test_what_it_has_no_step_for_commands_nothing(self, entry: Gate, state: State) -> None:
-        brought_to(entry, state)
-        without = {by: event for by, event in EVENTS.items() if by not in STEPS[state] and by is not Input.CAR_GONE}
-        for event in without.values():
-            assert entry.happens(event) == []
-        assert entry.lane.state is state
-
-    def test_it_is_the_table_that_is_documented(self) -> None:
-        for state, steps in STEPS.items():
-            assert {by: to for by, to in steps.items() if by in EVENTS} == TABLE[state]
-
-    @pytest.mark.parametrize("position", Arm)
-    def test_a_moving_arm_is_no_event(self, entry: Gate, position: Arm) -> None:
-        assert entry.happens(ArmMoved(position)) == []
-        assert entry.lane.state is State.IDLE
 
 
 class TestEntry:
@@ -548,97 +464,3 @@ class TestRestart:
             entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
             self.up_again(entry)
         assert [fact.seq for fact in entry.journal.after(Position(), 99)] == [1, 2, 3]
-
-
-# Whatever a street may do, in whatever order.
-SIGHTS = st.builds(
-    lambda sight, plate: (sight, plate),
-    st.sampled_from(Sight),
-    st.sampled_from([PLATE, OTHER, None]),
-)
-HAPPENINGS = st.lists(
-    st.one_of(
-        st.builds(ArrivalLoop, st.booleans()),
-        st.builds(SafetyLoop, st.booleans()),
-        st.builds(SafetyLoop, st.booleans()),
-        st.builds(ArmMoved, st.sampled_from(Arm)),
-        st.builds(ArmMoved, st.sampled_from(Arm)),
-        SIGHTS,
-        SIGHTS,
-        st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
-        st.just("crash"),
-    ),
-    max_size=40,
-)
-
-
-@dataclass
-class Bystander:
-    """Watches what the lane is told and what it does, and knows nothing of how."""
-
-    gate: Gate
-    safety: bool = False
-    arrival: bool = False
-    arm: Arm = Arm.DOWN
-    look: str = ""
-    waiting_since: Now | None = None
-
-    def check(self, commands: list[Command]) -> None:
-        for command in commands:
-            if isinstance(command, Look):
-                self.look = command.passage_id
-            if isinstance(command, LowerArm):
-                assert not self.safety, "closes on a car"
-            if isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not self.safety):
-                last = self.gate.decisions[-1]
-                assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
-                done = {passed.passage_id for passed in self.gate.passages}
-                assert last.passage_id not in done, "opens on the decision for another car"
-                assert "gate.decided/1" in self.gate.stored()
-
-    def happens(self, happening: object) -> None:
-        gate = self.gate
-        match happening:
-            case "crash":
-                gate.crash()
-                self.check(gate.start(arrival=self.arrival, safety=self.safety, arm=self.arm))
-            case int(ms):
-                self.check(gate.passes_ms(ms))
-            case (Sight() as sight, Plate() | None as plate):
-                self.check(gate.happens(Looked(self.look, sight, plate, None, 1)))
-            case ArrivalLoop(occupied) as event:
-                self.arrival = occupied
-                self.check(gate.happens(event))
-            case SafetyLoop(occupied) as event:
-                self.safety = occupied
-                self.check(gate.happens(event))
-            case ArmMoved(position) as event:
-                self.arm = position
-                self.check(gate.happens(event))
-
-
-@settings(max_examples=150)
-@given(st.sampled_from(Direction), HAPPENINGS)
-def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
-    with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
-        gate.hub_says(right(end=9))
-        bystander = Bystander(gate)
-        bystander.check(gate.start())
-        for happening in happenings:
-            bystander.happens(happening)
-        assert [fact.seq for fact in gate.journal.after(Position(), 999)] == list(
-            range(1, len(gate.journal.after(Position(), 999)) + 1)
-        )
-        assert len({passed.passage_id for passed in gate.passages}) == len(gate.passages)
-        inside_out(bystander)
-
-
-def inside_out(bystander: Bystander) -> None:
-    """From wherever the lane is now, whatever its arm is doing: the next car at an exit gets out."""
-    gate = bystander.gate
-    if gate.direction is not Direction.EXIT:
-        return
-    for event in (SafetyLoop(False), ArrivalLoop(False)):
-        bystander.happens(event)
-    raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
-    assert RaiseArm() in raised

@@ -13,7 +13,7 @@ import pytest
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
 from cloud_sync.link.process import bound_socket
-from cloud_sync.link.settings import Broker, Secret
+from cloud_sync.link.settings import Broker, Secret, StoreSection
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
@@ -35,7 +35,6 @@ from gate_firmware.replica import Replica
 from gate_firmware.service import GateService
 from gate_firmware.settings import Gate as GateSection
 from gate_firmware.settings import GateSettings, Keys, LocalApi, Timing
-from gate_firmware.settings import Store as StoreSection
 from hardware.barrier import Position as Arm
 from hardware.control_protocol import LaneState
 from hardware.lights import Signal

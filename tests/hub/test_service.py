@@ -18,6 +18,7 @@ from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket
 from cloud_sync.link.settings import Broker, Secret
+from cloud_sync.link.settings import StoreSection as StoreSettings
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import Direction, GatePassed, PolicyChanged, ReservationChanged, StayChanged, payload_of
 from cloud_sync.link.v1.messages import ConfirmRequest, Reply
@@ -29,7 +30,6 @@ from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from hub.service import HubService
 from hub.settings import GateEntry, HubSettings, Keys, Lot, Page, SpotRow
-from hub.settings import Store as StoreSettings
 from simulator.broker import free_port
 from tests.hub.riverside import NOW, at, hold_request, rid
 from tests.parts import ENTRY, LOT, PATIENCE_S, BrokerSite, linked, running, soon

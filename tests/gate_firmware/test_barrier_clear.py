@@ -1,0 +1,127 @@
+"""barrier-clear and inside-gets-out: whatever a street does, in any order."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud_sync.link.log import Position
+from cloud_sync.link.v1.facts import Direction
+from domain.admission import Verdict
+from domain.now import Now
+from domain.plate import Plate
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Command,
+    Look,
+    Looked,
+    LowerArm,
+    RaiseArm,
+    SafetyLoop,
+    Sight,
+)
+from hardware.barrier import Position as Arm
+from tests.gate_firmware.gate import (
+    OTHER,
+    PLATE,
+    TIMING,
+    Gate,
+    right,
+)
+
+# Whatever a street may do, in whatever order.
+SIGHTS = st.builds(
+    lambda sight, plate: (sight, plate),
+    st.sampled_from(Sight),
+    st.sampled_from([PLATE, OTHER, None]),
+)
+HAPPENINGS = st.lists(
+    st.one_of(
+        st.builds(ArrivalLoop, st.booleans()),
+        st.builds(SafetyLoop, st.booleans()),
+        st.builds(SafetyLoop, st.booleans()),
+        st.builds(ArmMoved, st.sampled_from(Arm)),
+        st.builds(ArmMoved, st.sampled_from(Arm)),
+        SIGHTS,
+        SIGHTS,
+        st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
+        st.just("crash"),
+    ),
+    max_size=40,
+)
+
+
+@dataclass
+class Bystander:
+    """Watches what the lane is told and what it does, and knows nothing of how."""
+
+    gate: Gate
+    safety: bool = False
+    arrival: bool = False
+    arm: Arm = Arm.DOWN
+    look: str = ""
+    waiting_since: Now | None = None
+
+    def check(self, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Look):
+                self.look = command.passage_id
+            if isinstance(command, LowerArm):
+                assert not self.safety, "closes on a car"
+            if isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not self.safety):
+                last = self.gate.decisions[-1]
+                assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
+                done = {passed.passage_id for passed in self.gate.passages}
+                assert last.passage_id not in done, "opens on the decision for another car"
+                assert "gate.decided/1" in self.gate.stored()
+
+    def happens(self, happening: object) -> None:
+        gate = self.gate
+        match happening:
+            case "crash":
+                gate.crash()
+                self.check(gate.start(arrival=self.arrival, safety=self.safety, arm=self.arm))
+            case int(ms):
+                self.check(gate.passes_ms(ms))
+            case (Sight() as sight, Plate() | None as plate):
+                self.check(gate.happens(Looked(self.look, sight, plate, None, 1)))
+            case ArrivalLoop(occupied) as event:
+                self.arrival = occupied
+                self.check(gate.happens(event))
+            case SafetyLoop(occupied) as event:
+                self.safety = occupied
+                self.check(gate.happens(event))
+            case ArmMoved(position) as event:
+                self.arm = position
+                self.check(gate.happens(event))
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(Direction), HAPPENINGS)
+def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
+    with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
+        gate.hub_says(right(end=9))
+        bystander = Bystander(gate)
+        bystander.check(gate.start())
+        for happening in happenings:
+            bystander.happens(happening)
+        assert [fact.seq for fact in gate.journal.after(Position(), 999)] == list(
+            range(1, len(gate.journal.after(Position(), 999)) + 1)
+        )
+        assert len({passed.passage_id for passed in gate.passages}) == len(gate.passages)
+        inside_out(bystander)
+
+
+def inside_out(bystander: Bystander) -> None:
+    """From wherever the lane is now, whatever its arm is doing: the next car at an exit gets out."""
+    gate = bystander.gate
+    if gate.direction is not Direction.EXIT:
+        return
+    for event in (SafetyLoop(False), ArrivalLoop(False)):
+        bystander.happens(event)
+    raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
+    assert RaiseArm() in raised

@@ -1,0 +1,69 @@
+"""The table of the lane: every event in every state."""
+
+import pytest
+
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Event,
+    SafetyLoop,
+)
+from gate_firmware.lane_states import STEPS, Input, State
+from hardware.barrier import Position as Arm
+from tests.gate_firmware.gate import (
+    Gate,
+    brought_to,
+)
+
+# Every step of the table, as an event in a state. Those not named change nothing.
+TABLE = {
+    State.IDLE: {Input.CAR_HERE: State.LOOKING},
+    State.LOOKING: {Input.CAR_GONE: State.IDLE},
+    State.HELD_BACK: {Input.CAR_GONE: State.IDLE},
+    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.OPEN: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
+    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.FAULT: {
+        Input.ARM_UP: State.OPEN,
+        Input.ARM_DOWN: State.IDLE,
+        Input.CAR_HERE: State.LOOKING,
+        Input.CAR_UNDER: State.PASSING,
+    },
+}
+EVENTS: dict[Input, Event] = {
+    Input.CAR_HERE: ArrivalLoop(True),
+    Input.CAR_GONE: ArrivalLoop(False),
+    Input.CAR_UNDER: SafetyLoop(True),
+    Input.CAR_CLEAR: SafetyLoop(False),
+    Input.ARM_UP: ArmMoved(Arm.UP),
+    Input.ARM_DOWN: ArmMoved(Arm.DOWN),
+}
+
+
+class TestTable:
+    @pytest.mark.parametrize("state", State)
+    @pytest.mark.parametrize("by", EVENTS)
+    def test_each_event_in_each_state(self, entry: Gate, state: State, by: Input) -> None:
+        brought_to(entry, state)
+        if by is Input.ARM_DOWN and state is State.FAULT:  # else the car that waits is looked at there and then
+            entry.lane._arrival = False
+        entry.happens(EVENTS[by])
+        assert entry.lane.state is TABLE[state].get(by, state)
+
+    @pytest.mark.parametrize("state", State)
+    def test_what_it_has_no_step_for_commands_nothing(self, entry: Gate, state: State) -> None:
+        brought_to(entry, state)
+        without = {by: event for by, event in EVENTS.items() if by not in STEPS[state] and by is not Input.CAR_GONE}
+        for event in without.values():
+            assert entry.happens(event) == []
+        assert entry.lane.state is state
+
+    def test_it_is_the_table_that_is_documented(self) -> None:
+        for state, steps in STEPS.items():
+            assert {by: to for by, to in steps.items() if by in EVENTS} == TABLE[state]
+
+    @pytest.mark.parametrize("position", Arm)
+    def test_a_moving_arm_is_no_event(self, entry: Gate, position: Arm) -> None:
+        assert entry.happens(ArmMoved(position)) == []
+        assert entry.lane.state is State.IDLE
