@@ -99,14 +99,6 @@ def running(config: Path) -> Iterator[subprocess.Popen[bytes]]:
         stop(process)
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def _access_rules(level: str, users: Iterable[str]) -> str:
     rules = (DEPLOY / f"{level}.acl").read_text(encoding="utf-8")
     gate_rules = (DEPLOY / "gate.acl").read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -13,7 +12,8 @@ from typing import Any, Literal, TypeVar
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.settings import Broker, Secret
 from domain.now import Now
-from simulator.broker import free_port, start, stop, write_broker
+from simulator.broker import start, stop, write_broker
+from simulator.ports import free_port
 
 T = TypeVar("T")
 
@@ -106,16 +106,3 @@ async def soon(coming: Awaitable[T]) -> T:
 def still(mono_ms: int = 0) -> Callable[[], Now]:
     """A clock that stands."""
     return lambda: Now(mono_ms, NOON)
-
-
-def ports_in_a_row(count: int) -> int:
-    """The first of some loopback ports in a row that nobody uses."""
-    while True:
-        first = free_port()
-        if first + count < 65_536 and all(_is_free(first + more) for more in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import secrets
-import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from cloud_sync.link.process import bound_socket
 from simulator.broker import broker_command, write_broker
 from simulator.demo.configuration import LOOPBACK, CentralSite, GateSite, LotSite, central_toml, gate_toml, hub_toml
 from simulator.demo.supervisor import Ready, Unit
+from simulator.ports import free_ports
 
 PYTHON = (sys.executable, "-P")  # a folder that is called gatehouse where the demo is started is not our module
 PROBE_S = 2.0
@@ -123,15 +123,6 @@ class Site:
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody uses at the moment, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def answers(url: str) -> Ready:

@@ -42,7 +42,7 @@ from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import BarrierWiring, SimulatedWiring, Wiring
 from lpr.reader import PlateReader, engine
-from simulator.broker import free_port
+from simulator.ports import free_port
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach
 from simulator.street.lane_client import StreetClient

@@ -30,7 +30,7 @@ from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from hub.service import HubService
 from hub.settings import GateEntry, HubSettings, Keys, Lot, Page, SpotRow
-from simulator.broker import free_port
+from simulator.ports import free_port
 from tests.hub.riverside import NOW, at, hold_request, rid
 from tests.parts import ENTRY, LOT, PATIENCE_S, BrokerSite, linked, running, soon
 

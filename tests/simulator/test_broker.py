@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from domain.errors import OperatorError
-from simulator.broker import DEPLOY, broker_command, free_port, running, start, write_broker
+from simulator.broker import DEPLOY, broker_command, running, start, write_broker
+from simulator.ports import free_port
 
 USERS = {"riverside": "one", "riverside.entry-1": "two"}
 

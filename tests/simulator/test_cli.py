@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import gatehouse
 from domain.errors import OperatorError
 from simulator.cli import street_record
-from tests.parts import ports_in_a_row
+from simulator.ports import free_ports
 
 
 def demo(*options: str) -> object:
@@ -47,7 +47,7 @@ def test_a_seed_is_not_negative() -> None:
 
 
 def test_a_story_that_is_stopped_has_not_held(tmp_path: Path) -> None:
-    port = ports_in_a_row(7)
+    port = free_ports(7)[0]
     ports = ["--central-port", str(port), "--hub-port", str(port + 1), "--gate-port", str(port + 3)]
     command = [sys.executable, "-u", "-m", "gatehouse", "demo", "--once", *ports, "--keep", str(tmp_path / "kept")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -28,7 +28,7 @@ from cloud_sync.link.v1.messages import Reply, UnitStatus
 from domain.fact import Fact
 from domain.now import Trust, rfc3339
 from domain.spot import SpotKind
-from simulator.broker import free_port
+from simulator.ports import free_port
 from tests.cloud_sync.central.banks import BankProcess
 from tests.cloud_sync.central.site import write_config
 from tests.cloud_sync.central.street import LOT, SPOT

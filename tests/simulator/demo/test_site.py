@@ -11,11 +11,11 @@ from domain.errors import OperatorError
 from gate_firmware.settings import GateSettings
 from hub.settings import HubSettings
 from simulator.demo.site import Ports, Site
-from tests.parts import ports_in_a_row
+from simulator.ports import free_ports
 
 
 def site(folder: Path, seed: int = 1) -> Site:
-    first = ports_in_a_row(7)
+    first = free_ports(7)[0]
     return Site(folder, random.Random(seed), Ports(first, first + 1, first + 3))
 
 
@@ -42,6 +42,6 @@ def test_the_seed_draws_prices_and_sizes(tmp_path: Path) -> None:
 
 
 def test_a_busy_port_is_named(tmp_path: Path) -> None:
-    port = ports_in_a_row(7)
+    port = free_ports(7)[0]
     with bound_socket("127.0.0.1", port), pytest.raises(OperatorError, match=str(port)):
         Site(tmp_path, random.Random(1), Ports(port, port + 1, port + 3))

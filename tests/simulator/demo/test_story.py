@@ -15,7 +15,7 @@ import pytest
 
 from domain.plate import SealedPlate
 from simulator.demo.audit import CHECKS, Car, Kept, audit
-from tests.parts import ports_in_a_row
+from simulator.ports import free_ports
 
 STORY_S_MAX = 240
 
@@ -25,7 +25,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
     """What a demo left behind, and what it said."""
     folder = tmp_path_factory.mktemp("story") / "kept"
     seed = secrets.randbits(31)
-    port = ports_in_a_row(7)
+    port = free_ports(7)[0]
     ports = ["--central-port", str(port), "--hub-port", str(port + 1), "--gate-port", str(port + 3)]
     command = [
         sys.executable,

@@ -8,8 +8,9 @@ import pytest
 
 from domain.errors import OperatorError
 from simulator.demo import supervisor as module
-from simulator.demo.site import free_ports, listens
+from simulator.demo.site import listens
 from simulator.demo.supervisor import Supervisor, Unit
+from simulator.ports import free_port
 
 LISTEN = """
 import socket, sys, time
@@ -24,7 +25,7 @@ def unit(tmp_path: Path, port: int, command: Sequence[str] | None = None) -> Uni
 
 
 async def test_what_was_started_serves_and_is_stopped_at_the_end(tmp_path: Path) -> None:
-    [port] = free_ports(1)
+    port = free_port()
     async with Supervisor() as supervisor:
         supervisor.add(unit(tmp_path, port))
         await supervisor.start("listener")
@@ -33,7 +34,7 @@ async def test_what_was_started_serves_and_is_stopped_at_the_end(tmp_path: Path)
 
 
 async def test_what_is_killed_comes_back_as_another_process(tmp_path: Path) -> None:
-    [port] = free_ports(1)
+    port = free_port()
     async with Supervisor() as supervisor:
         supervisor.add(unit(tmp_path, port))
         await supervisor.start("listener")
@@ -44,7 +45,7 @@ async def test_what_is_killed_comes_back_as_another_process(tmp_path: Path) -> N
 
 async def test_what_is_stopped_stays_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RESTART_S", 0.0)
-    [port] = free_ports(1)
+    port = free_port()
     async with Supervisor() as supervisor:
         supervisor.add(unit(tmp_path, port))
         await supervisor.start("listener")
@@ -58,7 +59,7 @@ async def test_what_does_not_stay_up_is_given_up_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RESTART_S", 0.0)
-    [port] = free_ports(1)
+    port = free_port()
     starts = tmp_path / "starts"
     dying = (sys.executable, "-c", f"open({str(starts)!r}, 'a').write('x'); raise SystemExit('no such port')")
     async with Supervisor() as supervisor:
