@@ -22,10 +22,26 @@ class Verdict(Enum):
     RELEASE = "release"  # exit: the arm goes up for whoever stands there
 
 
+class Evidence(Enum):
+    """How a car was identified, the weakest first. What is stronger outranks what is weaker."""
+
+    NONE = "none"
+    PLATE = "plate"
+    ID = "id"  # a reservation id that was typed, or that an app sent
+    TICKET = "ticket"
+    TICKET_AND_PLATE = "ticket+plate"
+
+    def outranks(self, other: "Evidence") -> bool:
+        order = list(Evidence)
+        return order.index(self) > order.index(other)
+
+
 class Reason(Enum):
     """Why; shown to the driver in words and counted in metrics."""
 
     BOOKED = "booked"
+    LATE = "late"  # the spot was given up; there is another one
+    SECOND_CAR = "second_car"  # a car is inside on this booking by weaker evidence: an attendant sorts it out
     NO_BOOKING = "no_booking"
     TOO_EARLY = "too_early"
     ENDED = "ended"
@@ -35,6 +51,11 @@ class Reason(Enum):
     NO_SHOW = "no_show"  # the spot was given up; somebody must find another
     PLATE_UNSURE = "plate_unsure"
     CAMERA_BLIND = "camera_blind"
+    PLATE_DIFFERS = "plate_differs"  # surely another plate than the ticket's or the booking's
+    TICKET_INVALID = "ticket_invalid"  # not signed by this lot, or changed since
+    TICKET_ELSEWHERE = "ticket_elsewhere"  # it says that it is another lot's
+    TICKET_REPLACED = "ticket_replaced"  # there is a newer one
+    TICKET_USED = "ticket_used"
     STAY_CLOSED = "stay_closed"  # exit: it is known which car this is
     UNKNOWN_CAR = "unknown_car"  # exit: opened all the same, the attendant matches it
 

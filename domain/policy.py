@@ -17,12 +17,18 @@ class Policy:
     hold_s: int = 600  # how long a spot is kept while the driver pays
     early_s: int = 900  # how long before its window a booking may enter
     grace_s: int = 900  # how long after the start of its window a spot is kept for who has not come
+    silent_gate_wait_s: int = 900  # how much longer, while an entry gate that may have let them in is not heard
+    no_show_fee_percent: int = 100  # what of the price the lot keeps when nobody comes
+    move_s: int = 300  # how long before its window a booking leaves a spot on which somebody stands
     minimum_fee_minor: int = 0  # what an early exit, or a cancellation that pays back less than all, leaves the lot
     cancel_steps: tuple[tuple[int, int], ...] = ((86_400, 100), (3_600, 50), (0, 0))
 
     def __post_init__(self) -> None:
-        if min(self.hold_s, self.early_s, self.grace_s, self.minimum_fee_minor) < 0:
+        times = (self.hold_s, self.early_s, self.grace_s, self.silent_gate_wait_s, self.move_s)
+        if min(*times, self.minimum_fee_minor) < 0:
             raise ValueError("the times and the minimum fee of a policy are 0 or more")
+        if not 0 <= self.no_show_fee_percent <= 100:
+            raise ValueError("the no-show fee is 0 to 100 percent of the price")
         if any(not 0 <= percent <= 100 for _, percent in self.cancel_steps):
             raise ValueError("a cancel step pays back 0 to 100 percent")
         notices, percents = [step[0] for step in self.cancel_steps], [step[1] for step in self.cancel_steps]
@@ -77,3 +83,9 @@ def cancel_refund(paid: Money, window: Window, cancelled_at: datetime, policy: P
         return paid
     refund = paid.share(percent, 100)
     return Money(max(min(refund.amount_minor, paid.amount_minor - policy.minimum_fee_minor), 0), paid.currency)
+
+
+def no_show_refund(paid: Money, policy: Policy) -> Money:
+    """What goes back to a driver who surely did not come: all but the fee, which is rounded down."""
+    fee = paid.share(policy.no_show_fee_percent, 100)
+    return Money(paid.amount_minor - fee.amount_minor, paid.currency)

@@ -29,6 +29,8 @@ class Step(Enum):
     CHECK_IN = "check_in"
     COMPLETE = "complete"
     NO_SHOW = "no_show"
+    MOVE = "move"  # to another spot: somebody stands on its own
+    CANCEL_EARLIER = "cancel_earlier"  # it was cancelled before the car came in, and the lot learns of it only now
 
 
 STEPS: dict[Status, dict[Step, Status]] = {
@@ -41,9 +43,13 @@ STEPS: dict[Status, dict[Step, Status]] = {
         Step.CHECK_IN: Status.CHECKED_IN,
         Step.CANCEL: Status.CANCELLED,
         Step.NO_SHOW: Status.NO_SHOW,
+        Step.MOVE: Status.CONFIRMED,
     },
-    Status.CHECKED_IN: {Step.COMPLETE: Status.COMPLETED},
-    Status.COMPLETED: {},
+    Status.CHECKED_IN: {
+        Step.COMPLETE: Status.COMPLETED,
+        Step.CANCEL_EARLIER: Status.CANCELLED,
+    },
+    Status.COMPLETED: {Step.CANCEL_EARLIER: Status.CANCELLED},
     Status.EXPIRED: {},
     Status.CANCELLED: {},
     Status.NO_SHOW: {},

@@ -33,6 +33,12 @@ FITS: dict[VehicleType, tuple[SpotKind, ...]] = {
 }
 
 
+def as_good(vehicle: VehicleType, booked: SpotKind) -> tuple[SpotKind, ...]:
+    """Where such a vehicle may be sent in place of a spot that it booked: the same kind first, then better ones."""
+    fitting = FITS[vehicle]
+    return fitting[fitting.index(booked) :] if booked in fitting else fitting
+
+
 def fits(vehicle: VehicleType, spot: SpotKind) -> bool:
     """Whether such a vehicle may be sent to such a spot. A charger is kept for who can use it."""
     return spot in FITS[vehicle]

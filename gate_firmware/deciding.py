@@ -6,15 +6,13 @@ from datetime import timedelta
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed
-from domain.admission import Decision, Reason, Right, Verdict, admission
+from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
 from domain.now import Now
 from domain.plate import SealedPlate
 from domain.reservation import Status
 from gate_firmware.events import Looked, Sight
 from gate_firmware.replica import Replica
 
-PLATE = "plate"
-NO_EVIDENCE = "none"
 PASSES = (Verdict.ADMIT, Verdict.RELEASE)
 
 RESUME_WITHIN = timedelta(minutes=15)
@@ -26,7 +24,7 @@ class Judgement:
     """A decision with its evidence; `plate` is what was read, sealed as it leaves the reader."""
 
     decision: Decision
-    evidence: str
+    evidence: Evidence
     plate: SealedPlate | None
     score: float | None
     frames: int
@@ -61,7 +59,7 @@ class Judge:
         rights = self._replica.rights_of(sealed.mark, now) if sealed is not None and known else []
         return Judgement(
             decision=decide(looked.sight, rights, now),
-            evidence=PLATE if known else NO_EVIDENCE,
+            evidence=Evidence.PLATE if known else Evidence.NONE,
             plate=sealed,
             score=looked.score,
             frames=looked.frames,

@@ -33,6 +33,16 @@ def gate_facts(gate: str, direction: str) -> str:
     return f"{_gate(gate)}/facts/{direction}"
 
 
+def gate_requests(gate: str, name: str) -> str:
+    """Requests from the lot's hub to a gate, in MQTT 5 request/response."""
+    return f"{_gate(gate)}/requests/{name}"
+
+
+def gate_replies(gate: str, client: str) -> str:
+    """Where the gate's answers to `client` go."""
+    return f"{_gate(gate)}/replies/{client}"
+
+
 def ack_of(facts_topic: str) -> str:
     """Where the receiver of `facts_topic` says how far it has come."""
     return f"{facts_topic}/ack"

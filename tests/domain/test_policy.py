@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.policy import Policy, Tariff, cancel_refund, early_exit_refund
+from domain.policy import Policy, Tariff, cancel_refund, early_exit_refund, no_show_refund
 from domain.window import LONGEST, Window
 
 START = datetime(2026, 5, 14, 10, tzinfo=UTC)
@@ -103,6 +103,10 @@ class TestPolicy:
             {"hold_s": -1},
             {"early_s": -1},
             {"grace_s": -1},
+            {"silent_gate_wait_s": -1},
+            {"move_s": -1},
+            {"no_show_fee_percent": 101},
+            {"no_show_fee_percent": -1},
             {"minimum_fee_minor": -1},
             {"cancel_steps": ((0, 101),)},
             {"cancel_steps": ((0, -1),)},
@@ -112,7 +116,7 @@ class TestPolicy:
         ],
     )
     def test_one_that_would_pay_back_too_much_is_refused(self, wrong: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match=r"policy|cancel step"):
+        with pytest.raises(ValueError, match=r"policy|cancel step|no-show fee"):
             Policy(**wrong)
 
 
@@ -210,3 +214,8 @@ class TestCancel:
             cancel_refund(paid, window, earlier, policy).amount_minor
             >= cancel_refund(paid, window, later, policy).amount_minor
         )
+
+
+@pytest.mark.parametrize(("percent", "back_minor"), [(100, 0), (0, 1_001), (50, 501), (33, 671)])
+def test_who_did_not_come_gets_back_all_but_the_fee_which_is_rounded_down(percent: int, back_minor: int) -> None:
+    assert no_show_refund(Money(1_001, "EUR"), Policy(no_show_fee_percent=percent)) == Money(back_minor, "EUR")

@@ -1,6 +1,6 @@
 import pytest
 
-from domain.spot import FITS, SpotKind, VehicleType, fits
+from domain.spot import FITS, SpotKind, VehicleType, as_good, fits
 
 EXPECTED = {
     VehicleType.MOTORCYCLE: "motorcycle compact standard large",
@@ -23,3 +23,12 @@ def test_a_charger_is_kept_for_who_can_use_it() -> None:
 
 def test_every_spot_is_of_use_to_somebody() -> None:
     assert {kind for kinds in FITS.values() for kind in kinds} == set(SpotKind)
+
+
+def test_in_place_of_a_booked_spot_comes_an_equal_or_a_better_one() -> None:
+    assert as_good(VehicleType.COMPACT, SpotKind.STANDARD) == (SpotKind.STANDARD, SpotKind.LARGE)
+    assert as_good(VehicleType.SUV, SpotKind.LARGE) == (SpotKind.LARGE,)
+
+
+def test_an_electric_car_that_booked_a_charger_is_sent_to_one_first() -> None:
+    assert as_good(VehicleType.EV, SpotKind.EV)[0] is SpotKind.EV

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.admission import Reason, Verdict
+from domain.admission import Evidence, Reason, Verdict
 from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
@@ -67,7 +67,7 @@ class TestEntry:
         entry.hub_says(right())
         judgement = judged(entry, sight)
         assert (judgement.decision.reason, judgement.decision.verdict) == (expected, verdict)
-        assert (judgement.evidence, judgement.reservation_id) == ("none", None)
+        assert (judgement.evidence, judgement.reservation_id) == (Evidence.NONE, None)
         assert not judgement.passes
         assert judgement.plate is not None  # what was read is kept for whoever is called
 
@@ -75,7 +75,7 @@ class TestEntry:
         entry.hub_says(right())
         judgement = judged(entry)
         assert judgement.passes
-        assert (judgement.evidence, judgement.score, judgement.frames) == ("plate", -0.5, 4)
+        assert (judgement.evidence, judgement.score, judgement.frames) == (Evidence.PLATE, -0.5, 4)
         assert (judgement.reservation_id, judgement.spot_id) == (rid(1), SPOT)
         assert judgement.plate is not None
         assert SEAL.open(judgement.plate) == PLATE

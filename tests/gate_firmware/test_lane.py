@@ -4,7 +4,7 @@ import pytest
 
 from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import Direction
-from domain.admission import Reason, Verdict
+from domain.admission import Evidence, Reason, Verdict
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import (
@@ -53,7 +53,7 @@ class TestEntry:
         entry.now = entry.now.later(730)
         assert entry.seen("p1") == [RaiseArm(), WELCOME, LookAway()]
         [decided] = entry.decisions
-        assert (decided.verdict, decided.reason, decided.evidence) == (Verdict.ADMIT, Reason.BOOKED, "plate")
+        assert (decided.verdict, decided.reason, decided.evidence) == (Verdict.ADMIT, Reason.BOOKED, Evidence.PLATE)
         assert (decided.reservation_id, decided.spot_id, decided.passage_id) == (rid(1), SPOT, "p1")
         assert (decided.took_ms, decided.frames, decided.score) == (730, 3, -0.2)
         assert decided.plate is not None

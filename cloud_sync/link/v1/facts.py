@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PlainSerializer, ValidationError
 
 from cloud_sync.link.v1.wire import Instant, Wire, describe
-from domain.admission import Reason, Verdict
+from domain.admission import Evidence, Reason, Verdict
 from domain.errors import PeerError, UnknownVersion
 from domain.fact import Fact, FactRef
 from domain.money import Money
@@ -48,7 +48,10 @@ class ReservationChanged(Payload):
 
 
 class StayChanged(Payload):
-    """hub: a stay as it is now; `origin` is the gate's fact that it follows from."""
+    """hub: a stay as it is now; `origin` is the fact that it follows from: a gate's, or the hub's own.
+
+    `evidence` is what the car was let in on, `ticket_id` the ticket that it used up, if any.
+    """
 
     kind = "stay.changed/1"
     stay_id: str
@@ -58,6 +61,8 @@ class StayChanged(Payload):
     left_at: Instant | None
     conflict: Conflict | None
     origin: FactRef
+    evidence: Evidence = Evidence.NONE
+    ticket_id: str | None = None
 
 
 class SpotChanged(Payload):
@@ -111,7 +116,7 @@ class GateDecided(Payload):
     direction: Direction
     verdict: Verdict
     reason: Reason
-    evidence: str
+    evidence: Evidence
     reservation_id: str | None
     spot_id: str | None
     plate: SealedPlate | None
@@ -121,13 +126,36 @@ class GateDecided(Payload):
 
 
 class GatePassed(Payload):
-    """gate: a car has crossed the safety loop. `reservation_id` says whose it is, where the gate knows."""
+    """gate: a car has crossed the safety loop. `reservation_id` says whose it is, where the gate knows, `evidence` by
+    what, `spot_id` where the driver was sent, `ticket_id` which ticket is used up."""
 
     kind = "gate.passed/1"
     passage_id: str
     direction: Direction
     reservation_id: str | None
     plate: SealedPlate | None
+    evidence: Evidence = Evidence.NONE
+    spot_id: str | None = None
+    ticket_id: str | None = None
+
+
+class WithdrawalNoted(Payload):
+    """entry gate: it knows that a reservation was cancelled or became a no-show by this revision. Whatever car it let
+    in on an earlier one is in its log before this."""
+
+    kind = "withdrawal.noted/1"
+    reservation_id: str
+    revision: int
+
+
+class WithdrawalSettled(Payload):
+    """hub: who came in on a reservation that was cancelled or became a no-show is known by now, and what is owed can be
+    decided. Not `complete`: an entry gate has not answered, and never may."""
+
+    kind = "withdrawal.settled/1"
+    reservation_id: str
+    revision: int
+    complete: bool
 
 
 class AlarmRaised(Payload):
@@ -150,6 +178,8 @@ PAYLOADS: dict[str, type[Payload]] = {
         PaymentChanged,
         GateDecided,
         GatePassed,
+        WithdrawalNoted,
+        WithdrawalSettled,
         AlarmRaised,
     )
 }

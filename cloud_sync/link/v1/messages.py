@@ -5,7 +5,9 @@ from typing import Any, Self
 
 from pydantic import Field
 
+from cloud_sync.link.v1.facts import Direction
 from cloud_sync.link.v1.wire import Envelope, Instant, Wire
+from domain.admission import Reason, Verdict
 from domain.fact import Fact
 from domain.money import Money
 from domain.now import Trust
@@ -82,13 +84,17 @@ class Ack(Envelope):
 
 
 class UnitStatus(Envelope):
-    """Retained: a unit's presence. The broker sends `online: false` as the last will."""
+    """Retained: a unit's presence. The broker sends `online: false` as the last will.
+
+    A gate adds the `challenge` that a request to it must repeat.
+    """
 
     unit: str
     online: bool
     epoch: int
     boot: str
     at: Instant
+    challenge: str | None = None
 
 
 class HoldRequest(Envelope):
@@ -138,6 +144,35 @@ class CancelRequest(Envelope):
 
 class CancelAnswer(Wire):
     revision: int
+
+
+class AdmitRequest(Envelope):
+    """central to hub, and on to the gate: decide on the car in this lane as if it had typed, worn or shown exactly one
+    of these. `car_required`: only while a car stands on the lane's arrival loop.
+
+    The hub fills in the gate's `challenge`; a gate takes each once, and only for a short time by its own clock.
+    """
+
+    request_id: str
+    gate_id: str
+    direction: Direction
+    reservation_id: str | None = None
+    plate: SealedPlate | None = None
+    ticket: str | None = None
+    car_required: bool
+    answer_by: Instant
+    challenge: str | None = None
+
+
+class AdmitAnswer(Wire):
+    """What the gate decided; the decision is on its disk, and the arm was asked to move if it is to."""
+
+    verdict: Verdict
+    reason: Reason
+    reservation_id: str | None
+    spot_id: str | None
+    at: Instant
+    took_ms: int
 
 
 class Reply(Envelope):

@@ -46,16 +46,25 @@ def test_a_recorded_sample_fits_its_schema_and_reads_back_to_the_same(sample: Pa
     Draft202012Validator(read(HERE / "schema" / f"{model.__name__}.json")).validate(recorded)
     if issubclass(model, Envelope):
         decoded = model.decode(sample.read_bytes())
-        assert json.loads(decoded.encode()) == recorded
+        reread = json.loads(decoded.encode())
     else:
-        assert model.model_validate(recorded).to_json() == recorded
+        reread = model.model_validate(recorded).to_json()
+    # What was recorded before a field was added has its default since.
+    assert without_more(reread, recorded) == recorded
+
+
+def without_more(reread: Any, recorded: Any) -> Any:
+    """`reread` with only the fields that `recorded` has, at every depth."""
+    if not isinstance(recorded, dict) or not isinstance(reread, dict):
+        return reread
+    return {name: without_more(value, recorded[name]) for name, value in reread.items() if name in recorded}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
 def test_a_field_that_is_not_known_yet_is_overlooked_at_every_depth(sample: Path) -> None:
     recorded = read(sample)
     model = MODELS[model_name(sample)]
-    assert model.model_validate(with_more(recorded)).to_json().keys() == recorded.keys()
+    assert model.model_validate(with_more(recorded)).to_json().keys() == model.model_fields.keys()
 
 
 def with_more(value: Any) -> Any:
