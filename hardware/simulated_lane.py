@@ -15,6 +15,7 @@ from hardware.display import Display
 from hardware.lane import Lane
 from hardware.twin import LaneEvent, LaneTwin
 from hardware.twin_camera import CameraTwin, decode_picture
+from hardware.twin_memory import TwinMemory
 from hardware.twin_pins import TwinPins
 from hardware.wiring import SimulatedWiring, Wiring
 
@@ -33,8 +34,14 @@ class SimulatedLane(Lane):
         self.twin = LaneTwin(
             arm_travel_ms=settings.arm_travel_ms, car_speed_mm_per_s=settings.car_speed_mm_per_s, now_ms=clock()
         )
+        self._memory = None if settings.memory is None else TwinMemory(settings.memory)
+        remembered = None if self._memory is None else self._memory.lane(clock())
+        if remembered is not None:
+            self.twin.resume(remembered)
         self.pins = TwinPins(wiring, self.twin, clock=clock)
         self.camera_twin = CameraTwin(self.twin, frame_interval_ms=settings.frame_interval_ms, clock=clock)
+        if self._memory is not None and remembered is not None:
+            self.camera_twin.car_frames = _decode(self._memory.pictures())
         super().__init__(
             wiring,
             factory=self.pins.factory,
@@ -48,6 +55,7 @@ class SimulatedLane(Lane):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._time: asyncio.Task[None] | None = None
         self.pins.when_happened = self._happened
+        self.pins.when_moved = self._moved
         self.pins.settle()
 
     @property
@@ -102,10 +110,12 @@ class SimulatedLane(Lane):
             case Arrive():
                 frames = await asyncio.to_thread(_decode, command.frames)
                 self.arrive(command.car, frames, patience_ms=command.patience_ms, dwell_ms=command.dwell_ms)
+                self._remember_pictures(command.frames)
             case Show():
                 frames = await asyncio.to_thread(_decode, command.frames)
                 if self.twin.car is None:
                     raise Refused("no_car", "there is no car in the lane; let one arrive first")
+                self._remember_pictures(command.frames)
                 self.camera_twin.car_frames = frames
             case Leave():
                 self.pins.act(self.twin.leave)
@@ -119,6 +129,14 @@ class SimulatedLane(Lane):
 
     def _happened(self, event: LaneEvent) -> None:
         self._publish({"event": event.happening.value, "mono_ms": event.mono_ms, "car": event.car})
+
+    def _moved(self) -> None:
+        if self._memory is not None:
+            self._memory.keep(self.twin.snapshot())
+
+    def _remember_pictures(self, pictures: Sequence[bytes]) -> None:
+        if self._memory is not None:
+            self._memory.keep_pictures(pictures)
 
     def _display_shown(self, lines: tuple[str, str]) -> None:
         self._publish({"event": "display", "mono_ms": self._clock(), "lines": list(lines)})

@@ -14,7 +14,7 @@ loop stops for a falling arm; one who is on it drives on.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from domain.errors import Refused
@@ -87,6 +87,18 @@ class Car:
         return self.front > stretch[0] and self.front - CAR_LENGTH < stretch[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is true of a lane at `now_ms`; from there on it moves by itself."""
+
+    now_ms: int
+    raised_ms: int
+    heading: int
+    passages: int
+    broken: tuple[LaneEvent, ...]
+    car: Car | None
+
+
 class LaneTwin:
     """One simulated lane. All instants are monotonic milliseconds and must not go back."""
 
@@ -120,6 +132,17 @@ class LaneTwin:
     def safety_loop(self) -> bool:
         """Whether a car is over the safety loop, which lies under the arm."""
         return self.car is not None and self.car.over(SAFETY_LOOP)
+
+    def snapshot(self) -> Snapshot:
+        """The lane as it is now."""
+        car = None if self.car is None else replace(self.car)
+        return Snapshot(self._now, self._raised_ms, self._heading, self.passages, tuple(self.broken), car)
+
+    def resume(self, then: Snapshot) -> None:
+        """Be the lane as it was then; `advance` brings it to the present."""
+        self._now, self._raised_ms, self._heading = then.now_ms, min(then.raised_ms, self._travel_ms), then.heading
+        self.passages, self.broken = then.passages, list(then.broken)
+        self.car = None if then.car is None else replace(then.car)
 
     def take_events(self) -> list[LaneEvent]:
         """What happened since the last call, oldest first; only the newest `EVENTS_MAX` are kept."""

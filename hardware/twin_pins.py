@@ -36,12 +36,13 @@ class TwinPins:
     """Joins one `LaneTwin` to the pins of one lane; safe to call from any thread.
 
     `factory` goes to the devices. Once they exist, `settle` must be called: gpiozero puts every input to its pull.
-    `when_happened` gets each event of the twin, in order, in the thread that moved it.
+    `when_happened` gets each event of the twin, in order, in the thread that moved it; then `when_moved` is called.
     """
 
     def __init__(self, wiring: Wiring, twin: LaneTwin, *, clock: Callable[[], int]) -> None:
         self.factory: Factory = MockFactory()
         self.when_happened: Callable[[LaneEvent], None] | None = None
+        self.when_moved: Callable[[], None] | None = None
         self._wiring = wiring
         self._twin = twin
         self._clock = clock
@@ -96,6 +97,8 @@ class TwinPins:
         for event in twin.take_events():
             if self.when_happened is not None:
                 self.when_happened(event)
+        if self.when_moved is not None:
+            self.when_moved()
 
     def _drive(self, contact: ContactWiring, active: bool) -> None:
         closed = active != (contact.normally == "closed")

@@ -81,6 +81,7 @@ class SimulatedWiring(Section):
     arm_travel_ms: int = Field(default=1_500, ge=100, le=30_000)
     car_speed_mm_per_s: int = Field(default=2_500, ge=100, le=20_000)
     frame_interval_ms: int = Field(default=66, ge=10, le=1_000)
+    memory: Path | None = None
 
 
 class Wiring(Section):

@@ -1,0 +1,53 @@
+"""A simulated lane on disk: a gate's process that is killed takes neither the car nor the arm with it.
+
+Written without a sync: it outlives the process, which is what it is for, and not the machine.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from hardware.twin import Snapshot
+
+_SNAPSHOT = TypeAdapter(Snapshot)
+
+
+class TwinMemory:
+    """Keeps one lane in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._lane = folder / "lane.json"
+        self._kept: Snapshot | None = None
+
+    def lane(self, now_ms: int) -> Snapshot | None:
+        """The lane as it was last; None where there was none, or where it was before this boot."""
+        try:
+            then = _SNAPSHOT.validate_json(self._lane.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return then if then.now_ms <= now_ms else None
+
+    def pictures(self) -> list[bytes]:
+        """What the camera was shown last, in order."""
+        return [path.read_bytes() for path in sorted(self._folder.glob("*.jpg"))]
+
+    def keep(self, now: Snapshot) -> None:
+        """Remember the lane as it is now."""
+        if self._kept is not None and replace(self._kept, now_ms=now.now_ms) == now:
+            return  # it stands still
+        self._kept = now
+        beside = self._lane.with_suffix(".new")
+        beside.write_bytes(_SNAPSHOT.dump_json(now))
+        os.replace(beside, self._lane)
+
+    def keep_pictures(self, pictures: Sequence[bytes]) -> None:
+        """Remember what the camera is shown from now on, in place of what it was shown before."""
+        for path in self._folder.glob("*.jpg"):
+            path.unlink()
+        for number, picture in enumerate(pictures):
+            (self._folder / f"{number:02}.jpg").write_bytes(picture)

@@ -1,0 +1,61 @@
+"""A gate's process dies, and the lane before it does not."""
+
+from pathlib import Path
+
+from hardware.barrier import Position
+from hardware.simulated_lane import SimulatedLane
+from hardware.twin import LaneTwin
+from hardware.twin_memory import TwinMemory
+from hardware.wiring import SimulatedWiring, Wiring
+from tests.hardware.conftest import MovedTime
+
+
+def lane_with_memory(folder: Path, time: MovedTime) -> SimulatedLane:
+    wiring = Wiring(kind="simulated", simulated=SimulatedWiring(memory=folder))
+    lane = SimulatedLane(wiring, clock=time, new_timer=time.new_timer)
+    time.when_ticked = lane.pins.settle
+    return lane
+
+
+def test_a_car_drives_on_while_the_process_is_dead(tmp_path: Path, time: MovedTime) -> None:
+    before = lane_with_memory(tmp_path, time)
+    before.arrive("c1", [], patience_ms=60_000)
+    time.pass_ms(5_000)
+    before.barrier.raise_arm()
+    time.pass_ms(1_000)
+    assert before.barrier.position is Position.BETWEEN
+    time.when_ticked = lambda: None  # killed
+    time.pass_ms(10_000)
+    after = lane_with_memory(tmp_path, time)
+    assert after.barrier.position is Position.UP
+    assert (after.state.passages, after.state.car) == (1, None)
+
+
+def test_a_car_that_waits_is_still_there(tmp_path: Path, time: MovedTime) -> None:
+    before = lane_with_memory(tmp_path, time)
+    before.arrive("c1", [], patience_ms=60_000)
+    time.pass_ms(5_000)
+    time.pass_ms(10_000)
+    after = lane_with_memory(tmp_path, time)
+    assert after.arrival_loop.occupied
+    assert after.state.car == "c1"
+
+
+def test_pictures_are_those_shown_last(tmp_path: Path) -> None:
+    memory = TwinMemory(tmp_path)
+    memory.keep_pictures([b"far", b"near", b"at the line"])
+    memory.keep_pictures([b"a phone", b"a phone, nearer"])
+    assert TwinMemory(tmp_path).pictures() == [b"a phone", b"a phone, nearer"]
+
+
+def test_what_was_before_a_reboot_is_forgotten(tmp_path: Path) -> None:
+    """Monotonic time began anew then."""
+    twin = LaneTwin(arm_travel_ms=1_500, car_speed_mm_per_s=2_500, now_ms=9_000)
+    TwinMemory(tmp_path).keep(twin.snapshot())
+    assert TwinMemory(tmp_path).lane(9_000) == twin.snapshot()
+    assert TwinMemory(tmp_path).lane(8_999) is None
+
+
+def test_a_spoilt_memory_is_none(tmp_path: Path) -> None:
+    (tmp_path / "lane.json").write_text('{"now_ms": 1', encoding="utf-8")
+    assert TwinMemory(tmp_path).lane(10) is None
