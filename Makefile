@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 
-.PHONY: setup demo test lint format lock clean
+.PHONY: setup demo test soak lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -22,6 +22,10 @@ demo: setup
 
 test: setup lint
 	$(BIN)/pytest
+
+# What takes longer than the tests may: every process killed at any moment of a driver's visit.
+soak: setup
+	$(BIN)/python -m simulator.soak
 
 lint: setup
 	$(BIN)/ruff format --check .

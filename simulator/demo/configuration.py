@@ -2,12 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 CURRENCY = "EUR"
 TIMEZONE = "Europe/Berlin"
-GRACE_S = 30
+EARLY_S = 30
 MINIMUM_FEE_MINOR = 100
+NO_SHOW_FEE_PERCENT = 60
+MOVE_S = 2
+OPERATOR_EMAIL = "operator@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast arms and cars move."""
+
+    arm_travel_ms: int
+    car_speed_mm_per_s: int
+
+
+EVERYDAY = Pace(900, 4_500)  # a quick barrier, and drivers in a hurry
+IN_HASTE = Pace(300, 9_000)  # for whoever needs many visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,7 @@ class LotSite:
     name: str
     step_minor: int
     standard_spots: int
+    grace_s: int
     broker_port: int
     page_port: int
     gates: tuple[GateSite, ...]
@@ -77,6 +94,11 @@ token_secret = {{ file = "../secrets/token" }}
 
 [seal]
 plate_key = {{ file = "../secrets/central.plate" }}
+
+[[operators]]
+email = "{OPERATOR_EMAIL}"
+name = "Operator"
+password = {{ file = "../secrets/operator" }}
 """ + "".join(_lot(lot) for lot in lots)
 
 
@@ -126,8 +148,8 @@ kind = "motorcycle"
 {gates}"""
 
 
-def gate_toml(lot: LotSite, gate: GateSite) -> str:
-    """A lane's file."""
+def gate_toml(lot: LotSite, gate: GateSite, memory: Path, pace: Pace) -> str:
+    """A lane's file; what is physically true of the lane is kept in `memory`."""
     return f"""\
 [gate]
 gate_id = "{gate.gate_id}"
@@ -147,6 +169,9 @@ kind = "simulated"
 
 [hardware.simulated]
 control_port = {gate.control_port}
+memory = "{memory}"
+arm_travel_ms = {pace.arm_travel_ms}
+car_speed_mm_per_s = {pace.car_speed_mm_per_s}
 
 {_broker("broker", lot.broker_port, gate.gate_id, lot.lot_id)}"""
 
@@ -168,5 +193,11 @@ name = "{lot.name}"
 timezone = "{TIMEZONE}"
 plate_key = {{ file = "../secrets/{lot.lot_id}.plate" }}
 tariff = {{ currency = "{CURRENCY}", step_minutes = 30, step_minor = {lot.step_minor}, day_max_minor = 2800 }}
-policy = {{ grace_s = {GRACE_S}, early_s = {GRACE_S}, minimum_fee_minor = {MINIMUM_FEE_MINOR} }}
+[lots.policy]
+grace_s = {lot.grace_s}
+early_s = {EARLY_S}
+silent_gate_wait_s = {lot.grace_s}
+move_s = {MOVE_S}
+minimum_fee_minor = {MINIMUM_FEE_MINOR}
+no_show_fee_percent = {NO_SHOW_FEE_PERCENT}
 """

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from domain.money import Money
 from domain.now import rfc3339
 from simulator.demo.timeline import StepFailed
 from simulator.street.plates import NumberPlate
@@ -65,16 +66,32 @@ class Driver:
             lambda: self.get(f"/payments/{payment_id}"), lambda payment: payment["status"] == "succeeded", "paid"
         )
 
+    async def cancel(self, reservation_id: str) -> httpx.Response:
+        """Ask to cancel; the answer as it came."""
+        return await self._http.put(f"/reservations/{reservation_id}/cancel", headers=self._headers)
+
+    async def check_in(self, gate_id: str, reservation_id: str) -> httpx.Response:
+        """Ask central, from the phone, to open the gate; the answer as it came."""
+        body = {"gate_id": gate_id, "reservation_id": reservation_id}
+        return await self._http.post("/gate/check-in", json=body, headers=self._headers)
+
+    async def ticket(self, reservation_id: str) -> str:
+        """What the ticket's QR code says."""
+        return (await self._ticket(reservation_id, "text/plain")).text
+
     async def get(self, path: str) -> dict[str, Any]:
         return await self._expect(200, "GET", path)
 
     async def ticket_picture(self, reservation_id: str) -> bytes:
         """The ticket's QR code as PNG."""
-        headers = {**self._headers, "Accept": "image/png"}
+        return (await self._ticket(reservation_id, "image/png")).content
+
+    async def _ticket(self, reservation_id: str, media_type: str) -> httpx.Response:
+        headers = {**self._headers, "Accept": media_type}
         answer = await self._http.get(f"/reservations/{reservation_id}/ticket", headers=headers)
         if answer.status_code != httpx.codes.OK:
             raise StepFailed(f"GET ticket: {answer.status_code} {answer.text}")
-        return answer.content
+        return answer
 
     async def _expect(self, status: int, method: str, path: str, **content: Any) -> dict[str, Any]:
         answer = await self._http.request(method, path, headers=self._headers, **content)
@@ -84,9 +101,29 @@ class Driver:
         return document
 
 
-def window_from_now(hours: int) -> dict[str, str]:
-    """A window that begins now."""
-    start = datetime.now(UTC)
+class Operator:
+    """Who may pay back by hand."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self._headers: dict[str, str] = {}
+
+    async def log_in(self, email: str, password: str) -> None:
+        """Raises StepFailed where that is no account."""
+        answer = await self._http.post("/auth/token", data={"username": email, "password": password})
+        if answer.status_code != httpx.codes.OK:
+            raise StepFailed(f"POST /auth/token: {answer.status_code} {answer.text}")
+        self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    async def refund(self, payment_id: str, amount: Money, reason: str) -> httpx.Response:
+        """Pay back by hand; the answer as it came."""
+        body = {"reason": reason, "amount": {"amount_minor": amount.amount_minor, "currency": amount.currency}}
+        return await self._http.post(f"/payments/{payment_id}/refund", json=body, headers=self._headers)
+
+
+def window_from_now(hours: float, *, begins_in_s: float = 0) -> dict[str, str]:
+    """A window that begins now, or soon."""
+    start = datetime.now(UTC) + timedelta(seconds=begins_in_s)
     return {"start_time": rfc3339(start), "end_time": rfc3339(start + timedelta(hours=hours))}
 
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from simulator.cli import street_record
+from simulator.demo import story
 from simulator.demo.site import Ports, Site
-from simulator.demo.story import Story
 from simulator.demo.street import Street
 from simulator.demo.supervisor import Supervisor
 from simulator.demo.timeline import StepFailed, Timeline
@@ -46,7 +46,7 @@ async def _play(folder: Path, seed: int, ports: Ports, timeline: Timeline, *, on
             await supervisor.start(*brokers_and_bank)
             await supervisor.start(*(unit.name for unit in units if unit.name not in brokers_and_bank))
             notes.say(", ".join(unit.name for unit in units))
-        await Story(site, supervisor, street, timeline, rng, folder / "tickets").play()
+        await story.play(site, supervisor, street, timeline, rng, folder / "tickets")
         timeline.end()
         if once:
             return

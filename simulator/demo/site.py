@@ -16,7 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud_sync.link.process import bound_socket
 from simulator.broker import broker_command, write_broker
-from simulator.demo.configuration import LOOPBACK, CentralSite, GateSite, LotSite, central_toml, gate_toml, hub_toml
+from simulator.demo.configuration import (
+    EVERYDAY,
+    LOOPBACK,
+    CentralSite,
+    GateSite,
+    LotSite,
+    Pace,
+    central_toml,
+    gate_toml,
+    hub_toml,
+)
 from simulator.demo.supervisor import Ready, Unit
 from simulator.ports import free_ports
 
@@ -37,7 +47,7 @@ class Ports:
 class Site:
     """Everything under one folder: write it, then start its `units` in their order."""
 
-    def __init__(self, folder: Path, rng: random.Random, ports: Ports) -> None:
+    def __init__(self, folder: Path, rng: random.Random, ports: Ports, pace: Pace = EVERYDAY) -> None:
         """Prices and sizes of the lots are drawn from `rng`. Raises OperatorError where one of the ports is taken."""
         hub_ports = range(ports.hub, ports.hub + 2)
         gate_ports = range(ports.gate, ports.gate + 4)
@@ -46,14 +56,17 @@ class Site:
                 held.enter_context(bound_socket(LOOPBACK, port))
             free = iter(free_ports(8))
         self.folder = folder
+        self._pace = pace
+        self.operator_password = secrets.token_hex(16)
         self.provider_record = folder / "provider.jsonl"
         self.central = CentralSite(port=ports.central, broker_port=next(free), bank_port=next(free))
-        names = (("riverside", "Riverside Garage"), ("hillside", "Hillside Deck"))
+        names = (("riverside", "Riverside Garage", 30), ("hillside", "Hillside Deck", 6))
         gates = iter(gate_ports)
         self.lots = tuple(
             LotSite(
                 lot_id=lot_id,
                 name=name,
+                grace_s=grace_s,
                 step_minor=rng.randrange(120, 400, 10),
                 standard_spots=rng.randint(6, 14),
                 broker_port=next(free),
@@ -63,7 +76,7 @@ class Site:
                     for gate, direction in (("entry-1", "entry"), ("exit-1", "exit"))
                 ),
             )
-            for (lot_id, name), page_port in zip(names, hub_ports, strict=True)
+            for (lot_id, name, grace_s), page_port in zip(names, hub_ports, strict=True)
         )
 
     def write(self) -> list[Unit]:
@@ -74,6 +87,7 @@ class Site:
         self._secret("token", secrets.token_hex(32))
         self._secret("stripe", "sk_test_" + secrets.token_hex(12))
         self._secret("central.plate", secrets.token_hex(32))
+        self._secret("operator", self.operator_password)
         for lot in self.lots:
             self._secret(f"{lot.lot_id}.plate", secrets.token_hex(32))
             self._secret(f"{lot.lot_id}.ticket", _ticket_key())
@@ -89,7 +103,12 @@ class Site:
                 for lot in self.lots
             ),
             *(
-                self._unit("gate", gate.gate_id, gate_toml(lot, gate), f"{gate.url}/state")
+                self._unit(
+                    "gate",
+                    gate.gate_id,
+                    self._gate_toml(lot, gate),
+                    f"{gate.url}/state",
+                )
                 for lot in self.lots
                 for gate in lot.gates
             ),
@@ -120,6 +139,9 @@ class Site:
             self.folder / "config" / name, port, passwords, "central" if level == "central" else "lot"
         )
         return Unit(name, broker_command(config), self._log(name), listens(port))
+
+    def _gate_toml(self, lot: LotSite, gate: GateSite) -> str:
+        return gate_toml(lot, gate, self.folder / "lanes" / gate.gate_id, self._pace)
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"

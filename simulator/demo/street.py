@@ -6,20 +6,28 @@ never in it.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.demo.configuration import GateSite
 from simulator.demo.timeline import StepFailed
-from simulator.street.frames import approach
+from simulator.street.conditions import Conditions
+from simulator.street.frames import Shot, approach
+from simulator.street.held import Held
 from simulator.street.lane_client import StreetClient
+from simulator.street.phone import held_up
 from simulator.street.plates import NumberPlate
 
 FRAMES = 8
 LOOKING_LINE = "ONE MOMENT"
-PASSAGE_S_MAX = 40.0
+VISIT_S_MAX = 40.0
+BY_HAND = Held(yaw_deg=14.0, pitch_deg=-10.0, roll_deg=6.0, brightness=0.75, glare=0.15)
+"""How the demo's drivers hold their phone: at an angle, not at full brightness, with some glare."""
+UNREADABLE = Conditions(pitch_deg=8.0, dirt=1.0, defocus_px=5.0, noise=3.0)
+"""A plate caked in mud, through a misted lens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,88 @@ class Passage:
     lowered_ms: int | None
 
 
+class Visit:
+    """One car in one lane, and what its driver does there. Every wait raises StepFailed after `VISIT_S_MAX`."""
+
+    def __init__(
+        self, car: str, gate: GateSite, lane: StreetClient, events: AsyncIterator[dict[str, Any]], at_line: Shot
+    ) -> None:
+        self.car = car
+        self._gate = gate
+        self._lane = lane
+        self._events = events
+        self._at_line = at_line
+        self._at: dict[str, int] = {}
+        self._decided = False
+        self.display = ("", "")
+        """What the driver was told last while they stood there."""
+
+    @property
+    def passage(self) -> Passage:
+        """What a bystander has seen so far."""
+        arrived = self._at.get("car_arrived", 0)
+        seen = ("arm_up", "car_passed", "arm_down")
+        times = {name: self._at[name] - arrived for name in seen if name in self._at}
+        return Passage(self.car, self._gate.gate_id, self.display, *map(times.get, seen))
+
+    async def decided(self) -> tuple[str, str]:
+        """Wait until the car stands at the line and the gate has decided on it; what the display says then."""
+        await self._until(lambda: self._decided and "car_arrived" in self._at, "decided on")
+        return self.display
+
+    async def told_again(self) -> tuple[str, str]:
+        """Wait until the display has changed since anybody looked; what it says then."""
+        before = self.display
+        await self._until(lambda: self.display != before, "told anything new")
+        return self.display
+
+    async def show_code(self, text: str, held: Held = BY_HAND) -> None:
+        """Hold a phone with `text` as its QR code up to the camera."""
+        shot = await asyncio.to_thread(held_up, len(text), text, held=held, behind=self._at_line.pixels)
+        await self._lane.show([shot.jpeg])
+
+    async def put_away(self) -> None:
+        """Take the phone down: the camera sees the car alone again."""
+        await self._lane.show([self._at_line.jpeg])
+
+    async def through(self) -> Passage:
+        """Wait until the car is through and the arm down behind it."""
+        await self._until(lambda: {"car_passed", "arm_down"} <= self._at.keys(), "let through")
+        return self.passage
+
+    async def back_out(self) -> Passage:
+        """Give up, and wait until the car is gone."""
+        told = self.display
+        await self._lane.leave()
+        await self._until(lambda: "car_backed_out" in self._at, "gone")
+        self.display = told
+        return self.passage
+
+    async def _until(self, seen: Callable[[], bool], what: str) -> None:
+        if seen():
+            return
+        try:
+            async with asyncio.timeout(VISIT_S_MAX):
+                async for event in self._events:
+                    self._note(event)
+                    if seen():
+                        return
+        except TimeoutError:
+            pass
+        shows = " / ".join(self.display)
+        raise StepFailed(f"{self._gate.gate_id}: {self.car} is not {what}; the display shows {shows}") from None
+
+    def _note(self, event: dict[str, Any]) -> None:
+        name = event["event"]
+        if name == "arm_down" and "car_passed" not in self._at:
+            return  # of the car before
+        self._at.setdefault(name, event["mono_ms"])
+        if name == "display" and "car_passed" not in self._at:
+            line1, line2 = event["lines"]
+            self._decided = self._decided or self.display[0] == LOOKING_LINE != line1
+            self.display = (line1, line2)
+
+
 class Street:
     """Drives cars up to lanes."""
 
@@ -43,57 +133,43 @@ class Street:
         self._seed = seed
         self._cars = 0
 
+    @asynccontextmanager
+    async def visit(
+        self, gate: GateSite, number: NumberPlate, conditions: Conditions | None = None, by: str = "plate"
+    ) -> AsyncIterator[Visit]:
+        """A car turns into the lane. `by` is noted down: what its driver will be known by."""
+        car, shots = await self.render(gate, number, conditions, by)
+        async with StreetClient(gate.control_port) as lane, lane.watch() as events:
+            await lane.arrive(car, [shot.jpeg for shot in shots])
+            yield Visit(car, gate, lane, events, shots[-1])
+
+    async def render(
+        self, gate: GateSite, number: NumberPlate, conditions: Conditions | None = None, by: str = "plate"
+    ) -> tuple[str, list[Shot]]:
+        """A car on its way to the line, noted down: its name in the record, and what the camera will see of it."""
+        self._cars += 1
+        car, seed = f"car-{self._cars:02}", self._seed * 1_000 + self._cars
+        shots = await asyncio.to_thread(approach, seed, number, FRAMES, conditions=conditions)
+        self._keep(car, gate, number, [shot.jpeg for shot in shots], by)
+        return car, shots
+
     async def drive_through(self, gate: GateSite, number: NumberPlate) -> Passage:
         """A car comes, is let through, and the arm is down again behind it. Raises StepFailed where it is not."""
-        passage = await self._drive(gate, number, waits=True)
-        if passage.lowered_ms is None:
-            raise StepFailed(f"{gate.gate_id} did not let the car through: {' / '.join(passage.display)}")
-        return passage
+        async with self.visit(gate, number) as visit:
+            return await visit.through()
 
     async def drive_up(self, gate: GateSite, number: NumberPlate) -> Passage:
-        """A car comes, reads the display once the gate has decided, and backs out if the arm stays down."""
-        return await self._drive(gate, number, waits=False)
+        """A car comes, reads the display once the gate has decided, and backs out, the arm having stayed down."""
+        async with self.visit(gate, number) as visit:
+            await visit.decided()
+            return await visit.back_out()
 
-    async def _drive(self, gate: GateSite, number: NumberPlate, *, waits: bool) -> Passage:
-        self._cars += 1
-        car = f"car-{self._cars:02}"
-        shots = await asyncio.to_thread(approach, self._seed * 1_000 + self._cars, number, FRAMES)
-        pictures = [shot.jpeg for shot in shots]
-        self._keep(car, gate, number, pictures)
-        async with StreetClient(gate.control_port) as street, street.watch() as events:
-            await street.arrive(car, pictures)
-            try:
-                async with asyncio.timeout(PASSAGE_S_MAX):
-                    return await self._watch(car, gate, street, events, waits=waits)
-            except TimeoutError:
-                raise StepFailed(f"{gate.gate_id}: {car} is still there after {PASSAGE_S_MAX:g} s") from None
-
-    async def _watch(
-        self, car: str, gate: GateSite, street: StreetClient, events: AsyncIterator[dict[str, Any]], *, waits: bool
-    ) -> Passage:
-        at: dict[str, int] = {}
-        display, looked, leaving = ("", ""), False, False
-        async for event in events:
-            at.setdefault(event["event"], event["mono_ms"])
-            if event["event"] == "display" and "car_passed" not in at and not leaving:
-                display = (event["lines"][0], event["lines"][1])
-                looked = looked or display[0] == LOOKING_LINE
-            held_back = looked and display[0] != LOOKING_LINE and "arm_moving" not in at and "car_arrived" in at
-            if held_back and not waits and not leaving:
-                leaving = True
-                await street.leave()
-            if event["event"] == "car_backed_out" or ("car_passed" in at and event["event"] == "arm_down"):
-                break
-        arrived = at.get("car_arrived", 0)
-        times = {name: at[name] - arrived for name in ("arm_up", "car_passed", "arm_down") if name in at}
-        return Passage(car, gate.gate_id, display, times.get("arm_up"), times.get("car_passed"), times.get("arm_down"))
-
-    def _keep(self, car: str, gate: GateSite, number: NumberPlate, pictures: list[bytes]) -> None:
+    def _keep(self, car: str, gate: GateSite, number: NumberPlate, pictures: list[bytes], by: str) -> None:
         self._frames.mkdir(parents=True, exist_ok=True)
         names = [f"{car}-{index}.jpg" for index in range(len(pictures))]
         for name, picture in zip(names, pictures, strict=True):
             (self._frames / name).write_bytes(picture)
-        seen = {"car": car, "gate_id": gate.gate_id, "plate": number.plate.open, "frames": names}
+        seen = {"car": car, "gate_id": gate.gate_id, "plate": number.plate.open, "by": by, "frames": names}
         self._record.touch(mode=0o600)
         with self._record.open("a", encoding="utf-8") as record:
             record.write(json.dumps(seen) + "\n")

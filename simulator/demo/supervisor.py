@@ -37,6 +37,7 @@ class Unit:
     process: asyncio.subprocess.Process | None = None
     keeper: asyncio.Task[None] | None = None
     deaths: int = 0
+    once: Sequence[str] | None = None
 
 
 class Supervisor:
@@ -111,6 +112,16 @@ class Supervisor:
         await killed.wait()
         return killed.pid
 
+    def next_run(self, name: str, command: Sequence[str]) -> None:
+        """When this process is started the next time, start `command` in its place; its death is expected."""
+        unit = self._units[name]
+        unit.once = command
+        unit.deaths -= 1
+
+    def command(self, name: str) -> Sequence[str]:
+        """What is run under this name."""
+        return self._units[name].command
+
     def process_id(self, name: str) -> int | None:
         """The id of the process that serves under this name now."""
         process = self._units[name].process
@@ -118,10 +129,11 @@ class Supervisor:
 
     async def _spawn(self, unit: Unit) -> None:
         unit.log.parent.mkdir(parents=True, exist_ok=True)
+        command, unit.once = unit.once or unit.command, None
         with unit.log.open("ab") as log:
             unit.process = await asyncio.create_subprocess_exec(
                 *DIES_WITH_US,
-                *unit.command,
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,80 @@
+"""From booking to barrier and back out, with every part there and with some of them gone."""
+
+import asyncio
+from typing import Any
+
+from simulator.demo.driver import Driver, until, window_from_now
+from simulator.demo.steps import Reservation, Steps, expect
+
+UNUSED = "the unused time is paid back"
+
+
+async def books_comes_and_leaves_early(steps: Steps) -> None:
+    lot = steps.riverside
+    driver = await steps.sign_up("Ada")
+    reservation = await steps.book(driver, lot)
+    await steps.drive_in(driver, lot, reservation)
+    await steps.see_occupied(driver, lot, reservation["spot_id"])
+    await steps.drive_out(driver, lot)
+    await steps.refunded(driver, reservation, UNUSED)
+
+
+async def comes_without_a_booking(steps: Steps) -> None:
+    gate = steps.riverside.gate("entry")
+    async with steps.timeline.step("a car with no booking is refused") as notes:
+        passage = await steps.street.drive_up(gate, steps.draw_plate())
+        expect(passage.raised_ms is None, "the arm stayed down")
+        answer = await steps.last_decision(gate)
+        expect(answer["decision"] == "refuse", f"refused, not {answer['decision']} ({answer['reason']})")
+        expect(passage.display[0] == "NO BOOKING FOUND", f"the display says why, not {' / '.join(passage.display)}")
+        notes.say(f"display: {' / '.join(passage.display)}")
+
+
+async def race_and_hub_killed(steps: Steps) -> None:
+    winner, reservation = await _race(steps)
+    lot = steps.riverside
+    await steps.pay(winner, reservation)
+    async with steps.timeline.step("the hub is killed (kill -9)") as notes:
+        before = await steps.supervisor.kill(lot.lot_id)
+        notes.say(f"process {before} is gone")
+    await steps.drive_in(winner, lot, reservation)
+    async with steps.timeline.step("the hub is back by itself and knows of the car") as notes:
+        await steps.supervisor.wait_ready(lot.lot_id)
+        notes.say(f"now process {steps.supervisor.process_id(lot.lot_id)}")
+        await steps.hub_sees(lot, reservation["spot_id"], "occupied")
+    await steps.see_occupied(winner, lot, reservation["spot_id"])
+    await steps.drive_out(winner, lot)
+    await steps.refunded(winner, reservation, UNUSED)
+
+
+async def without_central(steps: Steps) -> None:
+    lot = steps.hillside
+    driver = await steps.sign_up("Edsger")
+    reservation = await steps.book(driver, lot)
+    async with steps.timeline.step("central is stopped") as notes:
+        await steps.supervisor.stop("central")
+        notes.say("no new online bookings; everything in the lot goes on")
+    await steps.drive_in(driver, lot, reservation)
+    await steps.drive_out(driver, lot)
+    async with steps.timeline.step("central comes back and learns of both, once each") as notes:
+        await steps.supervisor.start("central")
+        seen = await steps.status(driver, reservation, "completed")
+        notes.say(f"entered {seen['entered_at']}, left {seen['left_at']}")
+    await steps.refunded(driver, reservation, UNUSED)
+
+
+async def _race(steps: Steps) -> tuple[Driver, Reservation]:
+    grace, alan = await steps.sign_up("Grace"), await steps.sign_up("Alan")
+    async with steps.timeline.step("two drivers ask for one spot at the same moment") as notes:
+        window = window_from_now(steps.rng.randint(2, 5))
+        spots = await until(lambda: grace.search(steps.riverside.lot_id, window), bool, "any spot on offer")
+        spot = steps.rng.choice(spots)
+        answers = await asyncio.gather(*(one.reserve(spot["spot_id"], window) for one in (grace, alan)))
+        codes = [answer.status_code for answer in answers]
+        expect(sorted(codes) == [201, 409], f"one 201 and one 409, not {codes}")
+        by_code: dict[int, tuple[Driver, Any]] = {
+            answer.status_code: (one, answer.json()) for one, answer in zip((grace, alan), answers, strict=True)
+        }
+        winner, won = by_code[201]
+        notes.say(f"{winner.name} got {spot['spot_id']}, the other: {by_code[409][1]['title']}")
+    return winner, won

@@ -1,0 +1,176 @@
+"""A campaign of kills on a running site, and then the audit of what it left.
+
+Each round is one driver's visit during which one process dies: at a random instant, or at one of its own boundaries.
+All rounds happen on the same site, so that what one of them has broken is met by the next.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from simulator.demo.audit import CHECKS, Finding, Kept
+from simulator.demo.configuration import IN_HASTE, LotSite
+from simulator.demo.site import PYTHON, Ports, Site
+from simulator.demo.steps import HTTP_S
+from simulator.demo.street import Street
+from simulator.demo.supervisor import Supervisor
+from simulator.demo.timeline import StepFailed
+from simulator.ports import free_ports
+from simulator.soak.driver import PatientDriver
+from simulator.soak.dying import ARM, Boundary
+from simulator.street.plates import draw_plate
+
+KINDS = ("gate", "hub", "central", "broker")
+BOUNDARY_COUNT_MAX = 4
+"""A boundary is died at when it is come to for the first to fourth time: a visit comes to each at least that often."""
+LOOK_EVERY_S = 0.5
+SETTLE_LOOKS_MAX = 240
+
+# A gate that is killed looks at the same car again, so that its passages are not one for each car.
+AUDITED = tuple(check for name, check in CHECKS.items() if name != "plates-decided")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Which kind of process dies, and at which boundary; without one at a random instant."""
+
+    kind: str
+    boundary: Boundary | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {'at random' if self.boundary is None else self.boundary.value}"
+
+
+def rounds(kills: int, kinds: Iterable[str] = KINDS) -> list[Round]:
+    """`kills` at random instants of each kind, and one at each boundary of those that are ours."""
+    wanted = list(kinds)
+    at_random = [Round(kind) for kind in wanted for _ in range(kills)]
+    return [
+        *at_random,
+        *(Round(kind, boundary) for kind in wanted if kind != "broker" for boundary in _boundaries(kind)),
+    ]
+
+
+def _boundaries(kind: str) -> list[Boundary]:
+    """A gate is asked nothing on a visit by plate, and central answers over HTTP."""
+    return [boundary for boundary in Boundary if boundary is not Boundary.BEFORE_ANSWER or kind == "hub"]
+
+
+async def campaign(folder: Path, seed: int, plan: list[Round], say: Callable[[str], None]) -> list[Finding]:
+    """Play every round on a site in `folder`, in an order drawn from `seed`; returns what the audit finds.
+
+    Raises StepFailed where a visit does not come to its end.
+    """
+    rng = random.Random(seed)  # noqa: S311  a plan, not a secret
+    first = free_ports(7)[0]
+    site = Site(folder, rng, Ports(first, first + 1, first + 3), IN_HASTE)
+    street = Street(folder / "frames", folder.with_name(f"{folder.name}.street.jsonl"), seed)
+    plan = rng.sample(plan, len(plan))
+    async with Supervisor() as supervisor, httpx.AsyncClient(base_url=site.central.url, timeout=HTTP_S) as http:
+        units = site.write()
+        for unit in units:
+            supervisor.add(unit)
+        ours = [unit.name for unit in units if unit.name != "bank" and not unit.name.endswith(".broker")]
+        await supervisor.start(*(unit.name for unit in units if unit.name not in ours))
+        await supervisor.start(*ours)
+        play = _Rounds(site, supervisor, street, http, rng)
+        say(f"an undisturbed visit takes {await play.undisturbed():.1f} s")
+        for number, one in enumerate(plan, 1):
+            say(f"{number}/{len(plan)} {one}: {await play.one(one, number)}")
+        await _settled(folder)
+    kept = Kept(folder)
+    return [finding for check in AUDITED for finding in check(kept)]
+
+
+class _Rounds:
+    """Plays rounds on one site."""
+
+    def __init__(
+        self, site: Site, supervisor: Supervisor, street: Street, http: httpx.AsyncClient, rng: random.Random
+    ) -> None:
+        self._site = site
+        self._supervisor = supervisor
+        self._street = street
+        self._http = http
+        self._rng = rng
+        self._visit_s = 0.0
+
+    async def undisturbed(self) -> float:
+        """How long a visit takes with nothing in its way; kills are drawn from that long."""
+        driver, began = await self._driver(), time.monotonic()
+        await driver.visit(self._site.lots[0])
+        self._visit_s = time.monotonic() - began
+        return self._visit_s
+
+    async def one(self, planned: Round, number: int) -> str:
+        """One visit, and one death in it; what was seen, in words."""
+        lot = self._site.lots[number % len(self._site.lots)]
+        victim = self._victim(planned.kind, lot, number)
+        driver, began = await self._driver(), time.monotonic()
+        if planned.boundary is None:
+            how = await self._killed(victim, driver, lot)
+        else:
+            how = await self._dying(victim, planned.boundary, driver, lot)
+        return f"{how}; the visit took {time.monotonic() - began:.1f} s"
+
+    async def _killed(self, victim: str, driver: PatientDriver, lot: LotSite) -> str:
+        at_s = self._rng.uniform(0, self._visit_s)
+        visit = asyncio.create_task(driver.visit(lot))
+        await asyncio.sleep(at_s)
+        doing = driver.doing
+        await self._supervisor.kill(victim)
+        await visit
+        await self._supervisor.wait_ready(victim)
+        return f"{victim} killed {at_s:.2f} s into it, while {doing}"
+
+    async def _dying(self, victim: str, boundary: Boundary, driver: PatientDriver, lot: LotSite) -> str:
+        count = self._rng.randint(1, BOUNDARY_COUNT_MAX)
+        ordinary = self._supervisor.command(victim)
+        wrapper = (*PYTHON, "-m", "simulator.soak.dying", boundary.value, str(count))
+        self._supervisor.next_run(victim, (*wrapper, *ordinary[ordinary.index("gatehouse") + 1 :]))
+        await self._supervisor.kill(victim)
+        await self._supervisor.wait_ready(victim)
+        dying = self._supervisor.process_id(victim)
+        assert dying is not None, "it is ready"
+        os.kill(dying, ARM)
+        visit = asyncio.create_task(driver.visit(lot))
+        doing = driver.doing
+        while not visit.done() and self._supervisor.process_id(victim) == dying:
+            doing = driver.doing
+            await asyncio.sleep(0.02)
+        died = self._supervisor.process_id(victim) != dying
+        await visit
+        if not died:
+            raise StepFailed(f"{victim} never came to {boundary.value} for the {count}. time")
+        await self._supervisor.wait_ready(victim)
+        return f"{victim} died at {boundary.value} no. {count}, while {doing}"
+
+    def _victim(self, kind: str, lot: LotSite, number: int) -> str:
+        match kind:
+            case "gate":
+                return lot.gate("entry" if number // 2 % 2 else "exit").gate_id
+            case "hub":
+                return lot.lot_id
+            case "broker":
+                return f"{lot.lot_id}.broker" if number // 2 % 2 else "central.broker"
+            case _:
+                return kind
+
+    async def _driver(self) -> PatientDriver:
+        driver = PatientDriver(self._http, self._street, draw_plate(self._rng))
+        await driver.sign_up()
+        return driver
+
+
+async def _settled(folder: Path) -> None:
+    """Wait until every log is where it belongs; what is still missing then is for the audit to tell."""
+    for _ in range(SETTLE_LOOKS_MAX):
+        if not list(CHECKS["no-lost-fact"](Kept(folder))):
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
