@@ -310,8 +310,8 @@ class TestExpiry:
 
     def test_a_confirmed_one_does_not_run_out(self, riverside: Riverside) -> None:
         riverside.booked()
-        assert riverside.lot.next_wakeup_ms(NOW) is None
-        assert not riverside.lot.woken(NOW.later(HOUR_MS))
+        assert not riverside.lot.woken(NOW.later(HOLD_MS))
+        assert riverside.status() is Status.CONFIRMED
 
     def test_more_than_one_transaction_takes(self, riverside: Riverside) -> None:
         """A hub that was off for a night: each part is bounded, none is forgotten, no request sees an overdue hold."""

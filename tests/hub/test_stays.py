@@ -215,15 +215,6 @@ class TestSpotOfAConflict:
         assert not riverside.set_aside()
         assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_CANCEL]
 
-    def test_an_overstay_may_run_into_the_next_booking(self, riverside: Riverside) -> None:
-        """Occupancy is recorded apart from what was granted, and never refused."""
-        riverside.booked(1)
-        riverside.booked(2, hold_request(2, start=1, end=2))
-        riverside.came_in(1, hours=0)
-        riverside.came_in(2, hours=1, unit=SECOND_ENTRY)
-        assert [stay.spot_id for stay in riverside.stays()] == [SPOT, SPOT]
-        assert not alarms(riverside)
-
 
 def ended(riverside: Riverside, *, with_alarms: bool = True) -> tuple[object, ...]:
     """How it stands in the end, without what tells in which order it came about."""

@@ -103,10 +103,12 @@ class TestSpots:
         assert (cell.state, cell.reservation, cell.until) == ("overstayed", shown(rid(1)), at(1))
 
     def test_two_cars_on_one_spot_are_one_cell(self, riverside: Riverside, view: LotView) -> None:
+        """As lots that were run by an earlier version may have them."""
         riverside.booked(1)
         riverside.booked(2, hold_request(2, start=1, end=2))
         riverside.came_in(2, hours=1)
         riverside.came_in(1, hours=0, unit="riverside.entry-2")
+        riverside.store.connection.execute("UPDATE stay SET spot_id = ?", (SPOT,))
         cells = [cell for cell in view.spots(NOW.later(HOUR_MS)) if cell.spot_id == SPOT]
         assert [(cell.state, cell.reservation) for cell in cells] == [("overstayed", shown(rid(1)))]
         assert len(view.spots(NOW)) == len(SPOTS)
