@@ -3,61 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud_sync.link import topics
-from cloud_sync.link.clock import Clock
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, payload_of
-from cloud_sync.link.v1.messages import UnitStatus
 from domain.errors import PeerError
 from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
 from hub.lot import Lot
+from hub.presence import Presence
 
 LATEST_MAX = 12
 """Decisions and alarms on the page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A gate's last status; `since` when it has been so, None where that cannot be known."""
-
-    status: UnitStatus
-    since: datetime | None
-
-
-class Presence:
-    """Which gates are on the link, by their retained status."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._heard: dict[str, Seen] = {}
-
-    async def heard(self, topic: str, payload: bytes) -> None:
-        """Take a gate's status in. One of a lower epoch is a ghost's, and ignored."""
-        status = UnitStatus.decode(payload)
-        if topics.gate_status(status.unit) != topic:
-            raise PeerError("status_foreign", f"{status.unit} speaks on {topic}")
-        known = self._heard.get(status.unit)
-        if known is None or status.epoch >= known.status.epoch:
-            self._heard[status.unit] = Seen(status, self._since(status, known))
-
-    def lost(self) -> None:
-        """The lot's broker is out of reach: what was heard may be true no longer. It says everything again later."""
-        self._heard.clear()
-
-    def of(self, gate_id: str) -> Seen | None:
-        return self._heard.get(gate_id)
-
-    def _since(self, status: UnitStatus, known: Seen | None) -> datetime | None:
-        if status.online:
-            return status.at
-        # A last will was written when the gate came onto the link: its instant says nothing of when it went.
-        if known is None:
-            return None
-        return self._clock().utc if known.status.online else known.since
 
 
 @dataclass(frozen=True, slots=True)

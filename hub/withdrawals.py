@@ -18,8 +18,8 @@ from domain.reservation import Status
 from hub.book import Book, Reservation
 
 NO_SHOW_WAIT = timedelta(days=1)
-"""How long after its window a no-show waits for the gates' answers. A fee is in no hurry, and a gate that was off for
-a night can still say that the car did come; a refund is owed at the window's end at the latest."""
+"""How long after its window, and its decision, a no-show waits for the gates' answers. A fee is in no hurry, and a gate
+that was off for a night can still say that the car did come; a refund is owed at the window's end at the latest."""
 
 SETTLED_AT_ONCE_MAX = 500
 """Withdrawals that one transaction gives up waiting for at most; the rest follow in the next."""
@@ -36,13 +36,15 @@ class Withdrawals:
 
     def begin(self, withdrawn: Reservation, now: Now) -> None:
         """Wait for the gates' answers to what `withdrawn` has become; older answers to it no longer count."""
-        wait = NO_SHOW_WAIT if withdrawn.status is Status.NO_SHOW else timedelta()
+        settle_by = withdrawn.window.end
+        if withdrawn.status is Status.NO_SHOW:
+            settle_by = max(settle_by, now.utc) + NO_SHOW_WAIT
         reservation_id = withdrawn.reservation_id
         with self._store.transaction():
             self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
             self._sql.execute(
                 "INSERT OR REPLACE INTO withdrawal VALUES (?, ?, ?, 1, NULL)",
-                (reservation_id, withdrawn.revision, rfc3339(withdrawn.window.end + wait)),
+                (reservation_id, withdrawn.revision, rfc3339(settle_by)),
             )
             for row in self._sql.execute("SELECT gate_id FROM gate WHERE direction = 'entry'").fetchall():
                 epoch = self._journal.cursor(row["gate_id"]).position.epoch  # 0: nothing was ever heard of it

@@ -16,7 +16,8 @@ from domain.now import parse_instant
 from domain.plate import Plate
 from domain.spot import SpotKind
 from hub.page import page_app
-from hub.view import LotView, Presence
+from hub.presence import Presence
+from hub.view import LotView
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,

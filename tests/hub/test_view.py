@@ -17,7 +17,8 @@ from domain.ids import shown
 from domain.now import Now
 from domain.plate import Plate
 from domain.spot import SpotKind
-from hub.view import LATEST_MAX, LaneRow, LotView, Presence
+from hub.presence import Presence
+from hub.view import LATEST_MAX, LaneRow, LotView
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
