@@ -1,6 +1,5 @@
 """Holds, confirmations, cancellations: what is granted, what is refused, and that every change is told once."""
 
-
 import pytest
 
 from cloud_sync.link.ticket import PLATE_MARK_BYTES, verify
