@@ -205,7 +205,8 @@ class Stays:
 
     def _conflict_arose(self, stay: Stay, conflict: Conflict, unit: str, now: Now) -> None:
         if OUTCOMES[conflict].alarm:
-            detail = f"{unit}: stay {stay.stay_id}, reservation {stay.reservation_id or 'none'}"
+            booking = shown(stay.reservation_id) if stay.reservation_id else "none"
+            detail = f"{unit}: stay {stay.stay_id}, reservation {booking}"
             self._journal.append(AlarmRaised(alarm=conflict.value, detail=detail), now)
 
     def _no_spot(self, stay: Stay, unit: str, now: Now) -> None:
