@@ -30,7 +30,7 @@ class Step(Enum):
     COMPLETE = "complete"
     NO_SHOW = "no_show"
     MOVE = "move"  # to another spot: somebody stands on its own
-    CANCEL_EARLIER = "cancel_earlier"  # it was cancelled before the car came in, and the lot learns of it only now
+    CANCEL_EARLIER = "cancel_earlier"  # it was cancelled before its car came, or did not, and the lot learns of it now
 
 
 STEPS: dict[Status, dict[Step, Status]] = {
@@ -52,7 +52,7 @@ STEPS: dict[Status, dict[Step, Status]] = {
     Status.COMPLETED: {Step.CANCEL_EARLIER: Status.CANCELLED},
     Status.EXPIRED: {},
     Status.CANCELLED: {},
-    Status.NO_SHOW: {},
+    Status.NO_SHOW: {Step.CANCEL_EARLIER: Status.CANCELLED},
 }
 
 HOLDS_SPOT = frozenset({Status.HELD, Status.CONFIRMED, Status.CHECKED_IN})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from domain.admission import Evidence
 from domain.reservation import Status
 
 
@@ -63,7 +64,10 @@ def entry_conflict(status: Status | None) -> Conflict | None:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """One car's time in the lot, as far as it is known; both instants are the gates' own."""
+    """One car's time in the lot, as far as it is known; both instants are the gates' own.
+
+    `evidence` is what it was let in on, `ticket_id` the ticket that it used up.
+    """
 
     stay_id: str
     reservation_id: str | None
@@ -71,3 +75,5 @@ class Stay:
     entered_at: datetime | None
     left_at: datetime | None
     conflict: Conflict | None
+    evidence: Evidence = Evidence.NONE
+    ticket_id: str | None = None

@@ -39,6 +39,12 @@ class Reservation:
     hold_expires_at: datetime | None
     ticket: str | None
     ticket_revision: int | None
+    confirmed_at: datetime | None = None
+    no_show_at: datetime | None = None  # when that was decided
+
+    def on_spot(self, spot_id: str) -> "Reservation":
+        """The same on another spot."""
+        return replace(self, spot_id=spot_id)
 
 
 class Book:
@@ -69,15 +75,19 @@ class Book:
         row = self._sql.execute("SELECT * FROM reservation WHERE reservation_id = ?", (reservation_id,)).fetchone()
         return None if row is None else _reservation(row)
 
+    def all_where(self, condition: str, *values: str | int) -> list[Reservation]:
+        """Those for which our own SQL `condition` is true; it says how many at most, and in which order."""
+        sql = f"SELECT * FROM reservation WHERE {condition}"  # noqa: S608  never made of what somebody sent
+        return [_reservation(row) for row in self._sql.execute(sql, values).fetchall()]
+
     def overdue(self, now: Now, limit: int) -> list[Reservation]:
         """Holds whose time is over."""
-        sql = "SELECT * FROM reservation WHERE status = 'held' AND hold_expires_at <= ? LIMIT ?"
-        return [_reservation(row) for row in self._sql.execute(sql, (rfc3339(now.utc), limit))]
+        return self.all_where("status = 'held' AND hold_expires_at <= ? LIMIT ?", rfc3339(now.utc), limit)
 
     def next_expiry(self) -> datetime | None:
         """When the next hold runs out."""
         row = self._sql.execute("SELECT min(hold_expires_at) AS at FROM reservation WHERE status = 'held'").fetchone()
-        return None if row["at"] is None else parse_instant(row["at"])
+        return _instant(row["at"])
 
     def add(self, new: Reservation, cause: str, now: Now) -> None:
         """Enter a reservation and tell of it. The database refuses one that overlaps another on its spot."""
@@ -86,20 +96,32 @@ class Book:
             self._tell(new, cause, now)
 
     def change(self, known: Reservation, by: Step, cause: str, now: Now) -> Reservation:
-        """Step a reservation on and tell of it. Raises IllegalStep where the table has no such step."""
+        """Step a reservation on and tell of it; `known` carries what the step sets beside the status.
+
+        Raises IllegalStep where the table has no such step.
+        """
         changed = replace(known, status=step(known.status, by), revision=known.revision + 1)
         with self._store.transaction():
             self._sql.execute(
-                "UPDATE reservation SET status = ?, revision = ?, hold_expires_at = ?, ticket = ?, ticket_revision = ?"
-                " WHERE reservation_id = ?",
-                (
-                    changed.status.value,
-                    changed.revision,
-                    changed.hold_expires_at and rfc3339(changed.hold_expires_at),
-                    changed.ticket,
-                    changed.ticket_revision,
-                    changed.reservation_id,
-                ),
+                "UPDATE reservation SET status = :status, revision = :revision, hold_expires_at = :hold_expires_at,"
+                " ticket = :ticket, ticket_revision = :ticket_revision, confirmed_at = :confirmed_at,"
+                " no_show_at = :no_show_at, spot_id = :spot_id,"
+                # What stands on the right of the sign is the row as it was.
+                " moved_from = CASE WHEN spot_id = :spot_id THEN moved_from ELSE spot_id END,"
+                " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END"
+                " WHERE reservation_id = :reservation_id",
+                {
+                    "status": changed.status.value,
+                    "revision": changed.revision,
+                    "hold_expires_at": changed.hold_expires_at and rfc3339(changed.hold_expires_at),
+                    "ticket": changed.ticket,
+                    "ticket_revision": changed.ticket_revision,
+                    "confirmed_at": changed.confirmed_at and rfc3339(changed.confirmed_at),
+                    "no_show_at": changed.no_show_at and rfc3339(changed.no_show_at),
+                    "spot_id": changed.spot_id,
+                    "now": rfc3339(now.utc),
+                    "reservation_id": changed.reservation_id,
+                },
             )
             self._tell(changed, cause, now)
         return changed
@@ -169,7 +191,13 @@ def _reservation(row: sqlite3.Row) -> Reservation:
         plate=SealedPlate(row["plate_box"], row["plate_mark"]),
         window=Window(parse_instant(row["start_time"]), parse_instant(row["end_time"])),
         price=Money(row["price_minor"], row["currency"]),
-        hold_expires_at=None if row["hold_expires_at"] is None else parse_instant(row["hold_expires_at"]),
+        hold_expires_at=_instant(row["hold_expires_at"]),
         ticket=row["ticket"],
         ticket_revision=row["ticket_revision"],
+        confirmed_at=_instant(row["confirmed_at"]),
+        no_show_at=_instant(row["no_show_at"]),
     )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)

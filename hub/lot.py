@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from sqlite3 import IntegrityError
 
 from cloud_sync.link.journal import Journal
@@ -18,6 +18,7 @@ from cloud_sync.link.v1.facts import (
     PolicyChanged,
     SpotChanged,
     TicketKeyPublished,
+    WithdrawalNoted,
     payload_of,
 )
 from cloud_sync.link.v1.messages import CancelRequest, ConfirmRequest, HoldRequest, ReleaseRequest, Reply
@@ -26,10 +27,14 @@ from domain.fact import Fact
 from domain.now import Now
 from domain.spot import SpotKind
 from hub.book import Book
+from hub.moves import Moves
+from hub.no_shows import NoShows
 from hub.reservations import Reservations
 from hub.spots import Spots
 from hub.stays import Stays
 from hub.tables import migrations
+from hub.tickets import Tickets
+from hub.withdrawals import Withdrawals
 
 
 class Lot:
@@ -51,8 +56,20 @@ class Lot:
         self.journal = journal
         self.book = Book(store, journal)
         self.spots = Spots(store)
-        self.reservations = Reservations(journal.unit, store, self.book, self.spots, key=key, ticket_id=ticket_id)
         self.stays = Stays(store, journal, self.book, self.spots)
+        self.withdrawals = Withdrawals(store, journal, self.book)
+        self.no_shows = NoShows(store, self.book, self.withdrawals)
+        tickets = Tickets(journal.unit, key, ticket_id)
+        self.moves = Moves(store, journal, self.book, self.spots, tickets)
+        self.reservations = Reservations(
+            store,
+            self.book,
+            self.spots,
+            self.stays,
+            tickets=tickets,
+            moves=self.moves,
+            withdrawals=self.withdrawals,
+        )
         self._key = key
 
     def lay_out(self, spots: Mapping[str, SpotKind], gates: Mapping[str, Direction], now: Now) -> None:
@@ -77,6 +94,12 @@ class Lot:
             published = self.journal.last_own(TicketKeyPublished.kind)
             if published is None or published.payload["key_id"] != self._key.key_id:
                 self.journal.append(TicketKeyPublished(key_id=self._key.key_id, public_key=self._key.public_key), now)
+            self.withdrawals.gates_changed(now)
+            self.moves.check(now)
+
+    def gate_heard(self, gate_id: str, *, online: bool, now: Now) -> None:
+        """Whether a gate is on the link, as often as it is said; after a restart none is until it is heard."""
+        self.no_shows.gate_heard(gate_id, online=online, now=now)
 
     def request(self, name: str, payload: bytes, now: Now) -> Reply:
         """Answer one of central's requests. Raises Refused or TryLater, which the link turns into such an answer."""
@@ -114,8 +137,12 @@ class Lot:
         match payload_of(fact):
             case GatePassed() as passage if of_gate:
                 self.stays.passed(passage, fact, now)
+                self.moves.check(now)
+            case WithdrawalNoted() as noted if of_gate and self._is_entry(fact.unit):
+                self.withdrawals.noted(noted, fact, now)
             case PolicyChanged() as changed if not of_gate:
                 self.book.set_policy(changed, now)
+                self.moves.check(now)
             case PaymentChanged() as payment if not of_gate:
                 self.book.set_paid(payment.reservation_id, payment.paid, payment.refunded)
             case AlarmRaised() as alarm:
@@ -126,15 +153,28 @@ class Lot:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come from {fact.unit} to a hub")
 
     def next_wakeup_ms(self, now: Now) -> int | None:
-        """The monotonic instant at which a hold runs out."""
-        expiry = self.book.next_expiry()
-        if expiry is None:
+        """The monotonic instant to call `woken` at: a hold runs out, a car has not come, a booking has to move."""
+        instants = (
+            self.book.next_expiry(),
+            self.no_shows.next_release(),
+            self.withdrawals.next_settlement(),
+            self.moves.next_check(now),
+        )
+        coming: list[datetime] = [instant for instant in instants if instant is not None]
+        if not coming:
             return None
-        return now.mono_ms + max(-((now.utc - expiry) // timedelta(milliseconds=1)), 0)  # rounded up
+        return now.mono_ms + max(-((now.utc - min(coming)) // timedelta(milliseconds=1)), 0)  # rounded up
 
     def woken(self, now: Now) -> bool:
-        """Let holds expire whose time is over; whether there were any."""
-        return self.reservations.expire(now) > 0
+        """Do what time has brought; whether there was anything."""
+        with self.store.transaction():
+            done = self.reservations.expire(now) + self.no_shows.release(now) + self.withdrawals.settle_overdue(now)
+            done += self.moves.check(now)
+        return done > 0
+
+    def _is_entry(self, gate_id: str) -> bool:
+        sql = "SELECT 1 FROM gate WHERE gate_id = ? AND direction = 'entry'"
+        return self.store.connection.execute(sql, (gate_id,)).fetchone() is not None
 
     def _lay_out_spot(self, spot_id: str, kind: SpotKind | None, known: Mapping[str, object] | None, now: Now) -> None:
         in_service = kind is not None

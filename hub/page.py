@@ -13,6 +13,10 @@ from fastapi.templating import Jinja2Templates
 from cloud_sync.link.clock import Clock
 from hub.view import LotView
 
+STATES = ("available", "held", "reserved", "occupied", "overstayed", "closed")
+ALWAYS_COUNTED = ("available", "occupied")
+"""Also where there is none: that, too, is what somebody looks for."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -27,7 +31,8 @@ def page_app(view: LotView, timezone: str, clock: Clock) -> FastAPI:
     async def lot_page(request: Request) -> HTMLResponse:
         contents = _contents(view, clock)
         counts = Counter(spot["state"] for spot in contents["spots"])
-        return templates.TemplateResponse(request, "lot.html", {**contents, "counts": counts.most_common()})
+        shown = [(state, counts[state]) for state in STATES if counts[state] or state in ALWAYS_COUNTED]
+        return templates.TemplateResponse(request, "lot.html", {**contents, "counts": shown})
 
     @app.get("/lot.json")
     async def lot_json() -> dict[str, Any]:
@@ -45,6 +50,9 @@ def _contents(view: LotView, clock: Clock) -> dict[str, Any]:
         "central_online": view.central_online,
         "spots": [asdict(spot) for spot in view.spots(now)],
         "cars": [asdict(car) for car in view.cars()],
+        "conflicts": [asdict(conflict) for conflict in view.conflicts(now)],
+        "moves": [asdict(move) for move in view.moves(now)],
+        "no_shows": [asdict(no_show) for no_show in view.no_shows(now)],
         "lanes": [asdict(lane) for lane in view.lanes()],
         "decisions": [asdict(decision) for decision in view.decisions()],
         "alarms": [asdict(alarm) for alarm in view.alarms()],

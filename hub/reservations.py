@@ -1,11 +1,9 @@
 """Who gets which spot: holds, confirmations, cancellations. Nobody else ever decides that a spot is free."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from cloud_sync.link.store import Store
-from cloud_sync.link.ticket import Ticket, TicketKey
 from cloud_sync.link.v1.messages import (
     CancelAnswer,
     CancelRequest,
@@ -22,7 +20,11 @@ from domain.reservation import Status, Step
 from domain.spot import fits
 from domain.window import Window
 from hub.book import Book, Reservation
+from hub.moves import Moves
 from hub.spots import Spots
+from hub.stays import Stays
+from hub.tickets import Tickets
+from hub.withdrawals import Withdrawals
 
 EXPIRED_AT_ONCE_MAX = 500
 """Holds that one transaction lets expire at most; the rest follow in the next."""
@@ -32,16 +34,24 @@ class Reservations:
     """Answers central's requests about reservations."""
 
     def __init__(
-        self, lot_id: str, store: Store, book: Book, spots: Spots, *, key: TicketKey, ticket_id: Callable[[], str]
+        self,
+        store: Store,
+        book: Book,
+        spots: Spots,
+        stays: Stays,
+        *,
+        tickets: Tickets,
+        moves: Moves,
+        withdrawals: Withdrawals,
     ) -> None:
-        """`key` signs tickets; `ticket_id` makes their single-use ids."""
-        self._lot_id = lot_id
         self._store = store
         self._sql = store.connection
         self._book = book
         self._spots = spots
-        self._key = key
-        self._ticket_id = ticket_id
+        self._stays = stays
+        self._tickets = tickets
+        self._moves = moves
+        self._withdrawals = withdrawals
 
     def hold(self, request: HoldRequest, now: Now) -> HoldAnswer:
         """Keep the spot for the driver while they pay.
@@ -91,42 +101,43 @@ class Reservations:
             known = self._book.find(request.reservation_id)
             if known is not None and known.status is Status.HELD:
                 self._book.change(known, Step.CANCEL, "released", now)
+                self._moves.check(now)
 
     def confirm(self, request: ConfirmRequest, now: Now) -> ConfirmAnswer:
-        """Sign the ticket of a hold that is paid for. The same request again gets the same answer, also when the car
-        has come and gone since: it was promised, and is to be paid for.
+        """Sign the ticket of a hold that is paid for. The same request again gets the ticket that counts by now, which
+        is another only where the reservation was moved; also when the car has come and gone since: it was promised, and
+        is to be paid for.
 
         Raises Refused where the hold has run out or was given up, or the reservation was cancelled: a definite no.
         """
         self._expire_all(now)  # on its own: a refusal below must not undo it
         with self._store.transaction():
             known = self._known(request.reservation_id)
-            if known.ticket is not None and known.ticket_revision is not None and known.status is not Status.CANCELLED:
-                return ConfirmAnswer(ticket=known.ticket, revision=known.ticket_revision)
-            revision = known.revision + 1
-            ticket = self._key.sign(
-                Ticket(
-                    ticket_id=self._ticket_id(),
-                    lot_id=self._lot_id,
-                    reservation_id=known.reservation_id,
-                    revision=revision,
-                    spot_id=known.spot_id,
-                    window=known.window,
-                    vehicle_type=known.vehicle_type,
-                    plate_mark=known.plate.mark,
-                )
-            )
-            promised = replace(known, ticket=ticket, ticket_revision=revision, hold_expires_at=None)
-            self._book.change(promised, Step.CONFIRM, "paid", now)
-        return ConfirmAnswer(ticket=ticket, revision=revision)
+            if known.ticket is None or known.status is Status.CANCELLED:
+                paid = replace(known, hold_expires_at=None, confirmed_at=utc(now.utc))
+                self._book.change(self._tickets.issued_for(paid), Step.CONFIRM, "paid", now)
+                self._moves.check(now)  # it may start within minutes, where an overstayer still stands
+                known = self._known(request.reservation_id)
+        assert known.ticket is not None, "a ticket was issued with the confirmation"
+        assert known.ticket_revision is not None, "and bears its revision"
+        return ConfirmAnswer(ticket=known.ticket, revision=known.ticket_revision)
 
     def cancel(self, request: CancelRequest, now: Now) -> CancelAnswer:
-        """End a reservation whose car has not come in. Raises Refused where it has, or where it has ended otherwise."""
+        """End a reservation as from `requested_at`, although the request may come later: what a car did after that
+        instant, or the lot decided, was done on a right that had been given back.
+
+        Raises Refused where the car had come in by then, or where the reservation had ended otherwise.
+        """
         self._expire_all(now)  # on its own: a refusal below must not undo it
         with self._store.transaction():
             known = self._known(request.reservation_id)
             if known.status is not Status.CANCELLED:
-                known = self._book.change(known, Step.CANCEL, request.cause, now)
+                promised = known.status is not Status.HELD
+                known = self._book.change(known, self._step_to_cancel(known, request), request.cause, now)
+                if promised:
+                    self._stays.were_after_cancel(known.reservation_id, now)
+                    self._withdrawals.begin(known, now)
+                self._moves.check(now)
         return CancelAnswer(revision=known.revision)
 
     def expire(self, now: Now) -> int:
@@ -135,11 +146,27 @@ class Reservations:
             overdue = self._book.overdue(now, EXPIRED_AT_ONCE_MAX)
             for reservation in overdue:
                 self._book.change(reservation, Step.EXPIRE, "hold_expired", now)
+            if overdue:
+                self._moves.check(now)
         return len(overdue)
 
     def _expire_all(self, now: Now) -> None:
         while self.expire(now) == EXPIRED_AT_ONCE_MAX:
             pass
+
+    def _step_to_cancel(self, known: Reservation, request: CancelRequest) -> Step:
+        """CANCEL_EARLIER for what had not happened yet when the driver cancelled. The table refuses the rest."""
+        entered_at = self._stays.entered_at(known.reservation_id)
+        came_later = entered_at is not None and entered_at > request.requested_at
+        match known.status:
+            case Status.CHECKED_IN | Status.COMPLETED:
+                earlier = came_later
+            case Status.NO_SHOW:
+                decided_later = known.no_show_at is not None and known.no_show_at > request.requested_at
+                earlier = decided_later and (came_later or entered_at is None)
+            case _:
+                earlier = False
+        return Step.CANCEL_EARLIER if earlier else Step.CANCEL
 
     def _check_spot(self, request: HoldRequest, window: Window, now: Now) -> None:
         kind = self._spots.kind_in_service(request.spot_id)

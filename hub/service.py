@@ -21,14 +21,18 @@ from cloud_sync.link.ticket import TicketKey
 from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
 from domain.errors import OperatorError
 from domain.fact import Fact
+from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
+from hub.presence import Presence
 from hub.settings import HubSettings
-from hub.view import LotView, Presence
+from hub.view import LotView
 
 log = logging.getLogger(__name__)
 
 CENTRAL = "central"
+PAUSE_S_MAX = 60.0
+"""How long the lot sleeps at most: the wall clock may be set meanwhile, and its windows are by that clock."""
 
 
 class HubService:
@@ -48,16 +52,18 @@ class HubService:
         identity = f"{lot_id}@{journal.epoch}"
         status = Will(topics.lot_status(lot_id), self._status(online=False), lambda: self._status(online=True))
         self._to_central = Link(settings.central, identity, status)
-        self._to_lot = Link(settings.broker, identity)
+        self._to_lot = Link(settings.broker, identity, replies=topics.gate_replies(f"{lot_id}.+", identity))
         self._to_central.serve(topics.lot_requests(lot_id, "+"), self._request)
         self._senders = [self._sender(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL)]
         self._receive(self._to_central, topics.lot_facts(lot_id, "down"), f"{CENTRAL}:{lot_id}")
         self._presence = Presence(self._clock)
-        self._to_lot.when_lost(self._presence.lost)
-        for gate_id in settings.gate_directions():
+        self._to_lot.when_lost(self._gates_lost)
+        self._gate_ids = tuple(settings.gate_directions())
+        self._gates = Gates(self._to_lot, identity, self._gate_ids, self._presence, self._clock)
+        for gate_id in self._gate_ids:
             self._senders.append(self._sender(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id))
             self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id)
-            self._to_lot.subscribe(topics.gate_status(gate_id), self._presence.heard)
+            self._to_lot.subscribe(topics.gate_status(gate_id), self._gate_heard)
 
     async def run(self) -> None:
         """Serve until cancelled, once. Raises OperatorError where the page's port is taken."""
@@ -71,19 +77,24 @@ class HubService:
                     tasks.create_task(link.run())
                 for sender in self._senders:
                     tasks.create_task(sender.run())
-                tasks.create_task(self._let_holds_expire())
+                tasks.create_task(self._wake_the_lot())
                 tasks.create_task(serve_http(app, listening))
 
     async def _request(self, topic: str, payload: bytes) -> Reply:
+        name = topic.rsplit("/", 1)[1]
+        if name == "admit":
+            return await self._gates.admit(payload)
         try:
-            return self.lot.request(topic.rsplit("/", 1)[1], payload, self._clock())
+            return self.lot.request(name, payload, self._clock())
         finally:
             self._changed()  # also where it is refused: holds may have expired before
 
-    async def _let_holds_expire(self) -> None:
+    async def _wake_the_lot(self) -> None:
         while True:
             wakeup_ms = self.lot.next_wakeup_ms(self._clock())
             pause_s = None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000
+            if pause_s is not None:
+                pause_s = min(pause_s, PAUSE_S_MAX)
             try:
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()
@@ -91,6 +102,20 @@ class HubService:
                 if self.lot.woken(self._clock()):
                     self._changed()
             self._wake.clear()
+
+    async def _gate_heard(self, topic: str, payload: bytes) -> None:
+        await self._presence.heard(topic, payload)
+        self._gates_are()
+
+    def _gates_lost(self) -> None:
+        self._presence.lost()
+        self._gates_are()
+
+    def _gates_are(self) -> None:
+        """Tell the lot which gates are heard: it gives nobody up while a gate that may have let them in is silent."""
+        for gate_id in self._gate_ids:
+            self.lot.gate_heard(gate_id, online=self._presence.is_online(gate_id), now=self._clock())
+        self._wake.set()
 
     def _sender(self, link: Link, topic: str, subscriber: str) -> FactSender:
         return FactSender(link, topic, Sender(self.lot.journal, subscriber), self._clock)
@@ -110,7 +135,7 @@ class HubService:
         FactReceiver(link, topic, Receiver(unit, self.lot.journal, apply, alarm), then_send_on)
 
     def _changed(self) -> None:
-        """Something was stored: send its facts, and look when the next hold runs out."""
+        """Something was stored: send its facts, and look what comes next."""
         for sender in self._senders:
             sender.nudge()
         self._wake.set()

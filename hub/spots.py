@@ -2,7 +2,7 @@
 
 from cloud_sync.link.store import Store
 from domain.now import rfc3339
-from domain.spot import FITS, SpotKind, VehicleType
+from domain.spot import FITS, SpotKind, VehicleType, as_good
 from domain.window import Window
 
 
@@ -19,17 +19,17 @@ class Spots:
 
     def free_spot(self, vehicle: VehicleType, window: Window) -> str | None:
         """The tightest spot in service that fits, that nobody stands on and that nobody was granted in this window."""
-        rows = self._sql.execute(
-            "SELECT spot_id, kind FROM spot WHERE in_service AND spot_id NOT IN"
-            " (SELECT spot_id FROM stay WHERE left_at IS NULL AND spot_id IS NOT NULL) ORDER BY spot_id"
-        )
-        spots = [(SpotKind(row["kind"]), str(row["spot_id"])) for row in rows]
-        fitting = (spot for fit in FITS[vehicle] for kind, spot in spots if kind is fit)
-        return next((spot for spot in fitting if not self.is_granted(spot, window)), None)
+        return self._first_free(FITS[vehicle], window)
+
+    def as_good_spot(self, vehicle: VehicleType, booked: str, window: Window) -> str | None:
+        """A free spot, as above, that is equal to the one that was booked, or better."""
+        row = self._sql.execute("SELECT kind FROM spot WHERE spot_id = ?", (booked,)).fetchone()
+        return self._first_free(as_good(vehicle, SpotKind(row["kind"])), window)
 
     def is_free(self, spot_id: str, window: Window) -> bool:
-        """Whether nobody was granted the spot in this window, and nobody is known to stand there."""
-        return not self.is_granted(spot_id, window) and not self.is_occupied(spot_id)
+        """Whether the spot is in service, nobody was granted it in this window, nobody is known to stand there."""
+        in_service = self.kind_in_service(spot_id) is not None
+        return in_service and not self.is_granted(spot_id, window) and not self.is_occupied(spot_id)
 
     def is_occupied(self, spot_id: str) -> bool:
         """Whether a car is known to stand there."""
@@ -44,3 +44,12 @@ class Spots:
         )
         row = self._sql.execute(sql, (spot_id, rfc3339(window.end), rfc3339(window.start))).fetchone()
         return row is not None
+
+    def _first_free(self, kinds: tuple[SpotKind, ...], window: Window) -> str | None:
+        rows = self._sql.execute(
+            "SELECT spot_id, kind FROM spot WHERE in_service AND spot_id NOT IN"
+            " (SELECT spot_id FROM stay WHERE left_at IS NULL AND spot_id IS NOT NULL) ORDER BY spot_id"
+        )
+        spots = [(SpotKind(row["kind"]), str(row["spot_id"])) for row in rows]
+        fitting = (spot for wanted in kinds for kind, spot in spots if kind is wanted)
+        return next((spot for spot in fitting if not self.is_granted(spot, window)), None)

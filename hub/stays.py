@@ -2,15 +2,21 @@
 
 Facts of two gates may come in any order. An exit that comes before its entry is an exit-without-entry until the entry
 comes, and then becomes the stay that it was. A conflict raises its alarm when it arises, and not again at the exit.
+
+A car is where its driver was sent: to the spot that the gate named, while nobody is known to have it, else to its own.
+Where somebody stands there, it is another that is as good. No stay begins on a spot that is known to be occupied.
 """
 
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, StayChanged
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, ReservationChanged, StayChanged
+from domain.admission import Evidence
 from domain.fact import Fact, FactRef
+from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.reservation import Status, Step
 from domain.stay import OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
@@ -35,10 +41,28 @@ class Stays:
         with self._store.transaction():
             before = self._exit_without_entry(passage, fact) if entry else self._open_stay(passage, fact)
             stay = self._entered(passage, fact, before, now) if entry else self._left(passage, fact, before, now)
-            self._save(stay, passage)
+            self._save(stay, None if passage.plate is None else passage.plate.mark)
             self._tell(stay, fact.ref, now)
             if stay.conflict is not None and (before is None or before.conflict is not stay.conflict):
-                self._conflict_arose(stay, stay.conflict, fact, now)
+                self._conflict_arose(stay, stay.conflict, fact.unit, now)
+            if entry and stay.conflict is None and stay.spot_id is None:
+                self._no_spot(stay, fact.unit, now)
+
+    def entered_at(self, reservation_id: str) -> datetime | None:
+        """When its car came in on this reservation, be it late; None where no gate has told of it."""
+        stays = self._on_the_right_of(reservation_id)
+        return stays[0].entered_at if stays else None
+
+    def were_after_cancel(self, reservation_id: str, now: Now) -> None:
+        """The reservation turns out to have been cancelled before its car came in. Follows the fact that says so."""
+        with self._store.transaction():
+            for stay in self._on_the_right_of(reservation_id):
+                cancelled = self._journal.last_own(ReservationChanged.kind)
+                assert cancelled is not None, "the cancellation is told before what follows from it"
+                after = replace(stay, conflict=Conflict.AFTER_CANCEL)
+                self._save(after, None)
+                self._tell(after, cancelled.ref, now)
+                self._conflict_arose(after, Conflict.AFTER_CANCEL, self._journal.unit, now)
 
     def inside(self) -> list[sqlite3.Row]:
         """The open stays, with what is known of their reservations, longest first."""
@@ -51,9 +75,13 @@ class Stays:
     def _entered(self, passage: GatePassed, fact: Fact, earlier_exit: Stay | None, now: Now) -> Stay:
         reservation = self._book.find(passage.reservation_id)
         conflict = entry_conflict(None if reservation is None else reservation.status)
-        spot_id = self._spot_for(reservation, conflict, now)
-        if conflict is None and reservation is not None:
-            self._step(reservation, now, *((Step.CHECK_IN, Step.COMPLETE) if earlier_exit else (Step.CHECK_IN,)))
+        spot_id = None
+        if reservation is not None and conflict is not None:
+            spot_id = self._spot_of_conflict(passage, reservation, OUTCOMES[conflict].spot, now)
+        elif reservation is not None:
+            spot_id = reservation.spot_id if earlier_exit else self._spot_sent_to(passage, reservation)
+            steps = (Step.CHECK_IN, Step.COMPLETE) if earlier_exit else (Step.CHECK_IN,)
+            self._step(reservation.on_spot(spot_id or reservation.spot_id), now, *steps)
         return Stay(
             stay_id=earlier_exit.stay_id if earlier_exit else _stay_id(fact.ref),
             reservation_id=None if reservation is None else reservation.reservation_id,
@@ -61,6 +89,8 @@ class Stays:
             entered_at=fact.at,
             left_at=earlier_exit.left_at if earlier_exit else None,
             conflict=conflict,
+            evidence=passage.evidence,
+            ticket_id=passage.ticket_id,
         )
 
     def _left(self, passage: GatePassed, fact: Fact, stay: Stay | None, now: Now) -> Stay:
@@ -100,37 +130,60 @@ class Stays:
         ).fetchone()
         return None if row is None else _stay(row)
 
-    def _spot_for(self, reservation: Reservation | None, conflict: Conflict | None, now: Now) -> str | None:
-        if reservation is None:
-            return None
-        if conflict is None:
-            return reservation.spot_id
-        outcome = OUTCOMES[conflict].spot
+    def _on_the_right_of(self, reservation_id: str) -> list[Stay]:
+        """The stays that began on this reservation while it was promised, or after it was missed; the first one first.
+
+        Not those that it had no right to already when they began: they keep their own conflicts.
+        """
+        rows = self._sql.execute(
+            "SELECT * FROM stay WHERE reservation_id = ? AND entered_at IS NOT NULL"
+            " AND (conflict IS NULL OR conflict = ?) ORDER BY entered_at",
+            (reservation_id, Conflict.AFTER_NO_SHOW.value),
+        )
+        return [_stay(row) for row in rows.fetchall()]
+
+    def _spot_sent_to(self, passage: GatePassed, reservation: Reservation) -> str | None:
+        """Where a car that has the right to come in stands; None where no spot is to be had."""
+        own, window = reservation.spot_id, reservation.window
+        if passage.spot_id not in (None, own) and self._spots.is_free(passage.spot_id, window):
+            return passage.spot_id
+        if not self._spots.is_occupied(own):
+            return own
+        return self._spots.as_good_spot(reservation.vehicle_type, own, window)
+
+    def _spot_of_conflict(
+        self, passage: GatePassed, reservation: Reservation, outcome: SpotOutcome, now: Now
+    ) -> str | None:
         if outcome is SpotOutcome.NONE or reservation.window.end <= now.utc:
             return None
         rest = Window(max(now.utc, reservation.window.end - LONGEST), reservation.window.end)
-        if outcome is SpotOutcome.OWN and self._spots.is_free(reservation.spot_id, rest):
-            return reservation.spot_id
+        own = reservation.spot_id if outcome is SpotOutcome.OWN else None
+        for spot_id in (passage.spot_id, own):
+            if spot_id is not None and self._spots.is_free(spot_id, rest):
+                return spot_id
         return self._spots.free_spot(reservation.vehicle_type, rest)
 
     def _step(self, reservation: Reservation, now: Now, *steps: Step) -> None:
         for by in steps:
             reservation = self._book.change(reservation, by, "passage", now)
 
-    def _save(self, stay: Stay, passage: GatePassed) -> None:
+    def _save(self, stay: Stay, plate_mark: str | None) -> None:
         self._sql.execute(
-            "INSERT INTO stay VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
+            "INSERT INTO stay (stay_id, reservation_id, spot_id, plate_mark, entered_at, left_at, conflict, evidence,"
+            " ticket_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
             " reservation_id = excluded.reservation_id, spot_id = excluded.spot_id, entered_at = excluded.entered_at,"
-            " left_at = excluded.left_at, conflict = excluded.conflict,"
-            " plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
+            " left_at = excluded.left_at, conflict = excluded.conflict, evidence = excluded.evidence,"
+            " ticket_id = excluded.ticket_id, plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
             (
                 stay.stay_id,
                 stay.reservation_id,
                 stay.spot_id,
-                passage.plate and passage.plate.mark,
+                plate_mark,
                 stay.entered_at and rfc3339(stay.entered_at),
                 stay.left_at and rfc3339(stay.left_at),
                 stay.conflict and stay.conflict.value,
+                stay.evidence.value,
+                stay.ticket_id,
             ),
         )
 
@@ -144,14 +197,24 @@ class Stays:
                 left_at=stay.left_at,
                 conflict=stay.conflict,
                 origin=origin,
+                evidence=stay.evidence,
+                ticket_id=stay.ticket_id,
             ),
             now,
         )
 
-    def _conflict_arose(self, stay: Stay, conflict: Conflict, fact: Fact, now: Now) -> None:
+    def _conflict_arose(self, stay: Stay, conflict: Conflict, unit: str, now: Now) -> None:
         if OUTCOMES[conflict].alarm:
-            detail = f"{fact.unit}: stay {stay.stay_id}, reservation {stay.reservation_id or 'none'}"
+            booking = shown(stay.reservation_id) if stay.reservation_id else "none"
+            detail = f"{unit}: stay {stay.stay_id}, reservation {booking}"
             self._journal.append(AlarmRaised(alarm=conflict.value, detail=detail), now)
+
+    def _no_spot(self, stay: Stay, unit: str, now: Now) -> None:
+        assert stay.reservation_id is not None, "who has no reservation has no right"
+        detail = (
+            f"{unit}: the car of {shown(stay.reservation_id)} is in, its spot is occupied, and none as good is free"
+        )
+        self._journal.append(AlarmRaised(alarm="no-spot", detail=detail), now)
 
 
 def _stay_id(origin: FactRef) -> str:
@@ -167,4 +230,6 @@ def _stay(row: sqlite3.Row) -> Stay:
         entered_at=None if row["entered_at"] is None else parse_instant(row["entered_at"]),
         left_at=None if row["left_at"] is None else parse_instant(row["left_at"]),
         conflict=None if row["conflict"] is None else Conflict(row["conflict"]),
+        evidence=Evidence(row["evidence"]),
+        ticket_id=row["ticket_id"],
     )

@@ -56,3 +56,37 @@ def lot_reservations_and_stays(db: Database) -> None:
             AND start_time < NEW.end_time AND NEW.start_time < end_time)
         BEGIN SELECT RAISE(ABORT, 'one-spot-one-car'); END;
     """)
+
+
+@migrations()
+def no_shows_withdrawals_and_moves(db: Database) -> None:
+    db.conn.executescript("""
+        ALTER TABLE reservation ADD COLUMN confirmed_at TEXT;
+        -- Who is late is late from expected_at. No comment may stand inside: SQLite keeps it as the column's type.
+        ALTER TABLE reservation ADD COLUMN expected_at TEXT
+            GENERATED ALWAYS AS (max(start_time, coalesce(confirmed_at, start_time))) VIRTUAL;
+        ALTER TABLE reservation ADD COLUMN no_show_at TEXT;
+        ALTER TABLE reservation ADD COLUMN moved_from TEXT REFERENCES spot;
+        ALTER TABLE reservation ADD COLUMN moved_at TEXT;
+        ALTER TABLE reservation ADD COLUMN no_spot_told INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX reservation_expected ON reservation (expected_at) WHERE status = 'confirmed';
+        CREATE INDEX reservation_to_start ON reservation (start_time) WHERE status = 'confirmed';
+        CREATE INDEX reservation_moved ON reservation (moved_at) WHERE moved_at IS NOT NULL;
+        CREATE INDEX reservation_missed ON reservation (no_show_at) WHERE status = 'no_show';
+
+        ALTER TABLE stay ADD COLUMN evidence TEXT NOT NULL DEFAULT 'none';
+        ALTER TABLE stay ADD COLUMN ticket_id TEXT;
+        ALTER TABLE stay ADD COLUMN overstay_told INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX stay_conflicts ON stay (coalesce(entered_at, left_at)) WHERE conflict IS NOT NULL;
+
+        CREATE TABLE withdrawal (  -- a right that was taken back; settled once it is known who came in on it
+            reservation_id TEXT PRIMARY KEY REFERENCES reservation, revision INTEGER NOT NULL,
+            settle_by TEXT NOT NULL, complete INTEGER NOT NULL, settled_at TEXT
+        ) STRICT;
+        CREATE INDEX withdrawal_open ON withdrawal (settle_by) WHERE settled_at IS NULL;
+        CREATE TABLE withdrawal_awaits (  -- entry gates that have not answered, and the epoch that each was in
+            reservation_id TEXT NOT NULL REFERENCES withdrawal, gate_id TEXT NOT NULL, epoch INTEGER,
+            PRIMARY KEY (reservation_id, gate_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX withdrawal_awaits_gate ON withdrawal_awaits (gate_id);
+    """)

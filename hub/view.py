@@ -1,63 +1,27 @@
 """What the attendants' page shows, gathered from the lot's own database; each part says how fresh it is."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from cloud_sync.link import topics
-from cloud_sync.link.clock import Clock
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, payload_of
-from cloud_sync.link.v1.messages import UnitStatus
 from domain.errors import PeerError
 from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
 from hub.lot import Lot
+from hub.presence import Presence
 
 LATEST_MAX = 12
 """Decisions and alarms on the page."""
 
+RECENT = timedelta(hours=24)
+"""How long a conflict, a move or a no-show stays on the page."""
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A gate's last status; `since` when it has been so, None where that cannot be known."""
-
-    status: UnitStatus
-    since: datetime | None
-
-
-class Presence:
-    """Which gates are on the link, by their retained status."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._heard: dict[str, Seen] = {}
-
-    async def heard(self, topic: str, payload: bytes) -> None:
-        """Take a gate's status in. One of a lower epoch is a ghost's, and ignored."""
-        status = UnitStatus.decode(payload)
-        if topics.gate_status(status.unit) != topic:
-            raise PeerError("status_foreign", f"{status.unit} speaks on {topic}")
-        known = self._heard.get(status.unit)
-        if known is None or status.epoch >= known.status.epoch:
-            self._heard[status.unit] = Seen(status, self._since(status, known))
-
-    def lost(self) -> None:
-        """The lot's broker is out of reach: what was heard may be true no longer. It says everything again later."""
-        self._heard.clear()
-
-    def of(self, gate_id: str) -> Seen | None:
-        return self._heard.get(gate_id)
-
-    def _since(self, status: UnitStatus, known: Seen | None) -> datetime | None:
-        if status.online:
-            return status.at
-        # A last will was written when the gate came onto the link: its instant says nothing of when it went.
-        if known is None:
-            return None
-        return self._clock().utc if known.status.online else known.since
+RECENT_MAX = 50
+"""Of each at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +42,43 @@ class CarRow:
     entered_at: datetime | None
     paid_until: datetime | None
     conflict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """A stay that no right, or not this one, allowed; also of a car that has left, or was never seen inside."""
+
+    at: datetime
+    conflict: str
+    gate_id: str
+    reservation: str | None
+    spot_id: str | None
+    plate: str | None  # masked; what the gate read, else the booked one
+    inside: bool
+    stay_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRow:
+    """A booking that was given another spot."""
+
+    at: datetime
+    reservation: str
+    driver: str
+    from_spot_id: str
+    spot_id: str
+    start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoShowRow:
+    """A booking whose car did not come; its spot was given up `at` this instant."""
+
+    at: datetime
+    reservation: str
+    driver: str
+    spot_id: str
+    start: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +160,70 @@ class LotView:
                 spot_id=row["spot_id"],
                 reservation=row["reservation_id"] and shown(row["reservation_id"]),
                 driver=row["driver_name"],
-                plate=self._masked(row["plate_box"], row["booked_mark"]),
+                plate=self._masked(row["plate_box"], row["booked_mark"]) or self._plate_read(row["stay_id"]),
                 entered_at=_instant(row["entered_at"]),
                 paid_until=_instant(row["end_time"]),
                 conflict=row["conflict"],
             )
             for row in self._lot.stays.inside()
+        ]
+
+    def conflicts(self, now: Now) -> list[ConflictRow]:
+        """Where rights and facts disagreed lately, newest first."""
+        rows = self._sql.execute(
+            "SELECT stay.*, coalesce(entered_at, left_at) AS at, plate_box, reservation.plate_mark AS booked_mark,"
+            " entered_at IS NOT NULL AND left_at IS NULL AS inside FROM stay LEFT JOIN reservation"
+            " USING (reservation_id) WHERE conflict IS NOT NULL AND coalesce(entered_at, left_at) > ?"
+            " ORDER BY coalesce(entered_at, left_at) DESC LIMIT ?",
+            (rfc3339(now.utc - RECENT), RECENT_MAX),
+        ).fetchall()
+        return [
+            ConflictRow(
+                at=parse_instant(row["at"]),
+                conflict=row["conflict"],
+                gate_id=row["stay_id"].partition("/")[0],
+                reservation=row["reservation_id"] and shown(row["reservation_id"]),
+                spot_id=row["spot_id"],
+                plate=self._plate_read(row["stay_id"]) or self._masked(row["plate_box"], row["booked_mark"]),
+                inside=bool(row["inside"]),
+                stay_id=row["stay_id"],
+            )
+            for row in rows
+        ]
+
+    def moves(self, now: Now) -> list[MoveRow]:
+        """Which bookings were given another spot lately, newest first."""
+        rows = self._sql.execute(
+            "SELECT * FROM reservation WHERE moved_at > ? ORDER BY moved_at DESC LIMIT ?",
+            (rfc3339(now.utc - RECENT), RECENT_MAX),
+        )
+        return [
+            MoveRow(
+                at=parse_instant(row["moved_at"]),
+                reservation=shown(row["reservation_id"]),
+                driver=row["driver_name"],
+                from_spot_id=row["moved_from"],
+                spot_id=row["spot_id"],
+                start=parse_instant(row["start_time"]),
+            )
+            for row in rows.fetchall()
+        ]
+
+    def no_shows(self, now: Now) -> list[NoShowRow]:
+        """Whose car did not come lately, newest first."""
+        rows = self._sql.execute(
+            "SELECT * FROM reservation WHERE status = 'no_show' AND no_show_at > ? ORDER BY no_show_at DESC LIMIT ?",
+            (rfc3339(now.utc - RECENT), RECENT_MAX),
+        )
+        return [
+            NoShowRow(
+                at=parse_instant(row["no_show_at"]),
+                reservation=shown(row["reservation_id"]),
+                driver=row["driver_name"],
+                spot_id=row["spot_id"],
+                start=parse_instant(row["start_time"]),
+            )
+            for row in rows.fetchall()
         ]
 
     def lanes(self) -> list[LaneRow]:
@@ -200,6 +259,17 @@ class LotView:
         if seen is None:
             return LaneRow(gate_id, direction, None, None)
         return LaneRow(gate_id, direction, seen.status.online, seen.since)
+
+    def _plate_read(self, stay_id: str) -> str | None:
+        """The plate in the fact that the stay began with, masked."""
+        unit, _, number = stay_id.partition("/")
+        epoch, _, seq = number.partition("/")
+        row = self._sql.execute(
+            "SELECT payload ->> '$.plate.box', payload ->> '$.plate.mark' FROM fact"
+            " WHERE unit = ? AND epoch = ? AND seq = ?",
+            (unit, epoch, seq),
+        ).fetchone()
+        return None if row is None else self._masked(*row)
 
     def _masked(self, box: str | None, mark: str | None) -> str | None:
         if box is None or mark is None:

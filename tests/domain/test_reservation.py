@@ -16,6 +16,7 @@ LEGAL = {
     (Status.CHECKED_IN, Step.COMPLETE): Status.COMPLETED,
     (Status.CHECKED_IN, Step.CANCEL_EARLIER): Status.CANCELLED,
     (Status.COMPLETED, Step.CANCEL_EARLIER): Status.CANCELLED,
+    (Status.NO_SHOW, Step.CANCEL_EARLIER): Status.CANCELLED,
 }
 
 

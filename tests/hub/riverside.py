@@ -16,7 +16,16 @@ from cloud_sync.link.log import Position, Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
 from cloud_sync.link.ticket import TicketKey
-from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, Payload, StayChanged, payload_of
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    Direction,
+    GateDecided,
+    GatePassed,
+    Payload,
+    StayChanged,
+    WithdrawalNoted,
+    payload_of,
+)
 from cloud_sync.link.v1.messages import (
     AckState,
     CancelAnswer,
@@ -33,7 +42,7 @@ from domain.ids import reservation_id
 from domain.money import Money
 from domain.now import Now
 from domain.plate import Plate
-from domain.reservation import Status
+from domain.reservation import Status, Step
 from domain.spot import SpotKind, VehicleType
 from hub.book import Reservation
 from hub.lot import Lot
@@ -147,17 +156,20 @@ class Riverside:
     def confirm(self, number: int = 1, now: Now = NOW) -> ConfirmAnswer:
         return self.lot.reservations.confirm(ConfirmRequest(reservation_id=rid(number)), now)
 
-    def cancel(self, number: int = 1, now: Now = NOW, cause: str = "driver") -> CancelAnswer:
-        request = CancelRequest(reservation_id=rid(number), cause=cause, requested_at=now.utc)
+    def cancel(
+        self, number: int = 1, now: Now = NOW, cause: str = "driver", requested_at: datetime | None = None
+    ) -> CancelAnswer:
+        """Requested just now, or at another instant."""
+        request = CancelRequest(reservation_id=rid(number), cause=cause, requested_at=requested_at or now.utc)
         return self.lot.reservations.cancel(request, now)
 
     def release(self, number: int = 1, now: Now = NOW) -> None:
         self.lot.reservations.release(ReleaseRequest(reservation_id=rid(number)), now)
 
-    def booked(self, number: int = 1, request: HoldRequest | None = None) -> None:
+    def booked(self, number: int = 1, request: HoldRequest | None = None, now: Now = NOW) -> None:
         """A hold, confirmed."""
-        self.hold(request or hold_request(number))
-        self.confirm(number)
+        self.hold(request or hold_request(number), now)
+        self.confirm(number, now)
 
     def reservation(self, number: int = 1) -> Reservation:
         found = self.lot.book.find(rid(number))
@@ -167,7 +179,47 @@ class Riverside:
     def status(self, number: int = 1) -> Status:
         return self.reservation(number).status
 
-    def crossed(self, unit: str, when: datetime, *, number: int | None = None, plate: Plate | None = None) -> Fact:
+    def brought_to(self, status: Status) -> None:
+        """Reservation 1 is in this status, its car not in the lot."""
+        self.hold()
+        if status is Status.EXPIRED:
+            self.lot.woken(NOW.later(HOUR_MS))
+            return
+        if status is not Status.HELD:
+            self.confirm()
+        match status:
+            case Status.CANCELLED:
+                self.cancel()
+            case Status.NO_SHOW:
+                self.lot.book.change(self.reservation(), Step.NO_SHOW, "no_show", NOW)
+            case Status.CHECKED_IN | Status.COMPLETED:
+                self.came_in(hours=0)
+                if status is Status.COMPLETED:
+                    self.went_out(hours=0.1)
+        assert self.status() is status
+
+    def heard(self, *gates: str, online: bool = True, now: Now = NOW) -> None:
+        """These gates are on the lot's link, or are not."""
+        for gate_id in gates:
+            self.lot.gate_heard(gate_id, online=online, now=now)
+
+    def woken(self, hours: float) -> bool:
+        """The lot is woken so many hours after noon."""
+        return self.lot.woken(NOW.later(int(hours * HOUR_MS)))
+
+    def noted(
+        self, number: int = 1, *, unit: str = ENTRY, revision: int | None = None, hours: float = 0, epoch: int = 1
+    ) -> Fact:
+        """An entry gate answers that it knows of a withdrawal; the hub takes it in."""
+        revision = self.reservation(number).revision if revision is None else revision
+        now = NOW.later(int(hours * HOUR_MS))
+        log = self.log_of(unit)
+        log.epoch = epoch
+        return self.tells(unit, WithdrawalNoted(reservation_id=rid(number), revision=revision), now)
+
+    def crossed(
+        self, unit: str, when: datetime, *, number: int | None = None, plate: Plate | None = None, **said: Any
+    ) -> Fact:
         """A passage that a gate writes into its own log; the hub does not know of it yet."""
         log = self.log_of(unit)
         passed = GatePassed(
@@ -175,6 +227,7 @@ class Riverside:
             direction=DIRECTIONS[unit],
             reservation_id=None if number is None else rid(number),
             plate=None if plate is None else SEAL.seal(plate),
+            **said,
         )
         with log.transaction():
             return log.append(passed, Now(0, when))
@@ -194,9 +247,15 @@ class Riverside:
             assert receiver.receive([fact]).state is AckState.OK
 
     def came_in(
-        self, number: int | None = 1, *, hours: float = 0, unit: str = ENTRY, plate: Plate | None = None
+        self,
+        number: int | None = 1,
+        *,
+        hours: float = 0,
+        unit: str = ENTRY,
+        plate: Plate | None = None,
+        sent_to: str | None = None,
     ) -> Fact:
-        fact = self.crossed(unit, at(hours), number=number, plate=plate)
+        fact = self.crossed(unit, at(hours), number=number, plate=plate, spot_id=sent_to)
         self.take(fact, now=NOW.later(int(hours * HOUR_MS)))
         return fact
 
@@ -212,6 +271,10 @@ class Riverside:
     def told(self, kind: type[P]) -> list[P]:
         """What it has told of one kind."""
         return [said for said in map(payload_of, self.facts()) if isinstance(said, kind)]
+
+    def alarms(self) -> list[str]:
+        """The names of the alarms that it has raised."""
+        return [alarm.alarm for alarm in self.told(AlarmRaised)]
 
     def set_aside(self) -> list[str]:
         """Why facts could not be applied."""

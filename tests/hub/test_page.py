@@ -16,7 +16,8 @@ from domain.now import parse_instant
 from domain.plate import Plate
 from domain.spot import SpotKind
 from hub.page import page_app
-from hub.view import LotView, Presence
+from hub.presence import Presence
+from hub.view import LotView
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -85,6 +86,51 @@ async def test_and_to_programs(full: Riverside, browser: httpx.AsyncClient) -> N
     assert parse_instant(by_id["riverside.1-004"]["until"]) == at(3)
     assert document["central_online"] is False
     assert {car["plate"] for car in document["cars"]} == {"••23"}
+
+
+async def test_what_ought_not_to_be_is_shown_although_no_car_is_inside(
+    full: Riverside, browser: httpx.AsyncClient
+) -> None:
+    full.booked(7, hold_request(7, spot_id="riverside.1-001", start=1, end=3), LATER.later(-1000))
+    full.went_out(None, hours=0.9, plate=Plate("XYZ987"))
+    full.came_in(4, hours=0.8)
+    document = (await browser.get("/lot.json")).json()
+    exit_, second = sorted(document["conflicts"], key=lambda one: one["conflict"], reverse=True)
+    assert (exit_["conflict"], second["conflict"]) == ("exit-without-entry", "double-entry")
+    assert (exit_["plate"], exit_["gate_id"], exit_["inside"]) == ("••87", EXIT, False)
+    assert exit_["stay_id"] == f"{EXIT}/1/1"
+    assert (second["reservation"], second["spot_id"], second["plate"]) == (shown(rid(4)), None, "••23")
+    html = (await browser.get("/")).text
+    assert "Conflicts, last 24 hours" in html
+    assert "exit-without-entry" in html[html.index("Conflicts, last") :]
+
+
+async def test_who_was_moved_and_who_did_not_come(riverside: Riverside, browser: httpx.AsyncClient) -> None:
+    assert "Moved and not come" not in (await browser.get("/")).text
+    riverside.booked(1)
+    riverside.booked(2, hold_request(2, start=1, end=2))
+    riverside.booked(3, hold_request(3, spot_id="riverside.2-001", end=2))
+    riverside.came_in(1)
+    riverside.woken(0.95)
+    document = (await browser.get("/lot.json")).json()
+    [move], [no_show] = document["moves"], document["no_shows"]
+    assert (move["reservation"], move["from_spot_id"], move["spot_id"]) == (
+        shown(rid(2)),
+        "riverside.1-001",
+        "riverside.1-002",
+    )
+    assert (parse_instant(move["at"]), parse_instant(move["start"])) == (at(0.95), at(1))
+    assert (no_show["reservation"], no_show["spot_id"]) == (shown(rid(3)), "riverside.2-001")
+    html = (await browser.get("/")).text
+    assert "1-001 → 1-002" in html
+    assert ">no-show</span>" in html
+
+
+async def test_a_free_spot_does_not_say_so_again(full: Riverside, browser: httpx.AsyncClient) -> None:
+    """The legend says it once; the words for the others stay, for who does not see colours."""
+    html = (await browser.get("/")).text
+    assert len(re.findall(r">\s*available", html)) == 1
+    assert re.search(r"overstayed<br>since 15:00", html)
 
 
 async def test_no_plate_is_ever_in_clear(full: Riverside, browser: httpx.AsyncClient) -> None:

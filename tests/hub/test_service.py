@@ -14,15 +14,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cloud_sync.link import topics
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Receiver, Sender
-from cloud_sync.link.mqtt import Link
+from cloud_sync.link.mqtt import Link, Will
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket
 from cloud_sync.link.settings import Broker, Secret
 from cloud_sync.link.settings import StoreSection as StoreSettings
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import Direction, GatePassed, PolicyChanged, ReservationChanged, StayChanged, payload_of
-from cloud_sync.link.v1.messages import ConfirmRequest, Reply
+from cloud_sync.link.v1.messages import (
+    AdmitAnswer,
+    AdmitRequest,
+    ConfirmRequest,
+    ReleaseRequest,
+    Reply,
+    UnitStatus,
+)
 from cloud_sync.link.v1.wire import Envelope
+from domain.admission import Reason, Verdict
 from domain.errors import OperatorError
 from domain.fact import Fact
 from domain.now import Now
@@ -165,6 +173,84 @@ async def test_facts_go_both_ways_and_on_to_the_gate(
         await soon(stayed.wait())
     assert (await central.until(Status.CHECKED_IN)).revision == 3
     gate_store.close()
+
+
+async def test_a_check_in_from_afar_goes_through_to_the_gate(central: Central, lot_broker: BrokerSite) -> None:
+    """Both ways through both brokers, by the access lists that we deploy."""
+    asked: list[AdmitRequest] = []
+    answer = AdmitAnswer(
+        verdict=Verdict.ADMIT, reason=Reason.BOOKED, reservation_id=rid(1), spot_id=None, at=NOW.utc, took_ms=3
+    )
+
+    async def decide(_topic: str, payload: bytes) -> Reply:
+        asked.append(AdmitRequest.decode(payload))
+        return Reply(ok=True, result=answer.to_json())
+
+    request = AdmitRequest(
+        request_id="r1",
+        gate_id=ENTRY,
+        direction=Direction.ENTRY,
+        reservation_id=rid(1),
+        car_required=False,
+        answer_by=at(1),
+    )
+    refused = await central.ask("admit", request)
+    assert (refused.ok, refused.code, refused.final) == (False, "gate_offline", False)
+    status = UnitStatus(unit=ENTRY, online=True, epoch=1, boot="g", at=NOW.utc, challenge="c1")
+    gone = Will(topics.gate_status(ENTRY), status.model_copy(update={"online": False}), lambda: status)
+    gate = Link(lot_broker.seen_by(ENTRY), f"{ENTRY}@1", gone)
+    gate.serve(topics.gate_requests(ENTRY, "+"), decide)
+    async with linked(gate):
+        async with asyncio.timeout(PATIENCE_S):
+            while not (reply := await central.ask("admit", request)).ok:
+                assert reply.code == "gate_offline"  # its status is on the way
+        assert reply.result == answer.to_json()
+        assert asked == [request.model_copy(update={"challenge": "c1"})]
+    unknown = await central.ask("admit", request.model_copy(update={"gate_id": "hillside.entry-1"}))
+    assert (unknown.code, unknown.final) == ("gate_unknown", True)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+async def test_a_silent_gate_makes_a_no_show_later(
+    central: Central, clock: Clock, lot_broker: BrokerSite, *, connected: bool
+) -> None:
+    """The lot is told by the shell which gates it hears."""
+    assert (await central.ask("hold", hold_request())).ok
+    assert (await central.ask("confirm", ConfirmRequest(reservation_id=rid(1)))).ok
+    status = UnitStatus(unit=ENTRY, online=True, epoch=1, boot="g", at=NOW.utc, challenge="c1")
+    gone = Will(topics.gate_status(ENTRY), status.model_copy(update={"online": False}), lambda: status)
+    async with linked(Link(lot_broker.seen_by(ENTRY), f"{ENTRY}@1", gone)):
+        await _until_online(central, online=True)
+        if connected:
+            clock.now = NOW.later(15 * 60_000)
+            await _wake(central)
+            assert (await central.until(Status.NO_SHOW)).cause == "no_show"
+    if not connected:
+        await _until_online(central, online=False)
+        clock.now = NOW.later(15 * 60_000)
+        await _wake(central)
+        assert Status.NO_SHOW not in {
+            said.status for said in map(payload_of, central.heard) if isinstance(said, ReservationChanged)
+        }
+        clock.now = NOW.later(30 * 60_000)
+        await _wake(central)
+        await central.until(Status.NO_SHOW)
+
+
+async def _wake(central: Central) -> None:
+    """Anything that is asked makes the lot look at the clock again; this changes nothing."""
+    await central.ask("release", ReleaseRequest(reservation_id=rid(99)))
+    await central.ask("hold", hold_request(98, spot_id="riverside.9-999"))
+
+
+async def _until_online(central: Central, *, online: bool) -> None:
+    request = AdmitRequest(
+        request_id="r1", gate_id=ENTRY, direction=Direction.ENTRY, car_required=False, answer_by=at(0.0002)
+    )
+    code = "no_answer" if online else "gate_offline"
+    async with asyncio.timeout(PATIENCE_S):
+        while (await central.ask("admit", request)).code != code:
+            pass
 
 
 def alone(folder: Path) -> HubSettings:

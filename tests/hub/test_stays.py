@@ -5,39 +5,16 @@ import itertools
 import pytest
 
 from cloud_sync.link.v1.facts import AlarmRaised, GatePassed, ReservationChanged, StayChanged
+from domain.admission import Evidence
 from domain.fact import Fact, FactRef
 from domain.now import Now
 from domain.plate import Plate
-from domain.reservation import Status, Step
+from domain.reservation import Status
 from domain.stay import OUTCOMES, Conflict, SpotOutcome
-from tests.hub.riverside import HOUR_MS, LARGE_SPOT, NOW, OTHER_SPOT, PLATE, SPOT, Riverside, at, hold_request, rid
+from tests.hub.riverside import HOUR_MS, NOW, OTHER_SPOT, PLATE, SPOT, Riverside, at, hold_request, rid
 from tests.parts import ENTRY, EXIT
 
 SECOND_ENTRY = "riverside.entry-2"
-
-
-def alarms(riverside: Riverside) -> list[str]:
-    return [alarm.alarm for alarm in riverside.told(AlarmRaised)]
-
-
-def brought_to(riverside: Riverside, status: Status) -> None:
-    """A reservation in this status, its car not in the lot."""
-    riverside.hold()
-    if status is Status.EXPIRED:
-        riverside.lot.woken(NOW.later(HOUR_MS))
-        return
-    if status is not Status.HELD:
-        riverside.confirm()
-    match status:
-        case Status.CANCELLED:
-            riverside.cancel()
-        case Status.NO_SHOW:
-            riverside.lot.book.change(riverside.reservation(), Step.NO_SHOW, "no show", NOW)
-        case Status.CHECKED_IN | Status.COMPLETED:
-            riverside.came_in(hours=0)
-            if status is Status.COMPLETED:
-                riverside.went_out(hours=0.1)
-    assert riverside.status() is status
 
 
 class TestEntryAndExit:
@@ -52,7 +29,7 @@ class TestEntryAndExit:
         assert riverside.status() is Status.COMPLETED
         [stay] = riverside.stays()
         assert (stay.entered_at, stay.left_at, stay.origin) == (at(0.1), at(0.5), FactRef(EXIT, 1, exit_.seq))
-        assert not alarms(riverside)
+        assert not riverside.alarms()
 
     def test_every_step_is_told(self, riverside: Riverside) -> None:
         riverside.booked()
@@ -126,19 +103,19 @@ class TestConflicts:
     @pytest.mark.parametrize(("status", "conflict"), ENTRIES)
     def test_an_entry_without_the_right_to(self, riverside: Riverside, status: Status, conflict: Conflict) -> None:
         """It is recorded with its conflict, and the reservation stays as it was."""
-        brought_to(riverside, status)
+        riverside.brought_to(status)
         riverside.came_in(unit=SECOND_ENTRY, hours=0.2)
         stay = riverside.stays()[-1]
         assert (stay.conflict, stay.reservation_id, stay.entered_at) == (conflict, rid(1), at(0.2))
         assert riverside.status() is status
-        assert alarms(riverside) == [conflict.value] * OUTCOMES[conflict].alarm
+        assert riverside.alarms() == [conflict.value] * OUTCOMES[conflict].alarm
         assert (stay.spot_id is None) == (OUTCOMES[conflict].spot is SpotOutcome.NONE)
 
     @pytest.mark.parametrize(("status", "conflict"), ENTRIES)
     def test_its_exit_ends_the_stay_and_raises_no_second_alarm(
         self, riverside: Riverside, status: Status, conflict: Conflict
     ) -> None:
-        brought_to(riverside, status)
+        riverside.brought_to(status)
         riverside.came_in(unit=SECOND_ENTRY, hours=0.2)
         if status is Status.CHECKED_IN:
             riverside.went_out(hours=0.3)  # whichever of the two it is, the one with the right ends first
@@ -147,14 +124,14 @@ class TestConflicts:
         stay = riverside.stays()[-1]
         assert (stay.conflict, stay.left_at) == (conflict, at(0.4))
         assert riverside.status() is before
-        assert alarms(riverside) == [conflict.value] * OUTCOMES[conflict].alarm
+        assert riverside.alarms() == [conflict.value] * OUTCOMES[conflict].alarm
 
     @pytest.mark.parametrize("number", [None, 77])
     def test_an_entry_on_no_reservation_or_an_unknown_one(self, riverside: Riverside, number: int | None) -> None:
         riverside.came_in(number, plate=PLATE)
         [stay] = riverside.stays()
         assert (stay.conflict, stay.reservation_id, stay.spot_id) == (Conflict.NO_RIGHT, None, None)
-        assert alarms(riverside) == ["no-right"]
+        assert riverside.alarms() == ["no-right"]
 
     @pytest.mark.parametrize("number", [None, 1, 77])
     def test_an_exit_without_an_entry(self, riverside: Riverside, number: int | None) -> None:
@@ -164,7 +141,7 @@ class TestConflicts:
         assert (stay.conflict, stay.entered_at, stay.left_at) == (Conflict.EXIT_WITHOUT_ENTRY, None, at(0.5))
         assert stay.reservation_id == (rid(1) if number == 1 else None)
         assert stay.spot_id is None
-        assert alarms(riverside) == ["exit-without-entry"]
+        assert riverside.alarms() == ["exit-without-entry"]
         assert riverside.status() is Status.CONFIRMED
 
     def test_every_conflict_is_covered_here(self) -> None:
@@ -176,53 +153,22 @@ class TestConflicts:
         assert alarm.detail == f"{ENTRY}: stay {ENTRY}/1/{entry.seq}, reservation none"
 
 
-class TestSpotOfAConflict:
-    def test_after_cancel_its_own_if_it_is_still_free(self, riverside: Riverside) -> None:
-        brought_to(riverside, Status.CANCELLED)
-        riverside.came_in(hours=0.2)
-        assert riverside.stays()[-1].spot_id == SPOT
+class TestEvidence:
+    def test_what_it_was_let_in_on_stays_with_it(self, riverside: Riverside) -> None:
+        riverside.booked()
+        evidence = Evidence.TICKET_AND_PLATE
+        riverside.take(riverside.crossed(ENTRY, at(0.1), number=1, evidence=evidence, ticket_id="0123abcd"))
+        riverside.take(riverside.crossed(EXIT, at(0.5), number=1, evidence=Evidence.PLATE))
+        assert [(told.evidence, told.ticket_id) for told in riverside.told(StayChanged)] == [
+            (Evidence.TICKET_AND_PLATE, "0123abcd")
+        ] * 2
 
-    def test_after_cancel_another_where_it_was_given_away(self, riverside: Riverside) -> None:
-        brought_to(riverside, Status.CANCELLED)
-        riverside.booked(2, hold_request(2, start=0.5, end=2))
-        riverside.came_in(hours=0.2)
-        assert riverside.stays()[-1].spot_id == OTHER_SPOT
-
-    def test_after_cancel_none_where_the_window_is_over(self, riverside: Riverside) -> None:
-        brought_to(riverside, Status.CANCELLED)
-        riverside.came_in(hours=1)
-        assert riverside.stays()[-1].spot_id is None
-
-    def test_after_no_show_whatever_is_free(self, riverside: Riverside) -> None:
-        brought_to(riverside, Status.NO_SHOW)
-        riverside.booked(2, hold_request(2, spot_id=SPOT))
-        riverside.booked(3, hold_request(3, spot_id=OTHER_SPOT))
-        riverside.came_in(hours=0.2)
-        assert riverside.stays()[-1].spot_id == LARGE_SPOT
-
-    def test_none_where_the_lot_is_full(self, riverside: Riverside) -> None:
-        brought_to(riverside, Status.NO_SHOW)
-        for number, spot_id in enumerate((SPOT, OTHER_SPOT, LARGE_SPOT), 2):
-            riverside.booked(number, hold_request(number, spot_id=spot_id))
-        riverside.came_in(hours=0.2)
-        assert riverside.stays()[-1].spot_id is None
-
-    def test_a_booking_that_starts_next_month_is_no_reason_to_lose_the_fact(self, riverside: Riverside) -> None:
-        """A gate without a trusted clock lets such a car in; from now to its end is longer than any window may be."""
-        riverside.booked(1, hold_request(1, start=24 * 60, end=24 * 60 + 2))
-        riverside.cancel()
-        riverside.came_in(hours=0.2)
-        assert not riverside.set_aside()
-        assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_CANCEL]
-
-    def test_an_overstay_may_run_into_the_next_booking(self, riverside: Riverside) -> None:
-        """Occupancy is recorded apart from what was granted, and never refused."""
-        riverside.booked(1)
-        riverside.booked(2, hold_request(2, start=1, end=2))
-        riverside.came_in(1, hours=0)
-        riverside.came_in(2, hours=1, unit=SECOND_ENTRY)
-        assert [stay.spot_id for stay in riverside.stays()] == [SPOT, SPOT]
-        assert not alarms(riverside)
+    def test_an_exit_alone_has_let_nobody_in(self, riverside: Riverside) -> None:
+        riverside.booked()
+        exit_ = riverside.crossed(EXIT, at(0.5), number=1, evidence=Evidence.PLATE)
+        entry = riverside.crossed(ENTRY, at(0.1), number=1, evidence=Evidence.ID)
+        riverside.take(exit_, entry)
+        assert [told.evidence for told in riverside.told(StayChanged)] == [Evidence.NONE, Evidence.ID]
 
 
 def ended(riverside: Riverside, *, with_alarms: bool = True) -> tuple[object, ...]:
@@ -231,7 +177,7 @@ def ended(riverside: Riverside, *, with_alarms: bool = True) -> tuple[object, ..
         (stay.reservation_id or "", str(stay.entered_at), str(stay.left_at), str(stay.conflict), str(stay.spot_id))
         for stay in riverside.stays()
     )
-    return stays, riverside.status(), sorted(set(alarms(riverside)) - {"exit-without-entry"}) if with_alarms else None
+    return stays, riverside.status(), sorted(set(riverside.alarms()) - {"exit-without-entry"}) if with_alarms else None
 
 
 class TestEitherOrder:
@@ -245,7 +191,7 @@ class TestEitherOrder:
         outcomes = []
         other = Riverside(tmp_path_factory.mktemp("other"))
         for lot, exit_first in ((riverside, False), (other, True)):
-            brought_to(lot, status)
+            lot.brought_to(status)
             entry = lot.crossed(SECOND_ENTRY, at(0.2), number=1, plate=PLATE)
             exit_ = lot.crossed(EXIT, at(0.4), number=1 if known_at_exit else None, plate=PLATE)
             lot.take(*((exit_, entry) if exit_first else (entry, exit_)), now=NOW.later(HOUR_MS // 2))
@@ -259,7 +205,7 @@ class TestEitherOrder:
         riverside.take(exit_, entry)
         [stay] = riverside.stays()
         assert (stay.entered_at, stay.left_at, stay.conflict) == (at(0.2), at(0.4), Conflict.NO_RIGHT)
-        assert alarms(riverside) == ["exit-without-entry", "no-right"]
+        assert riverside.alarms() == ["exit-without-entry", "no-right"]
 
     def test_the_stay_keeps_its_name(self, riverside: Riverside) -> None:
         riverside.booked()

@@ -1,10 +1,17 @@
 """one-spot-one-car, held by the database itself: every way around the code above it is tried in plain SQL."""
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tests.hub.riverside import HOUR_MS, NOW, OTHER_SPOT, SPOT, Riverside, hold_request, rid
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.store import Store
+from domain.reservation import Status
+from hub.lot import Lot
+from hub.tables import migrations
+from tests.hub.riverside import HOUR_MS, KEY, NOW, OTHER_SPOT, SPOT, Riverside, hold_request, rid
 
 COLUMNS = (
     "reservation_id, revision, status, spot_id, user_id, vehicle_id, driver_name, vehicle_type, plate_box, plate_mark,"
@@ -133,3 +140,26 @@ def test_the_code_above_is_held_to_it_too(riverside: Riverside) -> None:
         riverside.hold(hold_request(2, start=0.5, end=2), NOW.later(HOUR_MS // 2))
     assert riverside.lot.book.find(rid(2)) is None
     assert len(riverside.facts()) == before
+
+
+def test_a_lot_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """What is in its file stays as it was; a confirmed reservation without an instant counts from its start."""
+    with closing(Store(tmp_path / "old.db")) as store:
+        migrations.apply(store.db, stop_before="no_shows_withdrawals_and_moves")
+        assert "withdrawal" not in store.db.table_names()
+        sql = store.connection
+        sql.execute("INSERT INTO spot VALUES (?, 'standard', 1)", (SPOT,))
+        sql.execute("INSERT INTO gate VALUES ('riverside.entry-1', 'entry')")
+        values = (rid(1), 2, "confirmed", SPOT, "u", "v", "Ada", "standard", "00", "00", TEN, ELEVEN, 100, "EUR")
+        sql.execute(f"INSERT INTO reservation ({COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
+        stay = ("riverside.entry-1/1/1", None, None, "00", TEN, None, "no-right")
+        sql.execute("INSERT INTO stay VALUES (?, ?, ?, ?, ?, ?, ?)", stay)
+        for _ in range(2):
+            lot = Lot(store, Journal(store, "riverside", "boot-1"), KEY)
+        kept = lot.book.find(rid(1))
+        assert kept is not None
+        assert (kept.status, kept.revision, kept.confirmed_at, kept.no_show_at) == (Status.CONFIRMED, 2, None, None)
+        assert lot.next_wakeup_ms(NOW) == NOW.mono_ms  # noon: nobody came at ten
+        assert lot.woken(NOW)
+        [car] = lot.stays.inside()
+        assert (car["evidence"], car["ticket_id"]) == ("none", None)

@@ -16,8 +16,10 @@ from domain.errors import PeerError
 from domain.ids import shown
 from domain.now import Now
 from domain.plate import Plate
+from domain.reservation import Status
 from domain.spot import SpotKind
-from hub.view import LATEST_MAX, LaneRow, LotView, Presence
+from hub.presence import Presence
+from hub.view import LATEST_MAX, LaneRow, LotView
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -103,10 +105,12 @@ class TestSpots:
         assert (cell.state, cell.reservation, cell.until) == ("overstayed", shown(rid(1)), at(1))
 
     def test_two_cars_on_one_spot_are_one_cell(self, riverside: Riverside, view: LotView) -> None:
+        """As lots that were run by an earlier version may have them."""
         riverside.booked(1)
         riverside.booked(2, hold_request(2, start=1, end=2))
         riverside.came_in(2, hours=1)
         riverside.came_in(1, hours=0, unit="riverside.entry-2")
+        riverside.store.connection.execute("UPDATE stay SET spot_id = ?", (SPOT,))
         cells = [cell for cell in view.spots(NOW.later(HOUR_MS)) if cell.spot_id == SPOT]
         assert [(cell.state, cell.reservation) for cell in cells] == [("overstayed", shown(rid(1)))]
         assert len(view.spots(NOW)) == len(SPOTS)
@@ -131,7 +135,7 @@ class TestCars:
     def test_one_that_nobody_knows(self, riverside: Riverside, view: LotView) -> None:
         riverside.came_in(None, plate=PLATE)
         [car] = view.cars()
-        assert (car.reservation, car.plate, car.driver, car.conflict) == (None, None, None, "no-right")
+        assert (car.reservation, car.plate, car.driver, car.conflict) == (None, "••23", None, "no-right")
 
     def test_one_plate_that_does_not_open_takes_nothing_else_away(
         self, riverside: Riverside, presence: Presence
@@ -140,6 +144,37 @@ class TestCars:
         riverside.came_in(1)
         [car] = view_of(riverside, presence, Seal(bytes(32))).cars()
         assert (car.plate, car.driver) == (None, "Ada")
+
+
+class TestRecently:
+    def test_a_day_and_no_longer(self, riverside: Riverside, view: LotView) -> None:
+        riverside.booked(1)
+        riverside.woken(0.5)
+        riverside.came_in(1, hours=0.6)
+        riverside.went_out(None, hours=0.5, plate=PLATE)
+        later = NOW.later(24 * HOUR_MS)
+        assert [row.conflict for row in view.conflicts(later)] == ["after-no-show", "exit-without-entry"]
+        assert [row.reservation for row in view.no_shows(later)] == [shown(rid(1))]
+        assert not view.conflicts(later.later(HOUR_MS))
+        assert not view.no_shows(later.later(HOUR_MS))
+
+    def test_one_that_turned_out_to_be_cancelled_is_no_no_show(self, riverside: Riverside, view: LotView) -> None:
+        riverside.booked(1)
+        riverside.woken(0.5)
+        riverside.cancel(1, NOW.later(HOUR_MS), requested_at=at(0.1))
+        assert not view.no_shows(NOW.later(HOUR_MS))
+
+    def test_a_check_in_on_another_spot_is_a_move_too(self, riverside: Riverside, view: LotView) -> None:
+        riverside.booked(1)
+        riverside.came_in(1, hours=0.1, sent_to=OTHER_SPOT)
+        [row] = view.moves(NOW.later(HOUR_MS))
+        assert (row.from_spot_id, row.spot_id, row.at) == (SPOT, OTHER_SPOT, at(0.1))
+
+    def test_the_plate_is_the_one_that_was_read(self, riverside: Riverside, view: LotView) -> None:
+        riverside.brought_to(Status.CANCELLED)
+        riverside.came_in(1, hours=0.1, plate=Plate("XYZ987"))
+        riverside.came_in(1, hours=0.2)
+        assert [row.plate for row in view.conflicts(NOW)] == ["••23", "••87"]
 
 
 def status(unit: str = ENTRY, *, online: bool, at: datetime = NOW.utc, epoch: int = 1) -> bytes:
@@ -229,5 +264,6 @@ def test_nothing_is_changed_by_looking(riverside: Riverside, view: LotView) -> N
     riverside.came_in()
     before = riverside.store.connection.total_changes
     view.spots(NOW), view.cars(), view.lanes(), view.decisions(), view.alarms()
+    view.conflicts(NOW), view.moves(NOW), view.no_shows(NOW)
     assert riverside.store.connection.total_changes == before
     assert not view.central_online

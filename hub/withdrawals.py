@@ -1,0 +1,118 @@
+"""Rights that were taken back: when it is known who came in on them, and what is owed can be decided.
+
+A reservation that is cancelled, or becomes a no-show, may have let a car in at a gate that did not know yet. The fact
+of the change goes to every entry gate, and each answers it in its own log, behind all that it let in before: once all
+have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
+time, was taken out of the lot, or has begun a new log since: what it let in may then never be known.
+"""
+
+from datetime import datetime, timedelta
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import WithdrawalNoted, WithdrawalSettled
+from domain.errors import PeerError
+from domain.fact import Fact
+from domain.now import Now, parse_instant, rfc3339
+from domain.reservation import Status
+from hub.book import Book, Reservation
+
+NO_SHOW_WAIT = timedelta(days=1)
+"""How long after its window, and its decision, a no-show waits for the gates' answers. A fee is in no hurry, and a gate
+that was off for a night can still say that the car did come; a refund is owed at the window's end at the latest."""
+
+SETTLED_AT_ONCE_MAX = 500
+"""Withdrawals that one transaction gives up waiting for at most; the rest follow in the next."""
+
+
+class Withdrawals:
+    """Waits for the entry gates' answers; decides nothing about money."""
+
+    def __init__(self, store: Store, journal: Journal, book: Book) -> None:
+        self._store = store
+        self._sql = store.connection
+        self._journal = journal
+        self._book = book
+
+    def begin(self, withdrawn: Reservation, now: Now) -> None:
+        """Wait for the gates' answers to what `withdrawn` has become; older answers to it no longer count."""
+        settle_by = withdrawn.window.end
+        if withdrawn.status is Status.NO_SHOW:
+            settle_by = max(settle_by, now.utc) + NO_SHOW_WAIT
+        reservation_id = withdrawn.reservation_id
+        with self._store.transaction():
+            self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
+            self._sql.execute(
+                "INSERT OR REPLACE INTO withdrawal VALUES (?, ?, ?, 1, NULL)",
+                (reservation_id, withdrawn.revision, rfc3339(settle_by)),
+            )
+            for row in self._sql.execute("SELECT gate_id FROM gate WHERE direction = 'entry'").fetchall():
+                epoch = self._journal.cursor(row["gate_id"]).position.epoch  # 0: nothing was ever heard of it
+                self._sql.execute(
+                    "INSERT INTO withdrawal_awaits VALUES (?, ?, ?)", (reservation_id, row["gate_id"], epoch or None)
+                )
+            self._settle_if_answered(reservation_id, now)
+
+    def noted(self, noted: WithdrawalNoted, fact: Fact, now: Now) -> None:
+        """An entry gate has answered. Raises PeerError where it knows more of the reservation than this lot does."""
+        known = self._book.find(noted.reservation_id)
+        if known is None or noted.revision > known.revision:
+            raise PeerError("fact_contradicts", "this lot has not withdrawn that")
+        with self._store.transaction():
+            row = self._sql.execute(
+                "DELETE FROM withdrawal_awaits WHERE gate_id = ? AND reservation_id ="
+                " (SELECT reservation_id FROM withdrawal WHERE reservation_id = ? AND revision = ?) RETURNING epoch",
+                (fact.unit, noted.reservation_id, noted.revision),
+            ).fetchone()
+            if row is None:
+                return  # not awaited: a hold that was given up, or settled without this gate
+            if row["epoch"] not in (None, fact.epoch):
+                self._incomplete(noted.reservation_id)
+            self._settle_if_answered(noted.reservation_id, now)
+
+    def gates_changed(self, now: Now) -> None:
+        """The lot's gates are others: who is no entry gate any more is not waited for, and will never answer."""
+        with self._store.transaction():
+            gone = self._sql.execute(
+                "DELETE FROM withdrawal_awaits WHERE gate_id NOT IN"
+                " (SELECT gate_id FROM gate WHERE direction = 'entry') RETURNING reservation_id"
+            ).fetchall()
+            for reservation_id in sorted({row["reservation_id"] for row in gone}):
+                self._incomplete(reservation_id)
+                self._settle_if_answered(reservation_id, now)
+
+    def settle_overdue(self, now: Now) -> int:
+        """Settle what has waited long enough; returns how many."""
+        with self._store.transaction():
+            overdue = self._sql.execute(
+                "SELECT reservation_id FROM withdrawal WHERE settled_at IS NULL AND settle_by <= ? LIMIT ?",
+                (rfc3339(now.utc), SETTLED_AT_ONCE_MAX),
+            ).fetchall()
+            for row in overdue:
+                self._incomplete(row["reservation_id"])
+                self._settle(row["reservation_id"], now)
+        return len(overdue)
+
+    def next_settlement(self) -> datetime | None:
+        """When the next withdrawal has waited long enough."""
+        row = self._sql.execute("SELECT min(settle_by) AS at FROM withdrawal WHERE settled_at IS NULL").fetchone()
+        return None if row["at"] is None else parse_instant(row["at"])
+
+    def _incomplete(self, reservation_id: str) -> None:
+        self._sql.execute("UPDATE withdrawal SET complete = 0 WHERE reservation_id = ?", (reservation_id,))
+
+    def _settle_if_answered(self, reservation_id: str, now: Now) -> None:
+        sql = "SELECT 1 FROM withdrawal_awaits WHERE reservation_id = ?"
+        if self._sql.execute(sql, (reservation_id,)).fetchone() is None:
+            self._settle(reservation_id, now)
+
+    def _settle(self, reservation_id: str, now: Now) -> None:
+        self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
+        row = self._sql.execute(
+            "UPDATE withdrawal SET settled_at = ? WHERE reservation_id = ? AND settled_at IS NULL RETURNING *",
+            (rfc3339(now.utc), reservation_id),
+        ).fetchone()
+        settled = WithdrawalSettled(
+            reservation_id=reservation_id, revision=row["revision"], complete=bool(row["complete"])
+        )
+        self._journal.append(settled, now)

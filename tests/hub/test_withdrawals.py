@@ -1,0 +1,236 @@
+"""When it is known who came in on a right that was taken back: told once, and complete only where all have answered."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import ReservationChanged, WithdrawalNoted, WithdrawalSettled
+from domain.policy import Policy
+from domain.reservation import Status
+from hub.lot import Lot
+from tests.hub.riverside import (
+    GATES,
+    HOUR_MS,
+    KEY,
+    NOW,
+    SPOTS,
+    Riverside,
+    at,
+    hold_request,
+    rid,
+)
+from tests.parts import ENTRY, EXIT, LOT
+
+GRACE_H = Policy().grace_s / 3_600
+SECOND_ENTRY = "riverside.entry-2"
+MS = 1 / HOUR_MS
+
+
+@pytest.fixture
+def lot(riverside: Riverside) -> Riverside:
+    """With two entry gates and one exit, all heard, and one confirmed reservation from noon to one."""
+    riverside.lot.lay_out(SPOTS, {**GATES, SECOND_ENTRY: GATES[ENTRY]}, NOW)
+    riverside.heard(ENTRY, SECOND_ENTRY, EXIT)
+    riverside.booked()
+    return riverside
+
+
+def settled(lot: Riverside) -> list[tuple[str, int, bool]]:
+    return [(told.reservation_id, told.revision, told.complete) for told in lot.told(WithdrawalSettled)]
+
+
+class TestAnswers:
+    def test_of_all_entry_gates_settle_a_no_show(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=ENTRY)
+        assert not settled(lot)
+        lot.noted(unit=SECOND_ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def test_and_a_cancellation(self, lot: Riverside) -> None:
+        lot.cancel()
+        lot.noted(unit=SECOND_ENTRY)
+        lot.noted(unit=ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def test_who_came_in_before_is_known_by_then(self, lot: Riverside) -> None:
+        """The answer is in the gate's own log, behind the passage."""
+        lot.woken(GRACE_H)
+        lot.noted(unit=SECOND_ENTRY)
+        entry = lot.crossed(ENTRY, at(0.1), number=1)
+        log = lot.log_of(ENTRY)
+        with log.transaction():
+            answer = log.append(WithdrawalNoted(reservation_id=rid(1), revision=3), NOW)
+        lot.take(entry, answer)
+        kinds = [fact.kind for fact in lot.facts()]
+        assert kinds.index("stay.changed/1") < kinds.index("withdrawal.settled/1")
+
+    def test_again_changes_nothing(self, lot: Riverside) -> None:
+        lot.cancel()
+        for unit in (ENTRY, ENTRY, SECOND_ENTRY, SECOND_ENTRY, ENTRY):
+            lot.noted(unit=unit)
+        assert len(settled(lot)) == 1
+        assert not lot.set_aside()
+        assert not lot.woken(30)
+        assert len(settled(lot)) == 1
+
+    def test_to_an_earlier_revision_is_none(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.cancel(requested_at=at(0), now=NOW.later(HOUR_MS // 3))
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit, revision=3)
+        assert not settled(lot)
+
+    @pytest.mark.parametrize(("number", "revision"), [(1, 9), (7, 1)])
+    def test_to_what_this_lot_never_withdrew_is_set_aside(self, lot: Riverside, number: int, revision: int) -> None:
+        lot.cancel()
+        lot.noted(number, revision=revision)
+        assert [why.partition(":")[0] for why in lot.set_aside()] == ["fact_contradicts"]
+        assert not settled(lot)
+
+    def test_of_an_exit_gate_or_of_central_are_misplaced(self, lot: Riverside) -> None:
+        lot.cancel()
+        lot.noted(unit=EXIT)
+        lot.noted(unit=f"central:{LOT}")
+        assert [why.partition(":")[0] for why in lot.set_aside()] == ["fact_misplaced"] * 2
+
+    def test_to_a_hold_that_was_given_up_are_not_awaited(self, lot: Riverside) -> None:
+        lot.hold(hold_request(2, start=2, end=3))
+        lot.release(2)
+        lot.noted(2)
+        lot.hold(hold_request(3, start=2, end=3))
+        lot.cancel(3)
+        lot.noted(3)
+        assert not settled(lot)
+        assert not lot.set_aside()
+
+
+class TestNoAnswer:
+    def test_a_cancellation_waits_until_the_windows_end(self, lot: Riverside) -> None:
+        lot.cancel()
+        lot.noted(unit=ENTRY)
+        assert lot.lot.next_wakeup_ms(NOW) == NOW.mono_ms + HOUR_MS
+        assert not lot.woken(1 - MS)
+        assert lot.woken(1)
+        assert settled(lot) == [(rid(1), 3, False)]
+        lot.noted(unit=SECOND_ENTRY, hours=1)
+        assert len(settled(lot)) == 1
+
+    def test_a_no_show_a_day_longer(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=ENTRY)
+        assert not lot.woken(25 - MS)
+        assert lot.lot.next_wakeup_ms(NOW) == NOW.mono_ms + 25 * HOUR_MS
+        assert lot.woken(25)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_and_a_day_from_its_decision_where_that_came_late(self, riverside: Riverside) -> None:
+        """The hub was off for days: the gates have had no time to answer yet."""
+        riverside.booked()
+        assert riverside.woken(100)
+        assert riverside.status() is Status.NO_SHOW
+        assert not settled(riverside)
+        assert not riverside.woken(124 - MS)
+        assert riverside.woken(124)
+        assert settled(riverside) == [(rid(1), 3, False)]
+
+    def test_a_cancellation_after_the_windows_end_waits_for_nobody(self, lot: Riverside) -> None:
+        lot.cancel(requested_at=at(-1), now=NOW.later(2 * HOUR_MS))
+        assert lot.woken(2)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_after_a_restart_it_goes_on_waiting(self, lot: Riverside, tmp_path: Path) -> None:
+        lot.cancel()
+        with closing(Store(tmp_path / "riverside.db")) as store:
+            again = Lot(store, Journal(store, LOT, "boot-2"), KEY)
+            again.lay_out(SPOTS, {**GATES, SECOND_ENTRY: GATES[ENTRY]}, NOW)
+            assert again.next_wakeup_ms(NOW) == NOW.mono_ms + HOUR_MS
+        lot.noted(unit=ENTRY)
+        lot.noted(unit=SECOND_ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def test_of_a_gate_that_is_taken_out_is_not_waited_for(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=ENTRY)
+        lot.lot.lay_out(SPOTS, GATES, NOW)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_and_others_still_are(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.lot.lay_out(SPOTS, {SECOND_ENTRY: GATES[ENTRY], ENTRY: GATES[EXIT]}, NOW)
+        assert not settled(lot)
+        lot.noted(unit=SECOND_ENTRY)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_of_a_gate_that_came_later_is_not_waited_for_either(self, lot: Riverside) -> None:
+        lot.cancel()
+        lot.lot.lay_out(SPOTS, {**GATES, SECOND_ENTRY: GATES[ENTRY], "riverside.entry-3": GATES[ENTRY]}, NOW)
+        lot.noted(unit=ENTRY)
+        lot.noted(unit=SECOND_ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def test_without_entry_gates_it_is_settled_at_once(self, riverside: Riverside) -> None:
+        riverside.lot.lay_out(SPOTS, {EXIT: GATES[EXIT]}, NOW)
+        riverside.booked()
+        riverside.cancel()
+        assert settled(riverside) == [(rid(1), 3, True)]
+
+
+class TestLostLog:
+    def test_an_answer_in_a_new_log_says_nothing_of_the_old_one(self, lot: Riverside) -> None:
+        lot.came_in(None, unit=ENTRY)
+        lot.woken(GRACE_H)
+        lot.noted(unit=SECOND_ENTRY)
+        lot.noted(unit=ENTRY, epoch=2)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_a_gate_of_which_nothing_was_known_has_lost_nothing(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=SECOND_ENTRY)
+        lot.noted(unit=ENTRY, epoch=2)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+
+class TestMoreThanOnce:
+    def test_a_no_show_that_turns_out_to_be_cancelled_is_settled_anew(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        lot.cancel(requested_at=at(0.1), now=NOW.later(HOUR_MS // 2))
+        assert settled(lot) == [(rid(1), 3, True)]
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        assert settled(lot) == [(rid(1), 3, True), (rid(1), 4, True)]
+
+    def test_before_it_was_settled_it_is_settled_once(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=ENTRY)
+        lot.cancel(requested_at=at(0.1), now=NOW.later(HOUR_MS // 2))
+        lot.noted(unit=ENTRY)
+        lot.noted(unit=SECOND_ENTRY)
+        assert settled(lot) == [(rid(1), 4, True)]
+
+    def test_cancelling_again_withdraws_nothing_more(self, lot: Riverside) -> None:
+        for _ in range(2):
+            lot.cancel()
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        lot.cancel(now=NOW.later(HOUR_MS))
+        assert len(settled(lot)) == 1
+
+    def test_the_mark_and_the_withdrawal_are_one_transaction(self, lot: Riverside) -> None:
+        """A crash between the two would leave a no-show that nobody waits for."""
+        begin = lot.lot.withdrawals.begin
+
+        def full_disk(*_: object) -> None:
+            raise OSError("disk full")
+
+        lot.lot.withdrawals.begin = full_disk  # type: ignore[method-assign,assignment]
+        with pytest.raises(OSError, match="disk full"):
+            lot.woken(GRACE_H)
+        lot.lot.withdrawals.begin = begin  # type: ignore[method-assign]
+        assert lot.status() is Status.CONFIRMED
+        assert Status.NO_SHOW not in {told.status for told in lot.told(ReservationChanged)}
