@@ -1,7 +1,7 @@
 """Whether a car may come in: what the gate decides alone, from rights that it holds already."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 
@@ -62,7 +62,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A reservation as a gate knows it."""
+    """A reservation as a gate knows it; without its plate where all that is known of it is the driver's ticket."""
 
     reservation_id: str
     revision: int
@@ -70,27 +70,37 @@ class Right:
     spot_id: str
     window: Window
     vehicle_type: VehicleType
-    plate: SealedPlate
+    plate: SealedPlate | None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """`spot_id` is where a driver who may come in is sent; none: somebody in the lot has to find a spot for them."""
+
     verdict: Verdict
     reason: Reason
     right: Right | None = None
+    spot_id: str | None = None
 
+
+SpotFor = Callable[[Right], str | None]
+"""Where the car of a right can stand now: on its own spot, else on another that is free; None where there is none."""
+
+
+_MAY_COME_IN = frozenset({Status.CONFIRMED, Status.CHECKED_IN, Status.NO_SHOW})
+"""Of these it depends on the time, and on who is inside already."""
 
 _BY_STATUS: dict[Status, Decision] = {
     Status.HELD: Decision(Verdict.REFUSE, Reason.PAYMENT_PENDING),
-    Status.CHECKED_IN: Decision(Verdict.ASK, Reason.ALREADY_INSIDE),
     Status.COMPLETED: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
     Status.EXPIRED: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
     Status.CANCELLED: Decision(Verdict.REFUSE, Reason.CANCELLED),
-    Status.NO_SHOW: Decision(Verdict.ASK, Reason.NO_SHOW),
 }
 
 _MOST_USEFUL_FIRST = (
     Reason.BOOKED,
+    Reason.LATE,
+    Reason.SECOND_CAR,
     Reason.ALREADY_INSIDE,
     Reason.PAYMENT_PENDING,
     Reason.TOO_EARLY,
@@ -101,29 +111,49 @@ _MOST_USEFUL_FIRST = (
 )
 
 
-def admission(rights: Iterable[Right], inside: Collection[str], policy: Policy, now: Now) -> Decision:
-    """Decide on a car that is surely the one of `rights`, all that it holds; no rights: it is surely none we expect.
+def admission(
+    rights: Iterable[Right],
+    by: Evidence,
+    inside: Mapping[str, Evidence],
+    policy: Policy,
+    spot_for: SpotFor,
+    now: Now,
+) -> Decision:
+    """Decide on a car that is by `by` surely the one of `rights`, all that it holds; none: it is none that we expect.
 
-    One right that admits is enough. Where none does, the driver is told of the one that comes nearest. `inside` holds
-    the reservation ids whose cars this gate knows to be in the lot.
+    One right that admits is enough. Where none does, the driver is told of the one that comes nearest. `inside` says
+    by what evidence the cars that are known to be in the lot came in, by their reservation ids.
     """
-    decisions = [_one(right, inside, policy, now) for right in rights]
+    decisions = [_one(right, by, inside, policy, spot_for, now) for right in rights]
     if not decisions:
         return Decision(Verdict.REFUSE, Reason.NO_BOOKING)
     return min(decisions, key=lambda decision: _MOST_USEFUL_FIRST.index(decision.reason))
 
 
-def _one(right: Right, inside: Collection[str], policy: Policy, now: Now) -> Decision:
-    if right.status is Status.NO_SHOW and now.utc >= right.window.end:
-        return Decision(Verdict.REFUSE, Reason.ENDED, right)
-    if right.status is not Status.CONFIRMED:
-        known = _BY_STATUS[right.status]
-        return Decision(known.verdict, known.reason, right)
-    if right.reservation_id in inside:
+def _one(
+    right: Right, by: Evidence, inside: Mapping[str, Evidence], policy: Policy, spot_for: SpotFor, now: Now
+) -> Decision:
+    if right.status not in _MAY_COME_IN:
+        return replace(_BY_STATUS[right.status], right=right)
+    held_by = inside.get(right.reservation_id)
+    if held_by is not None and by.outranks(held_by) and now.utc < right.window.end:
+        return Decision(Verdict.ADMIT, Reason.SECOND_CAR, right)
+    if held_by is not None or right.status is Status.CHECKED_IN:
         return Decision(Verdict.ASK, Reason.ALREADY_INSIDE, right)
-    if now.utc >= right.window.end:
-        return Decision(Verdict.REFUSE, Reason.ENDED, right)
+    outside = _outside(right.window, policy, now)
+    if outside is not None:
+        return Decision(Verdict.REFUSE, outside, right)
+    spot_id = spot_for(right)
+    if right.status is Status.CONFIRMED:
+        return Decision(Verdict.ADMIT, Reason.BOOKED, right, spot_id)
+    late, nowhere = Decision(Verdict.ADMIT, Reason.LATE, right, spot_id), Decision(Verdict.ASK, Reason.NO_SHOW, right)
+    return nowhere if spot_id is None else late
+
+
+def _outside(window: Window, policy: Policy, now: Now) -> Reason | None:
+    if now.utc >= window.end:
+        return Reason.ENDED
     # Without a trusted clock the true time is only known to be at or after `now.utc`: it may well have started.
-    if now.trust is not Trust.NONE and now.utc < right.window.start - timedelta(seconds=policy.early_s):
-        return Decision(Verdict.REFUSE, Reason.TOO_EARLY, right)
-    return Decision(Verdict.ADMIT, Reason.BOOKED, right)
+    if now.trust is not Trust.NONE and now.utc < window.start - timedelta(seconds=policy.early_s):
+        return Reason.TOO_EARLY
+    return None

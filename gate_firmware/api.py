@@ -1,20 +1,33 @@
-"""The gate's local HTTP interface, on loopback: what a screen in the lane, or whoever services it, may ask."""
+"""The gate's local HTTP interface, on loopback: what a screen or keypad in the lane, or who services it, may ask."""
 
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.mqtt import Link
-from cloud_sync.link.v1.facts import GateDecided
+from cloud_sync.link.v1.facts import Direction, GateDecided
+from domain.errors import Refused
 from domain.fact import Fact
 from domain.now import rfc3339
+from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
+from gate_firmware.problems import answer_with_problems
 
 
-def local_api(gate_id: str, lane: Lane, journal: Journal, link: Link) -> FastAPI:
-    """`GET /state`: the lane now, what the driver is told, and the last decision in the form of a gate answer."""
+class Typed(BaseModel):
+    """What was typed at the lane's keypad."""
+
+    reservation_id: str
+
+
+def local_api(
+    gate_id: str, direction: Direction, lane: Lane, journal: Journal, link: Link, typed_ids: TypedIds
+) -> FastAPI:
+    """The lane now, and reservation ids that are typed at it; see docs/running.md."""
     app = FastAPI(title=f"Gatehouse gate {gate_id}", docs_url=None, redoc_url=None, openapi_url=None)
+    answer_with_problems(app)
 
     @app.get("/state")
     async def state() -> dict[str, Any]:
@@ -27,6 +40,19 @@ def local_api(gate_id: str, lane: Lane, journal: Journal, link: Link) -> FastAPI
             "hub_connected": link.connected,
             "last_decision": None if last is None else gate_answer(last),
         }
+
+    @app.post("/check-in")
+    async def check_in(typed: Typed) -> dict[str, Any]:
+        return gate_answer(_typed(typed, Direction.ENTRY))
+
+    @app.post("/check-out")
+    async def check_out(typed: Typed) -> dict[str, Any]:
+        return gate_answer(_typed(typed, Direction.EXIT))
+
+    def _typed(typed: Typed, at: Direction) -> Fact:
+        if at is not direction:
+            raise Refused("wrong_direction", f"{gate_id} is an {direction.value} lane")
+        return typed_ids.typed(typed.reservation_id)
 
     return app
 

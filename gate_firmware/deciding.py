@@ -1,6 +1,6 @@
-"""From what was seen of a car to a decision, alone: rights, policy and cars inside are this gate's own copies."""
+"""From how a car was identified to a decision, alone: rights, keys, policy, cars inside are this gate's own copies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cloud_sync.link.journal import Journal
@@ -10,8 +10,10 @@ from domain.admission import Decision, Evidence, Reason, Right, Verdict, admissi
 from domain.now import Now
 from domain.plate import SealedPlate
 from domain.reservation import Status
-from gate_firmware.events import Looked, Sight
+from gate_firmware.events import ById, ByPlate, ByTicket, Credential, Looked, Sight
+from gate_firmware.plates import Plates
 from gate_firmware.replica import Replica
+from gate_firmware.tickets import Tickets
 
 PASSES = (Verdict.ADMIT, Verdict.RELEASE)
 
@@ -21,49 +23,63 @@ RESUME_WITHIN = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A decision with its evidence; `plate` is what was read, sealed as it leaves the reader."""
+    """A decision with its evidence; `plate` is what was read, sealed as it leaves the reader.
+
+    `ticket_id` is the ticket that the decision rests on, and that is used up when the car has come in.
+    """
 
     decision: Decision
     evidence: Evidence
     plate: SealedPlate | None
     score: float | None
     frames: int
+    reservation_id: str | None = None
+    ticket_id: str | None = None
 
     @property
     def passes(self) -> bool:
         """Whether the arm goes up."""
         return self.decision.verdict in PASSES
 
-    @property
-    def reservation_id(self) -> str | None:
-        return None if self.decision.right is None else self.decision.right.reservation_id
-
-    @property
-    def spot_id(self) -> str | None:
-        return None if self.decision.right is None else self.decision.right.spot_id
-
 
 class Judge:
-    """Decides for one lane."""
+    """Decides for one lane. Changes nothing."""
 
-    def __init__(self, direction: Direction, replica: Replica, seal: Seal) -> None:
+    def __init__(self, direction: Direction, lot_id: str, replica: Replica, seal: Seal) -> None:
         self._direction = direction
         self._replica = replica
         self._seal = seal
+        self._plates = Plates(replica, seal)
+        self._tickets = Tickets(lot_id, replica)
 
-    def judge(self, looked: Looked, now: Now) -> Judgement:
-        """The decision on the car that was looked at. Changes nothing."""
-        sealed = None if looked.plate is None else self._seal.seal(looked.plate)
-        known = sealed is not None and looked.sight is Sight.KNOWN
-        decide = self._entry if self._direction is Direction.ENTRY else self._exit
-        rights = self._replica.rights_of(sealed.mark, now) if sealed is not None and known else []
-        return Judgement(
-            decision=decide(looked.sight, rights, now),
-            evidence=Evidence.PLATE if known else Evidence.NONE,
-            plate=sealed,
-            score=looked.score,
-            frames=looked.frames,
-        )
+    def looked(self, looked: Looked, seen: Looked, now: Now) -> Judgement:
+        """The decision on the car that was looked at; `seen` is the best look at it so far, this one perhaps.
+
+        A code in view says more than the plate alone, but it takes no right away that the plate has.
+        """
+        by_plate = self._by_sight(looked, now)
+        if looked.code is None:
+            return by_plate
+        by_code = self.named(ByTicket(looked.code), seen, now)
+        if self._direction is Direction.ENTRY:
+            return by_plate if by_plate.passes and not by_code.passes else by_code
+        known = by_plate.reservation_id
+        return by_plate if known is not None and known != by_code.reservation_id else by_code
+
+    def named(self, by: Credential, seen: Looked | None, now: Now) -> Judgement:
+        """The decision on a car that somebody has named; `seen` is what has been seen of it by now."""
+        seen = seen or Looked("", Sight.UNSURE, None, None, 0)
+        match by:
+            case ByTicket(text):
+                judgement = self._by_ticket(text, seen, now)
+            case ById(reservation_id):
+                judgement = self._by_id(reservation_id, seen, now)
+            case ByPlate(plate):
+                judgement = self._judgement(self._replica.rights_of(plate.mark, now), Evidence.PLATE, now)
+                seen = replace(seen, plate=None, score=None)
+                judgement = replace(judgement, plate=plate)
+        sealed = judgement.plate if seen.plate is None else self._seal.seal(seen.plate)
+        return replace(judgement, plate=sealed, score=seen.score, frames=seen.frames)
 
     def resume(self, journal: Journal, now: Now) -> tuple[Judgement | None, str]:
         """The judgement and passage that the arm was last opened for.
@@ -77,25 +93,90 @@ class Judge:
         done = passed is not None and passed.payload["passage_id"] == last.passage_id
         if done or last.verdict not in PASSES or now.utc - decided.at > RESUME_WITHIN:
             return None, ""
-        right = None if last.reservation_id is None else self._replica.right(last.reservation_id)
-        decision = Decision(last.verdict, last.reason, right)
-        return Judgement(decision, last.evidence, last.plate, last.score, last.frames), last.passage_id
+        judgement = Judgement(
+            decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
+            evidence=last.evidence,
+            plate=last.plate,
+            score=last.score,
+            frames=last.frames,
+            reservation_id=last.reservation_id,
+            ticket_id=self._replica.noted_ticket(last.passage_id),
+        )
+        return judgement, last.passage_id
 
-    def _entry(self, sight: Sight, rights: list[Right], now: Now) -> Decision:
-        match sight:
-            case Sight.BLIND:
-                return Decision(Verdict.ASK, Reason.CAMERA_BLIND)
-            case Sight.UNSURE:
-                return Decision(Verdict.ASK, Reason.PLATE_UNSURE)
-            case Sight.STRANGER:
-                return Decision(Verdict.REFUSE, Reason.NO_BOOKING)
-            case Sight.KNOWN:
-                return admission(rights, self._replica.inside(), self._replica.policy, now)
+    def _by_sight(self, looked: Looked, now: Now) -> Judgement:
+        sealed = None if looked.plate is None else self._seal.seal(looked.plate)
+        if looked.sight is Sight.KNOWN:
+            rights = [] if sealed is None else self._replica.rights_of(sealed.mark, now)
+            judgement = self._judgement(rights, Evidence.PLATE, now)
+        elif self._direction is Direction.EXIT:
+            judgement = self._judgement([], Evidence.NONE, now)
+        else:
+            judgement = _unnamed(_UNKNOWN[looked.sight])
+        return replace(judgement, plate=sealed, score=looked.score, frames=looked.frames)
 
-    def _exit(self, _sight: Sight, rights: list[Right], _now: Now) -> Decision:
-        """Everyone gets out; what was read only says whose stay ends."""
-        right = leaving(rights, self._replica.inside())
-        return Decision(Verdict.RELEASE, Reason.UNKNOWN_CAR if right is None else Reason.STAY_CLOSED, right)
+    def _by_ticket(self, text: str, seen: Looked, now: Now) -> Judgement:
+        ticket = self._tickets.verified(text)
+        if isinstance(ticket, Decision):
+            return _unnamed(ticket) if self._direction is Direction.ENTRY else self._judgement([], Evidence.NONE, now)
+        right = self._tickets.right(ticket)
+        evidence = Evidence.TICKET_AND_PLATE if self._plates.is_this(ticket.plate_mark, seen) else Evidence.TICKET
+        judgement = self._judgement([right], evidence, now)
+        if self._direction is Direction.ENTRY:
+            spent = self._tickets.spent(ticket, right)
+            judgement = judgement if spent is None else replace(judgement, decision=spent)
+            judgement = replace(judgement, ticket_id=ticket.ticket_id)
+        return self._unless_another(judgement, ticket.plate_mark, seen, now)
+
+    def _by_id(self, reservation_id: str, seen: Looked, now: Now) -> Judgement:
+        right = self._replica.right(reservation_id)
+        if right is None or right.plate is None:
+            return self._judgement([], Evidence.ID, now)
+        return self._unless_another(self._judgement([right], Evidence.ID, now), right.plate.mark, seen, now)
+
+    def _unless_another(self, judgement: Judgement, mark: str, seen: Looked, now: Now) -> Judgement:
+        """Nobody comes in on what was issued for a plate that is surely not this car's, before somebody has looked."""
+        decision = judgement.decision
+        if decision.verdict is not Verdict.ADMIT or decision.right is None:
+            return judgement
+        if not self._plates.is_another(mark, decision.right.reservation_id, seen, now):
+            return judgement
+        return replace(judgement, decision=Decision(Verdict.ASK, Reason.PLATE_DIFFERS, decision.right))
+
+    def _judgement(self, rights: list[Right], evidence: Evidence, now: Now) -> Judgement:
+        inside = self._replica.spots.inside()
+        if self._direction is Direction.EXIT:
+            decision = _release(leaving(rights, set(inside)))
+        else:
+            decision = admission(
+                rights,
+                evidence,
+                inside,
+                self._replica.policy,
+                lambda right: self._replica.spots.spot_for(right, now),
+                now,
+            )
+        right = decision.right
+        return Judgement(decision, evidence, None, None, 0, None if right is None else right.reservation_id)
+
+
+_UNKNOWN: dict[Sight, Decision] = {
+    Sight.BLIND: Decision(Verdict.ASK, Reason.CAMERA_BLIND),
+    Sight.UNSURE: Decision(Verdict.ASK, Reason.PLATE_UNSURE),
+    Sight.STRANGER: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
+}
+"""What an entry decides on a car whose plate is none that it expects, by how that was seen."""
+
+
+def _unnamed(decision: Decision) -> Judgement:
+    return Judgement(decision, Evidence.NONE, None, None, 0)
+
+
+def _release(right: Right | None) -> Decision:
+    """Everyone gets out; how the car was identified only says whose stay ends."""
+    if right is None:
+        return Decision(Verdict.RELEASE, Reason.UNKNOWN_CAR)
+    return Decision(Verdict.RELEASE, Reason.STAY_CLOSED, right, right.spot_id)
 
 
 def leaving(rights: list[Right], inside: set[str]) -> Right | None:

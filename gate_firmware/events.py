@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from domain.plate import Plate
+from domain.plate import Plate, SealedPlate
 from hardware.barrier import Position
 from hardware.lights import Signal
 
@@ -34,16 +34,65 @@ class ArmMoved:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The end of looking at one car: `plate` is the expected plate, or else the best open read if there was one."""
+    """The end of looking at one car: `plate` is the expected plate, or else the best open read if there was one.
+
+    `code` is the text of a code in view that looks like a ticket.
+    """
 
     passage_id: str
     sight: Sight
     plate: Plate | None
     score: float | None
     frames: int
+    code: str | None = None
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it says which plate this car has, or surely has not."""
+        return self.sight in (Sight.KNOWN, Sight.STRANGER)
 
 
-Event = ArrivalLoop | SafetyLoop | ArmMoved | Looked
+@dataclass(frozen=True, slots=True)
+class CodeSeen:
+    """A driver has held a code up that looks like a ticket."""
+
+    passage_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByTicket:
+    """The car has this ticket: the text of its code."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ById:
+    """The car is here on this reservation, somebody says."""
+
+    reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByPlate:
+    """The car has this plate, somebody says who knows."""
+
+    plate: SealedPlate
+
+
+Credential = ByTicket | ById | ByPlate
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Somebody asks to decide on the car in the lane by what they know of it. `car_required`: only if one is there."""
+
+    by: Credential
+    car_required: bool = True
+
+
+Event = ArrivalLoop | SafetyLoop | ArmMoved | Looked | CodeSeen | Identified
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +100,14 @@ class Look:
     """Begin to look at the car, and report with `Looked`. Ends a look that has not come to its end."""
 
     passage_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookForCode:
+    """Look for a code that may be a ticket and is none of `but`, and report with `CodeSeen`. Ends any other look."""
+
+    passage_id: str
+    but: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +134,4 @@ class Tell:
     line2: str
 
 
-Command = Look | LookAway | RaiseArm | LowerArm | Tell
+Command = Look | LookForCode | LookAway | RaiseArm | LowerArm | Tell

@@ -1,28 +1,35 @@
 """The lane's core: from a car on the loop to an arm that is down again. Synchronous; `now` comes with every call.
 
-A car on the arrival loop is looked at. An entry lane admits it, or holds it back with the reason on the display and
-looks again from time to time; an exit lane lets it out in any case. The decision is stored before the arm is asked to
-move. When the car has crossed the safety loop the passage is stored and the arm is asked to close. Every motion and
-every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored, and it ends when the arm arrives.
-It is asked again while a car waits that may pass; a lane whose arm has stayed down is as good as new once it is empty.
-A safety loop that stays occupied is an alarm too, and the arm stays up. Inputs that the table has no step for change
-nothing: on a street, anything may happen at any time.
+A car on the arrival loop is looked at. An entry lane admits it, or holds it back with the reason on the display, looks
+again from time to time, and for a code on the driver's phone all the while; an exit lane lets it out in any case. Who
+knows better than the camera which car this is, a driver at the keypad or the hub, may say so at any time. The decision
+is stored before the arm is asked to move. When the car has crossed the safety loop the passage is stored and the arm is
+asked to close. Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored,
+and it ends when the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is
+as good as new once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up. Inputs that
+the table has no step for change nothing: on a street, anything may happen at any time.
 """
 
 from collections.abc import Callable
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.v1.facts import Direction
+from domain.errors import Refused, TryLater
 from domain.now import Now
+from gate_firmware.camera_watch import CameraWatch
 from gate_firmware.deciding import Judge, Judgement
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    ByTicket,
+    CodeSeen,
     Command,
     Event,
+    Identified,
     Look,
     LookAway,
     Looked,
+    LookForCode,
     LowerArm,
     RaiseArm,
     SafetyLoop,
@@ -30,6 +37,7 @@ from gate_firmware.events import (
     Tell,
 )
 from gate_firmware.lane_states import STEPS, UNDECIDED, Input, State
+from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
@@ -39,6 +47,12 @@ from hardware.lights import Signal
 
 CLOSE_TRIES_MAX = 3
 """Close commands before an arm that stays up is a fault."""
+
+BUSY_S = 3
+"""After this it is worth asking again for a car behind the one that is passing."""
+
+ARM_IS_UP_FOR_IT = (State.OPENING, State.OPEN, State.FAULT)
+"""The arm is up for the passage's car, or was asked to be."""
 
 
 class Lane:
@@ -60,6 +74,7 @@ class Lane:
         self._direction = direction
         self._journal = journal
         self._record = Record(direction, journal, replica)
+        self._camera = CameraWatch(self._record)
         self._judge = judge
         self._timing = timing
         self._motion_ms_max = motion_ms_max
@@ -70,11 +85,8 @@ class Lane:
         self._asked_up = False  # the last command was to open, and the arm has not been down since
         self._until_ms: int | None = None
         self._close_tries = 0
-        self._is_looking = False
-        self._is_blind = False
-        self._passage_id = ""
-        self._since_ms = 0
-        self._judgement: Judgement | None = None
+        self._is_looking = False  # at the plate
+        self._passage = Passage()
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
             State.LOOKING: self._looking,
@@ -96,36 +108,34 @@ class Lane:
     def start(self, arrival: bool, safety: bool, arm: Position, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short."""
         self._arrival, self._safety, self._arm = arrival, safety, arm
-        self._judgement, self._passage_id = self._judge.resume(self._journal, now)
-        self._since_ms = now.mono_ms
-        if self._judgement is not None and not arrival and not safety:
-            self._record.alarm("passage-unseen", f"a car may have passed unseen: {self._passage_id}", now)
-        if arm is Position.DOWN and not (safety and self._judgement is not None):
+        judgement, passage_id = self._judge.resume(self._journal, now)
+        self._passage = Passage(passage_id, now.mono_ms, judgement)
+        if judgement is not None and not arrival and not safety:
+            self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
+        if arm is Position.DOWN and not (safety and judgement is not None):
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
         return self._enter(State.OPEN, now)
 
     def handle(self, event: Event, now: Now) -> list[Command]:
-        """What is to be done now, in this order; what it follows from is stored already."""
+        """What is to be done now, in this order; what it follows from is stored already.
+
+        Only what somebody asks for (`Identified`) may be refused: Refused or TryLater, and nothing has changed then.
+        """
         match event:
             case ArrivalLoop(occupied):
-                self._arrival = occupied
-                if self._is_at_rest_after_fault():
-                    return self._enter(State.IDLE, now)
-                return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+                return self._arrival_loop(occupied, now)
             case SafetyLoop(occupied):
-                self._safety = occupied
-                if self.state is State.PASSING and not occupied:
-                    self._complete_passage(now)
-                nobody_may = self._arm is Position.DOWN and self._judgement is None
-                if occupied and (self.state in UNDECIDED or nobody_may):
-                    return self._uninvited(now)
-                return self._step(Input.CAR_UNDER if occupied else Input.CAR_CLEAR, now)
+                return self._safety_loop(occupied, now)
             case ArmMoved(position):
                 return self._arm_moved(position, now)
             case Looked():
                 return self._has_looked(event, now)
+            case CodeSeen():
+                return self._code_seen(event, now)
+            case Identified():
+                return self._identified(event, now)
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
@@ -137,6 +147,24 @@ class Lane:
             return []
         waited = self._on_waiting.get(self.state)
         return self._step(Input.WAITED, now) if waited is None else waited(now)
+
+    def _arrival_loop(self, occupied: bool, now: Now) -> list[Command]:
+        self._arrival = occupied
+        if self._is_at_rest_after_fault():
+            return self._enter(State.IDLE, now)
+        if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
+            self._passage.is_awaited = False  # it is the very car that the arm goes up for
+            return []
+        return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+
+    def _safety_loop(self, occupied: bool, now: Now) -> list[Command]:
+        self._safety = occupied
+        if self.state is State.PASSING and not occupied:
+            self._complete_passage(now)
+        nobody_may = self._arm is Position.DOWN and self._passage.judgement is None
+        if occupied and (self.state in UNDECIDED or nobody_may):
+            return self._uninvited(now)
+        return self._step(Input.CAR_UNDER if occupied else Input.CAR_CLEAR, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
         self._arm = position
@@ -150,41 +178,68 @@ class Lane:
                 return []
 
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
-        if looked.passage_id != self._passage_id:
+        if looked.passage_id != self._passage.passage_id:
             return []  # a look at a car that has gone
         self._is_looking = False
-        self._watch_camera(looked, now)
-        return self._decide(looked, now)
+        self._camera.looked(looked, now)
+        if looked.code is not None:
+            self._passage.judged(looked.code)
+        return self._decide(self._judge.looked(looked, self._passage.saw(looked), now), now)
 
-    def _decide(self, looked: Looked, now: Now) -> list[Command]:
-        judgement = self._judge.judge(looked, now)
-        if self.state in (State.OPENING, State.OPEN, State.FAULT):
+    def _code_seen(self, seen: CodeSeen, now: Now) -> list[Command]:
+        if seen.passage_id != self._passage.passage_id:
+            return []
+        self._passage.judged(seen.code)
+        return self._decide(self._judge.named(ByTicket(seen.code), self._passage.seen, now), now)
+
+    def _identified(self, said: Identified, now: Now) -> list[Command]:
+        passage = self._passage
+        if self.state in (State.LOOKING, State.HELD_BACK):
+            return self._decide(self._judge.named(said.by, passage.seen, now), now, asked=True)
+        if self.state is State.IDLE and not said.car_required and self._direction is Direction.ENTRY:
+            return self._decide_unseen(said, now)
+        if self.state is State.IDLE:
+            raise Refused("no_car", "no car stands before the barrier")
+        if self.state is State.CLOSING or not passage.may_pass:
+            raise TryLater("lane_busy", "the barrier is still busy with the car before", retry_after_s=BUSY_S)
+        judgement = self._judge.named(said.by, passage.seen, now)
+        if self._direction is Direction.EXIT:
+            self._recognise(judgement, now)
+        elif judgement.reservation_id is None or judgement.reservation_id != passage.reservation_id:
+            raise TryLater("lane_busy", "the barrier is open for another car", retry_after_s=BUSY_S)
+        return []
+
+    def _decide_unseen(self, said: Identified, now: Now) -> list[Command]:
+        """On a car that has not come yet."""
+        judgement = self._judge.named(said.by, None, now)
+        passage = Passage(self._new_passage(), now.mono_ms, judgement, is_awaited=True)
+        self._record.decision(passage.passage_id, judgement, 0, now)
+        if not judgement.passes:
+            return []
+        self._passage = passage
+        return self._step(Input.LET_PASS, now)
+
+    def _decide(self, judgement: Judgement, now: Now, *, asked: bool = False) -> list[Command]:
+        """Act on a judgement, and store it first where it says something new or `asked` for it was."""
+        passage = self._passage
+        if self.state in ARM_IS_UP_FOR_IT:
             self._recognise(judgement, now)
         if self.state not in (State.LOOKING, State.HELD_BACK):
             return []
-        before, self._judgement = self._judgement, judgement
-        if before is None or before.decision != judgement.decision:
-            self._record.decision(self._passage_id, judgement, now.mono_ms - self._since_ms, now)
+        before, passage.judgement = passage.judgement, judgement
+        if asked or before is None or before.decision != judgement.decision:
+            self._record.decision(passage.passage_id, judgement, now.mono_ms - passage.since_ms, now)
         return self._step(Input.LET_PASS if judgement.passes else Input.HOLD_BACK, now)
 
     def _recognise(self, judgement: Judgement, now: Now) -> None:
-        """A car that was let out unknown has been read after all: its stay can end, or can be found by the plate."""
-        before = self._judgement
+        """A car that was let out unknown has been named after all: its stay can end, or can be found by the plate."""
+        passage = self._passage
+        before = passage.judgement
         if before is None or before.reservation_id is not None or not judgement.passes:
             return
         if judgement.reservation_id is not None or (before.plate is None and judgement.plate is not None):
-            self._judgement = judgement
-            self._record.decision(self._passage_id, judgement, now.mono_ms - self._since_ms, now)
-
-    def _watch_camera(self, looked: Looked, now: Now) -> None:
-        """Raise the alarm when the camera has gone blind: once, until it has shown something again."""
-        was_blind = self._is_blind
-        if looked.sight is Sight.BLIND:
-            self._is_blind = True
-        elif looked.frames > 0:
-            self._is_blind = False
-        if self._is_blind and not was_blind:
-            self._record.alarm(alarm="camera-blind", detail="the camera shows nothing", now=now)
+            passage.judgement = judgement
+            self._record.decision(passage.passage_id, judgement, now.mono_ms - passage.since_ms, now)
 
     def _step(self, by: Input, now: Now) -> list[Command]:
         after = STEPS[self.state].get(by)
@@ -204,29 +259,29 @@ class Lane:
     def _idle(self, now: Now) -> list[Command]:
         if self._arm is not Position.DOWN:
             return self._enter(State.CLOSING, now)
-        self._judgement, self._passage_id, self._asked_up = None, "", False
+        self._passage, self._asked_up = Passage(), False
         commands: list[Command] = [*self._look_away(), self._tell(Signal.RED, *IDLE)]
         return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
 
     def _looking(self, now: Now) -> list[Command]:
-        self._judgement, self._passage_id, self._since_ms = None, self._new_passage(), now.mono_ms
+        self._passage = Passage(self._new_passage(), now.mono_ms)
         self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
         return [self._tell(Signal.RED, *LOOKING), *self._look()]
 
     def _held_back(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.retry_ms
-        return [self._tell(Signal.RED, *self._words()), *self._keep_down()]
+        return [self._tell(Signal.RED, *self._words()), *self._keep_down(), *self._look_for_code()]
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
         commands: list[Command] = [*self._raise(), self._tell(Signal.GREEN, *self._words())]
-        if self._judgement is not None and self._judgement.reservation_id is not None:
+        if self._passage.reservation_id is not None:
             commands += self._look_away()
         return [*commands, *self._step(Input.ARM_UP, now)] if self._arm is Position.UP else commands
 
     def _open(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.drive_ms_max
-        decided = self._judgement is not None or self._direction is Direction.EXIT
+        decided = self._passage.judgement is not None or self._direction is Direction.EXIT
         told = self._tell(Signal.GREEN, *self._words()) if decided else self._tell(Signal.RED, *IDLE)
         return [told, *self._step(Input.CAR_UNDER, now)] if self._safety else [told]
 
@@ -239,7 +294,7 @@ class Lane:
         if self._arm is Position.DOWN and not self._asked_up:
             return self._enter(State.IDLE, now)
         closing = [*self._close(now), self._tell(Signal.RED, *IDLE)]
-        another_waits = self._arrival and self._judgement is None
+        another_waits = self._arrival and self._passage.judgement is None
         return [*closing, *self._step(Input.CAR_HERE, now)] if another_waits else closing
 
     def _fault(self, now: Now) -> list[Command]:
@@ -250,7 +305,8 @@ class Lane:
         return [self._tell(Signal.RED, *FAULT)]
 
     def _read_too_long(self, now: Now) -> list[Command]:
-        return self._decide(Looked(self._passage_id, Sight.UNSURE, None, None, 0), now)
+        nothing = Looked(self._passage.passage_id, Sight.UNSURE, None, None, 0)
+        return self._decide(self._judge.looked(nothing, nothing, now), now)
 
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.retry_ms
@@ -276,8 +332,7 @@ class Lane:
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
         self._until_ms = now.mono_ms + self._motion_ms_max
-        may_pass = self._arrival and self._judgement is not None and self._judgement.passes
-        return self._raise() if may_pass and self._arm is not Position.UP else []
+        return self._raise() if self._arrival and self._passage.may_pass and self._arm is not Position.UP else []
 
     def _is_at_rest_after_fault(self) -> bool:
         return self.state is State.FAULT and self._arm is Position.DOWN and not self._arrival
@@ -292,8 +347,12 @@ class Lane:
         return [] if self._safety else [LowerArm()]
 
     def _look(self) -> list[Command]:
-        self._is_looking = True
-        return [Look(self._passage_id)]
+        self._is_looking, self._passage.codes = True, ()
+        return [Look(self._passage.passage_id)]
+
+    def _look_for_code(self) -> list[Command]:
+        """A look at the plate that is not over yet looks for codes too."""
+        return [] if self._is_looking else [LookForCode(self._passage.passage_id, frozenset(self._passage.codes))]
 
     def _look_away(self) -> list[Command]:
         self._is_looking = False
@@ -304,12 +363,8 @@ class Lane:
         return self.told
 
     def _words(self) -> tuple[str, str]:
-        if self._judgement is None:
-            return DRIVE
-        decision = self._judgement.decision
-        return words(decision.reason, decision.right)
+        return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
 
     def _complete_passage(self, now: Now) -> None:
-        self._record.passage(self._passage_id or self._new_passage(), self._judgement, now)
-        # Whoever follows before the arm is down is another car, and nobody has decided on it.
-        self._judgement, self._passage_id = None, ""
+        self._record.passage(self._passage.passage_id or self._new_passage(), self._passage.judgement, now)
+        self._passage = Passage()  # whoever follows before the arm is down is another car: nobody has decided on it

@@ -30,7 +30,8 @@ UNDECIDED = frozenset({State.IDLE, State.LOOKING, State.HELD_BACK})
 """Nobody may pass in these: a car on the safety loop does not raise an arm that is down."""
 
 STEPS: dict[State, dict[Input, State]] = {
-    State.IDLE: {Input.CAR_HERE: State.LOOKING},
+    # An entry may be asked to let a car in that has not come yet.
+    State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.LET_PASS: State.OPENING},
     State.LOOKING: {
         Input.LET_PASS: State.OPENING,
         Input.HOLD_BACK: State.HELD_BACK,

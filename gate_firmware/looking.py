@@ -1,23 +1,28 @@
-"""Looking at one car: from camera frames to the one plate that it is, in one thread beside the event loop."""
+"""Looking at one car: from camera frames to the one plate that it is, and to the code on the driver's phone.
+
+Reading is done in one thread beside the event loop.
+"""
 
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.seal import Seal
+from cloud_sync.link.ticket import looks_like_ticket
 from domain.errors import BadInput, PeerError
 from domain.now import Now
 from domain.plate import Plate, SealedPlate
-from gate_firmware.events import Looked, Sight
+from gate_firmware.events import CodeSeen, Looked, Sight
 from gate_firmware.replica import Replica
 from hardware.camera import Camera, Frame
 from lpr.frame import is_blind
 from lpr.matching import Decision, Expected, Match, match
+from lpr.qr import QrReader
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.voting import Vote
 
@@ -26,8 +31,14 @@ log = logging.getLogger(__name__)
 NEXT_FRAME_S = 0.02
 """How often to ask the camera for a newer frame; it takes some 15 a second."""
 
+FAILED_S = 1.0
+"""A pause after a frame on which reading codes has failed: it is logged each time."""
+
 BLIND_MS = 1_000
 """Without a frame that shows something for this long, the camera is blind."""
+
+CODE_SETTLE_MS = 1_000
+"""Once a code is found, the plate's vote has this long to settle: who holds one up waits for an answer."""
 
 EXPECTED_FOR = timedelta(minutes=10)
 """The plates to expect are gathered anew at least this often: bookings come due without anybody saying so."""
@@ -41,6 +52,7 @@ class _Seen:
 
     match: Match
     sightings: Sequence[Sighting]
+    code: str | None
 
 
 class Looker:
@@ -50,6 +62,7 @@ class Looker:
         self,
         camera: Camera,
         reader: Awaitable[PlateReader],
+        codes: QrReader,
         replica: Replica,
         seal: Seal,
         clock: Clock,
@@ -59,6 +72,7 @@ class Looker:
         """`reader` may still be loading; a look waits for it. After `look_ms_max` what was seen by then decides."""
         self._camera = camera
         self._reader = asyncio.ensure_future(reader)
+        self._codes = codes
         self._replica = replica
         self._seal = seal
         self._clock = clock
@@ -77,7 +91,8 @@ class Looker:
     async def look(self, passage_id: str) -> Looked:
         """Read frame after frame until the vote settles, time is up, or nothing has been seen for `BLIND_MS`.
 
-        What goes wrong in the reader is logged and comes out as unsure: a car is waiting.
+        A code that looks like a ticket cuts the time to `CODE_SETTLE_MS`, and comes along with what was seen. What goes
+        wrong in the reader is logged and comes out as unsure: a car is waiting.
         """
         until_ms = self._clock().mono_ms + self._look_ms_max
         try:
@@ -86,25 +101,47 @@ class Looker:
             log.exception("gate.reader_failed")
             return Looked(passage_id, Sight.UNSURE, None, None, 0)
 
+    async def look_for_code(self, passage_id: str, but: Collection[str] = ()) -> CodeSeen:
+        """Look, without end, for a code that looks like a ticket and is none of `but`. Reads no plates."""
+        last_ms, loop = -1, asyncio.get_running_loop()
+        while True:
+            frame = self._camera.newest()
+            if frame is None or frame.mono_ms <= last_ms:
+                await asyncio.sleep(NEXT_FRAME_S)
+                continue
+            last_ms = frame.mono_ms
+            try:
+                code = await loop.run_in_executor(self._thread, _read_code, self._codes, frame, but)
+            except Exception:
+                log.exception("gate.code_reader_failed")
+                await asyncio.sleep(FAILED_S)
+                continue
+            if code is not None:
+                return CodeSeen(passage_id, code)
+
     async def _look(self, passage_id: str, reader: PlateReader, until_ms: int) -> Looked:
         expected, vote, best_read = self._plates(), Vote(), _BestRead()
         loop = asyncio.get_running_loop()
         last_ms, seen_ms, frames = -1, self._clock().mono_ms, 0
+        code: str | None = None
         while True:
             frame = self._camera.newest()
             fresh = frame is not None and frame.mono_ms > last_ms
             if frame is None or not fresh or is_blind(frame.pixels):
                 if self._clock().mono_ms - seen_ms >= BLIND_MS:
-                    return Looked(passage_id, Sight.BLIND, None, None, frames)
+                    return Looked(passage_id, Sight.BLIND, None, None, frames, code)
                 await asyncio.sleep(NEXT_FRAME_S)
                 continue
             last_ms, frames = frame.mono_ms, frames + 1
-            seen = await loop.run_in_executor(self._thread, _read, reader, frame, expected)
+            codes = self._codes if code is None else None
+            seen = await loop.run_in_executor(self._thread, _read, reader, codes, frame, expected)
             seen_ms = self._clock().mono_ms
             best_read.add(seen.sightings)
+            if code is None and seen.code is not None:
+                code, until_ms = seen.code, min(until_ms, seen_ms + CODE_SETTLE_MS)
             settled = vote.add(seen.match) or (vote.close() if seen_ms >= until_ms else None)
             if settled is not None:
-                return _looked(passage_id, settled, best_read.plate, frames)
+                return _looked(passage_id, settled, best_read.plate, frames, code)
 
     def _plates(self) -> Expected:
         """The plates to expect now; opened in memory only, and anew when the replica has changed or time has passed."""
@@ -148,12 +185,20 @@ class _BestRead:
             return  # a line of that length is no plate
 
 
-def _read(reader: PlateReader, frame: Frame, expected: Expected) -> _Seen:
+def _read(reader: PlateReader, codes: QrReader | None, frame: Frame, expected: Expected) -> _Seen:
+    code = None if codes is None else _read_code(codes, frame)
     sightings = reader.read(frame.pixels)
-    return _Seen(match(sightings, expected), sightings)
+    return _Seen(match(sightings, expected), sightings, code)
 
 
-def _looked(passage_id: str, settled: Match, best_read: Plate | None, frames: int) -> Looked:
+def _read_code(codes: QrReader, frame: Frame, but: Collection[str] = ()) -> str | None:
+    def is_sought(text: str) -> bool:
+        return looks_like_ticket(text) and text not in but
+
+    return next(filter(is_sought, codes.read(frame.pixels, is_sought)), None)
+
+
+def _looked(passage_id: str, settled: Match, best_read: Plate | None, frames: int, code: str | None) -> Looked:
     known = settled.decision is Decision.ACCEPT
     score = settled.score if math.isfinite(settled.score) else None
-    return Looked(passage_id, _SIGHTS[settled.decision], settled.plate if known else best_read, score, frames)
+    return Looked(passage_id, _SIGHTS[settled.decision], settled.plate if known else best_read, score, frames, code)

@@ -17,7 +17,7 @@ class Record:
 
     def decision(self, passage_id: str, judgement: Judgement, took_ms: int, now: Now) -> None:
         """Write a decision down. Nothing may move before."""
-        decision = judgement.decision
+        decision, ticket_id = judgement.decision, judgement.ticket_id
         with self._journal.transaction():
             self._journal.append(
                 GateDecided(
@@ -27,7 +27,7 @@ class Record:
                     reason=decision.reason,
                     evidence=judgement.evidence,
                     reservation_id=judgement.reservation_id,
-                    spot_id=judgement.spot_id,
+                    spot_id=decision.spot_id,
                     plate=judgement.plate,
                     score=judgement.score,
                     frames=judgement.frames,
@@ -35,24 +35,34 @@ class Record:
                 ),
                 now,
             )
+            if judgement.passes and ticket_id is not None:
+                self._replica.note_ticket(passage_id, ticket_id)
 
     def passage(self, passage_id: str, judgement: Judgement | None, now: Now) -> None:
-        """Write down that a car has crossed, and keep in mind that it is inside, or out, until the hub says so."""
-        reservation_id = None if judgement is None else judgement.reservation_id
-        with self._journal.transaction():
-            self._journal.append(
-                GatePassed(
-                    passage_id=passage_id,
-                    direction=self._direction,
-                    reservation_id=reservation_id,
-                    plate=None if judgement is None else judgement.plate,
-                ),
-                now,
+        """Write down that a car has crossed, and keep in mind that it is inside, or out, until the hub says so.
+
+        It uses its ticket up: whoever was let in and did not drive has it still.
+        """
+        entry = self._direction is Direction.ENTRY
+        passed = GatePassed(passage_id=passage_id, direction=self._direction, reservation_id=None, plate=None)
+        if judgement is not None:
+            passed = GatePassed(
+                passage_id=passage_id,
+                direction=self._direction,
+                reservation_id=judgement.reservation_id,
+                plate=judgement.plate,
+                evidence=judgement.evidence,
+                spot_id=judgement.decision.spot_id if entry else None,
+                ticket_id=judgement.ticket_id if entry else None,
             )
-            if reservation_id is not None and judgement is not None and self._direction is Direction.ENTRY:
-                self._replica.came_in(reservation_id, judgement.spot_id)
-            elif reservation_id is not None:
-                self._replica.went_out(reservation_id)
+        with self._journal.transaction():
+            fact = self._journal.append(passed, now)
+            if passed.ticket_id is not None:
+                self._replica.use_ticket(passed.ticket_id)
+            if passed.reservation_id is not None and entry:
+                self._replica.spots.came_in(fact.ref, passed.reservation_id, passed.spot_id, passed.evidence)
+            elif passed.reservation_id is not None:
+                self._replica.spots.went_out(passed.reservation_id)
 
     def alarm(self, alarm: str, detail: str, now: Now) -> None:
         """Write an alarm down; docs/running.md lists them."""

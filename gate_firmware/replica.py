@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from cloud_sync.link.v1.facts import (
     SpotChanged,
     StayChanged,
     TicketKeyPublished,
+    WithdrawalSettled,
     payload_of,
 )
 from domain.admission import Right
@@ -28,6 +30,7 @@ from domain.policy import Policy
 from domain.reservation import Status
 from domain.spot import VehicleType
 from domain.window import Window
+from gate_firmware.spots import Spots
 
 AHEAD = timedelta(hours=24)
 """Bookings that start later than this are not expected at the gate yet."""
@@ -38,7 +41,7 @@ END_OF_TIME = "9999"
 BEHIND = timedelta(days=7)
 """Bookings that ended longer ago than this are no longer of interest to an exit."""
 
-_OF_INTEREST = "(end_time > ? AND start_time < ? OR reservation_id IN (SELECT reservation_id FROM inside))"
+_OF_INTEREST = "(end_time > ? AND start_time < ? OR reservation_id IN (SELECT reservation_id FROM open_stay))"
 _POLICY = TypeAdapter(Policy)
 migrations = Migrations("gate replica")
 
@@ -53,20 +56,37 @@ def rights_stays_and_keys(db: Database) -> None:
         ) STRICT;
         CREATE INDEX rights_by_plate ON rights (plate_mark);
         CREATE INDEX rights_by_window ON rights (end_time, start_time);
-        CREATE TABLE inside (  -- cars in the lot, as the hub says, and those this gate itself let in since
-            reservation_id TEXT PRIMARY KEY, spot_id TEXT
-        ) STRICT;
+        CREATE TABLE inside (reservation_id TEXT PRIMARY KEY, spot_id TEXT) STRICT;  -- in spots.py since
         CREATE TABLE ticket_key (key_id TEXT PRIMARY KEY, public_key TEXT NOT NULL) STRICT;
         CREATE TABLE policy (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), policy TEXT NOT NULL) STRICT;
     """)
 
 
-class Replica:
-    """The gate's copy of rights, cars inside, policy and keys."""
+@migrations()
+def tickets(db: Database) -> None:
+    db.conn.executescript("""
+        CREATE TABLE used_ticket (ticket_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+        CREATE TABLE shown_ticket (  -- the last that the arm was raised for: its passage may end after a restart
+            only_one INTEGER PRIMARY KEY CHECK (only_one = 1), passage_id TEXT NOT NULL, ticket_id TEXT NOT NULL
+        ) STRICT;
+    """)
 
-    def __init__(self, store: Store) -> None:
+
+Withdrawn = Callable[[str, int], None]
+"""Told of a reservation that nobody may come in on any more, and by which revision; in the fact's own transaction."""
+
+_WITHDRAWN = frozenset({Status.CANCELLED, Status.NO_SHOW})
+
+
+class Replica:
+    """The gate's copy of rights, policy and keys; `spots` has who is inside, and where there is room."""
+
+    def __init__(self, store: Store, withdrawn: Withdrawn | None = None) -> None:
+        """`withdrawn` is for entry gates, whose word the hub waits for before it settles what is owed."""
         migrations.apply(store.db)
+        self.spots = Spots(store)
         self._sql = store.connection
+        self._withdrawn = withdrawn
         self.version = 0
         """Grows whenever the plates to expect may have changed."""
 
@@ -81,13 +101,17 @@ class Replica:
             case ReservationChanged() as reservation:
                 self._set_right(reservation)
             case StayChanged() as stay:
-                self._set_stay(stay)
+                self.spots.stay_changed(stay)
+                if stay.ticket_id is not None:
+                    self.use_ticket(stay.ticket_id)
             case PolicyChanged() as changed:
                 document = json.dumps(changed.to_json()["policy"])
                 self._sql.execute("INSERT OR REPLACE INTO policy VALUES (1, ?)", (document,))
             case TicketKeyPublished() as key:
                 self._sql.execute("INSERT OR REPLACE INTO ticket_key VALUES (?, ?)", (key.key_id, key.public_key))
-            case SpotChanged() | GateChanged() | AlarmRaised():
+            case SpotChanged() as spot:
+                self.spots.spot_changed(spot)
+            case GateChanged() | AlarmRaised() | WithdrawalSettled():
                 pass  # a lane needs to know nothing of these
             case other:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come down to a gate")
@@ -113,16 +137,37 @@ class Replica:
         )
         return [SealedPlate(row["plate_box"], row["plate_mark"]) for row in rows]
 
+    def expects(self, reservation_id: str, now: Now) -> bool:
+        """Whether the plate of a right is among those that may well drive up."""
+        found = self._sql.execute(
+            f"SELECT 1 FROM rights WHERE reservation_id = ? AND {_OF_INTEREST} AND status <> 'expired'",  # noqa: S608
+            (reservation_id, *self._horizon(now)),
+        )
+        return found.fetchone() is not None
+
     def inside(self) -> set[str]:
         """The reservations whose cars are known to be in the lot."""
-        return {row["reservation_id"] for row in self._sql.execute("SELECT reservation_id FROM inside")}
+        return set(self.spots.inside())
 
-    def came_in(self, reservation_id: str, spot_id: str | None) -> None:
-        """This gate has let the car in: it is inside, also while the hub cannot say so."""
-        self._sql.execute("INSERT OR REPLACE INTO inside VALUES (?, ?)", (reservation_id, spot_id))
+    def ticket_keys(self) -> dict[str, str]:
+        """The public keys that this lot signs tickets with, by their ids."""
+        return {row["key_id"]: row["public_key"] for row in self._sql.execute("SELECT * FROM ticket_key")}
 
-    def went_out(self, reservation_id: str) -> None:
-        self._sql.execute("DELETE FROM inside WHERE reservation_id = ?", (reservation_id,))
+    def is_used(self, ticket_id: str) -> bool:
+        """Whether a car has come in on this ticket."""
+        return self._sql.execute("SELECT 1 FROM used_ticket WHERE ticket_id = ?", (ticket_id,)).fetchone() is not None
+
+    def use_ticket(self, ticket_id: str) -> None:
+        self._sql.execute("INSERT OR IGNORE INTO used_ticket VALUES (?)", (ticket_id,))
+
+    def note_ticket(self, passage_id: str, ticket_id: str) -> None:
+        """Keep in mind which ticket the arm is raised for in this passage."""
+        self._sql.execute("INSERT OR REPLACE INTO shown_ticket VALUES (1, ?, ?)", (passage_id, ticket_id))
+
+    def noted_ticket(self, passage_id: str) -> str | None:
+        """The ticket that the arm was raised for in this passage."""
+        row = self._sql.execute("SELECT ticket_id FROM shown_ticket WHERE passage_id = ?", (passage_id,)).fetchone()
+        return None if row is None else str(row["ticket_id"])
 
     def _horizon(self, now: Now) -> tuple[str, str]:
         # Without a trusted clock the time may be later than `now`, by nobody knows how much: expect what is booked.
@@ -130,7 +175,7 @@ class Replica:
         return rfc3339(now.utc - BEHIND), until
 
     def _set_right(self, changed: ReservationChanged) -> None:
-        self._sql.execute(
+        done = self._sql.execute(
             "INSERT INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reservation_id) DO UPDATE SET"
             " revision = excluded.revision, status = excluded.status, spot_id = excluded.spot_id,"
             " start_time = excluded.start_time, end_time = excluded.end_time, vehicle_type = excluded.vehicle_type,"
@@ -149,14 +194,8 @@ class Replica:
             ),
         )
         self.version += 1
-
-    def _set_stay(self, stay: StayChanged) -> None:
-        if stay.reservation_id is None:
-            return
-        if stay.left_at is None:
-            self.came_in(stay.reservation_id, stay.spot_id)
-        else:
-            self.went_out(stay.reservation_id)
+        if done.rowcount and changed.status in _WITHDRAWN and self._withdrawn is not None:
+            self._withdrawn(changed.reservation_id, changed.revision)
 
 
 def _right(row: sqlite3.Row) -> Right:

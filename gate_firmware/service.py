@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import secrets
-from contextlib import closing
+from collections.abc import Callable, Coroutine
+from contextlib import closing, suppress
+from typing import Any
 
 from cloud_sync.link import topics
 from cloud_sync.link.clock import boot_id, system_clock
@@ -14,28 +16,35 @@ from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised
-from cloud_sync.link.v1.messages import UnitStatus
-from domain.errors import Refused
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, WithdrawalNoted
+from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
+from domain.errors import Refused, TryLater
+from domain.fact import Fact
 from gate_firmware.api import local_api
+from gate_firmware.challenge import Challenge
 from gate_firmware.deciding import Judge
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     Command,
     Event,
+    Identified,
     Look,
     LookAway,
+    LookForCode,
     LowerArm,
     RaiseArm,
     SafetyLoop,
     Tell,
 )
+from gate_firmware.keypad import Keypad, TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.looking import Looker
 from gate_firmware.replica import Replica
+from gate_firmware.requests import Requests
 from gate_firmware.settings import GateSettings
 from hardware.lane import Lane as Devices
+from lpr.qr import QrChain
 from lpr.reader import PlateReader, engine
 
 log = logging.getLogger(__name__)
@@ -50,27 +59,36 @@ class GateService:
         self._settings = settings
         self._clock = system_clock(settings.clock.trust)
         self._boot = boot_id()
-        gate_id = settings.gate.gate_id
+        gate_id, direction = settings.gate.gate_id, settings.gate.direction
+        lot_id = gate_id.partition(".")[0]
         self._store = Store(settings.store.path)
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._journal = Journal(self._store, gate_id, self._boot)
-        self._replica = Replica(self._store)
+        # An exit lets nobody in: no word of it is waited for.
+        self._replica = Replica(self._store, self._withdrawn if direction is Direction.ENTRY else None)
         self._lane = Lane(
-            direction=settings.gate.direction,
+            direction=direction,
             journal=self._journal,
             replica=self._replica,
-            judge=Judge(settings.gate.direction, self._replica, self._seal),
+            judge=Judge(direction, lot_id, self._replica, self._seal),
             timing=settings.timing,
             motion_ms_max=settings.hardware.barrier.motion_ms_max,
             new_passage=lambda: secrets.token_hex(8),
         )
+        self._challenge = Challenge(lambda: secrets.token_hex(16), self._clock())
+        self._challenge_used = asyncio.Event()
         status = Will(topics.gate_status(gate_id), self._status(online=False), lambda: self._status(online=True))
         self._link = Link(settings.broker, f"{gate_id}@{self._journal.epoch}", status)
-        lot_id = gate_id.partition(".")[0]
         up = Sender(self._journal, lot_id)
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
         down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm)
-        FactReceiver(self._link, topics.gate_facts(gate_id, "down"), down)
+        FactReceiver(self._link, topics.gate_facts(gate_id, "down"), down, self._take_in)
+        self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)
+        self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
+        keypad = Keypad(tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
+        self._typed_ids = TypedIds(
+            keypad, self._identify, lambda typed: self._replica.right(typed) is not None, self._clock
+        )
         self._events: asyncio.Queue[Event] = asyncio.Queue()  # pins are debounced: it is never more than a few behind
         self._wake = asyncio.Event()
         self._look: asyncio.Task[None] | None = None
@@ -90,6 +108,7 @@ class GateService:
                 self._looker = Looker(
                     self._devices.camera,
                     loading,
+                    self._code_reader(),
                     self._replica,
                     self._seal,
                     self._clock,
@@ -103,7 +122,11 @@ class GateService:
                         self._tasks.create_task(self._watch_the_reader(loading))
                         self._tasks.create_task(self._link.run())
                         self._tasks.create_task(self._sender.run())
-                        app = local_api(settings.gate.gate_id, self._lane, self._journal, self._link)
+                        self._tasks.create_task(self._tell_the_challenge())
+                        gate = settings.gate
+                        app = local_api(
+                            gate.gate_id, gate.direction, self._lane, self._journal, self._link, self._typed_ids
+                        )
                         self._tasks.create_task(serve_http(app, listening))
 
     def _begin(self) -> None:
@@ -131,6 +154,48 @@ class GateService:
             log.exception("gate.reader_missing")
             self._alarm("reader-missing", f"no plate is read: {type(error).__name__}")
             self._sender.nudge()
+
+    def _code_reader(self) -> QrChain:
+        codes = QrChain()
+        if codes.missing is not None:
+            log.warning("gate.zbar_missing", extra={"why": codes.missing.message})
+        return codes
+
+    def _identify(self, said: Identified) -> Fact:
+        """Decide on the car in the lane by what somebody says of it; the decision as it is stored."""
+        self._perform(self._lane.handle(said, self._clock()))
+        decided = self._journal.last_own(GateDecided.kind)
+        assert decided is not None, "a lane that takes what it is told has decided"
+        return decided
+
+    async def _asked(self, topic: str, payload: bytes) -> Reply:
+        try:
+            return await self._requests.serve(topic, payload)
+        finally:
+            self._challenge_used.set()
+
+    async def _tell_the_challenge(self) -> None:
+        """Keep the challenge in this gate's status current; a link that comes back begins with it by itself."""
+        while True:
+            pause_s = max(self._challenge.next_wakeup_ms() - self._clock().mono_ms, 0) / 1000
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._challenge_used.wait()
+            except TimeoutError:
+                self._challenge.woken(self._clock())
+            self._challenge_used.clear()
+            with suppress(TryLater):
+                status = topics.gate_status(self._journal.unit)
+                await self._link.publish(status, self._status(online=True), retain=True)
+
+    async def _take_in(self, call: Callable[[], Ack]) -> Ack:
+        """What the hub tells may have led to a fact of this gate's own."""
+        ack = call()
+        self._sender.nudge()
+        return ack
+
+    def _withdrawn(self, reservation_id: str, revision: int) -> None:
+        self._journal.append(WithdrawalNoted(reservation_id=reservation_id, revision=revision), self._clock())
 
     def _alarm(self, alarm: str, detail: str) -> None:
         with self._journal.transaction():
@@ -163,15 +228,20 @@ class GateService:
                     devices.lights.show(signal)
                     devices.display.show(line1, line2)
                 case Look(passage_id):
-                    self._look_away()
-                    self._look = self._tasks.create_task(self._look_at(passage_id))
+                    self._begin_look(self._looker.look(passage_id))
+                case LookForCode(passage_id, but):
+                    self._begin_look(self._looker.look_for_code(passage_id, but))
                 case LookAway():
                     self._look_away()
         self._sender.nudge()
         self._wake.set()
 
-    async def _look_at(self, passage_id: str) -> None:
-        await self._events.put(await self._looker.look(passage_id))
+    def _begin_look(self, look: Coroutine[Any, Any, Event]) -> None:
+        self._look_away()
+        self._look = self._tasks.create_task(self._report(look))
+
+    async def _report(self, look: Coroutine[Any, Any, Event]) -> None:
+        await self._events.put(await look)
 
     def _look_away(self) -> None:
         if self._look is not None:
@@ -180,4 +250,11 @@ class GateService:
 
     def _status(self, *, online: bool) -> UnitStatus:
         journal = self._journal
-        return UnitStatus(unit=journal.unit, online=online, epoch=journal.epoch, boot=self._boot, at=self._clock().utc)
+        return UnitStatus(
+            unit=journal.unit,
+            online=online,
+            epoch=journal.epoch,
+            boot=self._boot,
+            at=self._clock().utc,
+            challenge=self._challenge.current if online else None,
+        )

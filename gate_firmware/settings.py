@@ -69,6 +69,13 @@ class LocalApi(Section):
     port: int = Field(default=8091, ge=0, le=65_535)
 
 
+class KeypadSection(Section):
+    """Reservation ids that are typed: after `tries_max` wrong ones in a row none is taken for `locked_s`."""
+
+    tries_max: int = Field(default=5, ge=1, le=10)
+    locked_s: int = Field(default=300, ge=1, le=86_400)
+
+
 class GateSettings(UnitSettings):
     """`gatehouse gate --config FILE`."""
 
@@ -80,4 +87,5 @@ class GateSettings(UnitSettings):
     reader: Reader = Reader()
     timing: Timing = Timing()
     api: LocalApi = LocalApi()
+    keypad: KeypadSection = KeypadSection()
     clock: ClockSection = ClockSection()

@@ -1,6 +1,6 @@
 """What the display tells a driver, for every reason that a decision can have: two lines of 20 signs."""
 
-from domain.admission import Reason, Right
+from domain.admission import Decision, Reason
 
 IDLE = ("WELCOME", "PLEASE DRIVE UP")
 LOOKING = ("ONE MOMENT", "READING YOUR PLATE")
@@ -9,21 +9,33 @@ FAULT = ("BARRIER FAULT", "HELP IS ON ITS WAY")
 
 _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.BOOKED: ("WELCOME", "YOUR SPOT {spot}"),
-    Reason.NO_BOOKING: ("NO BOOKING FOUND", "FOR THIS PLATE"),
+    Reason.LATE: ("WELCOME, YOUR NEW", "SPOT IS {spot}"),
+    Reason.SECOND_CAR: ("WELCOME, PLEASE", "SEE THE HELP DESK"),
+    Reason.NO_BOOKING: ("NO BOOKING FOUND", "SHOW YOUR QR CODE"),
     Reason.TOO_EARLY: ("YOU ARE EARLY FOR", "YOUR BOOKING"),
     Reason.ENDED: ("YOUR BOOKING", "HAS ENDED"),
     Reason.CANCELLED: ("YOUR BOOKING", "WAS CANCELLED"),
     Reason.PAYMENT_PENDING: ("YOUR PAYMENT IS", "NOT CONFIRMED YET"),
-    Reason.ALREADY_INSIDE: ("THIS CAR IS INSIDE", "PLEASE CALL HELP"),
+    Reason.ALREADY_INSIDE: ("THIS CAR IS INSIDE", "SHOW YOUR QR CODE"),
     Reason.NO_SHOW: ("YOU ARE LATE", "PLEASE CALL HELP"),
-    Reason.PLATE_UNSURE: ("PLATE NOT READABLE", "PLEASE CALL HELP"),
-    Reason.CAMERA_BLIND: ("CAMERA OUT OF ORDER", "PLEASE CALL HELP"),
+    Reason.PLATE_UNSURE: ("PLATE NOT READABLE", "SHOW YOUR QR CODE"),
+    Reason.CAMERA_BLIND: ("CAMERA OUT OF ORDER", "TYPE YOUR BOOKING ID"),
+    Reason.PLATE_DIFFERS: ("BOOKED FOR ANOTHER", "CAR, CALL HELP"),
+    Reason.TICKET_INVALID: ("THIS QR CODE IS", "NO VALID TICKET"),
+    Reason.TICKET_ELSEWHERE: ("THIS TICKET IS FOR", "ANOTHER CAR PARK"),
+    Reason.TICKET_REPLACED: ("YOU HAVE A NEWER", "TICKET, SHOW THAT"),
+    Reason.TICKET_USED: ("THIS TICKET WAS", "USED, CALL HELP"),
     Reason.STAY_CLOSED: ("GOODBYE", "HAVE A SAFE TRIP"),
     Reason.UNKNOWN_CAR: ("GOODBYE", "HAVE A SAFE TRIP"),
 }
 
+_NO_SPOT = ("WELCOME, PLEASE", "ASK FOR A SPOT")
+"""For a booking whose spot is taken while no other is free."""
 
-def words(reason: Reason, right: Right | None) -> tuple[str, str]:
+
+def words(decision: Decision) -> tuple[str, str]:
     """The two lines for a decision; the spot is named as it is painted on the ground, without the lot."""
-    line1, line2 = _WORDS[reason]
-    return line1, line2.format(spot="" if right is None else right.spot_id.partition(".")[2])
+    if decision.reason is Reason.BOOKED and decision.spot_id is None:
+        return _NO_SPOT
+    line1, line2 = _WORDS[decision.reason]
+    return line1, line2.format(spot=(decision.spot_id or "").partition(".")[2])

@@ -10,10 +10,13 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position, Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
+from cloud_sync.link.ticket import Ticket, TicketKey
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
     Direction,
@@ -22,10 +25,14 @@ from cloud_sync.link.v1.facts import (
     Payload,
     PolicyChanged,
     ReservationChanged,
+    SpotChanged,
     StayChanged,
+    TicketKeyPublished,
+    WithdrawalNoted,
     payload_of,
 )
 from cloud_sync.link.v1.messages import AckState
+from domain.admission import Evidence, Reason
 from domain.fact import GENESIS, Fact, FactRef, link
 from domain.ids import reservation_id
 from domain.money import Money
@@ -33,13 +40,17 @@ from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
-from domain.spot import VehicleType
+from domain.spot import SpotKind, VehicleType
+from domain.window import Window
 from gate_firmware.deciding import Judge
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    CodeSeen,
     Command,
+    Credential,
     Event,
+    Identified,
     Look,
     Looked,
     SafetyLoop,
@@ -60,6 +71,8 @@ HOUR_MS = 3_600_000
 PLATE, OTHER = Plate("HHAB123"), Plate("MXYZ987")
 SEAL = Seal(bytes(range(32)))
 SPOT = "riverside.1-042"
+TICKET_KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+OTHER_KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 TIMING = Timing()
 MOTION_MS_MAX = 8_000
 
@@ -103,17 +116,57 @@ def right(
     )
 
 
-def stay(number: int | None = 1, *, left: bool = False, stay_id: str = "s1") -> StayChanged:
+def stay(
+    number: int | None = 1,
+    *,
+    left: bool = False,
+    stay_id: str = "s1",
+    spot_id: str | None = SPOT,
+    evidence: Evidence = Evidence.PLATE,
+    ticket_id: str | None = None,
+    origin: FactRef | None = None,
+) -> StayChanged:
     """What the hub says of a car that came in, or went out again."""
     return StayChanged(
         stay_id=stay_id,
         reservation_id=None if number is None else rid(number),
-        spot_id=SPOT,
+        spot_id=spot_id,
         entered_at=NOON,
         left_at=at(0.5) if left else None,
         conflict=None,
-        origin=FactRef(ENTRY, 1, 1),
+        origin=origin or FactRef("riverside.entry-2", 1, 1),
+        evidence=evidence,
+        ticket_id=ticket_id,
     )
+
+
+def spot(number: int, kind: SpotKind = SpotKind.STANDARD, *, in_service: bool = True) -> SpotChanged:
+    """What the hub says of the spot riverside.1-<number>."""
+    return SpotChanged(spot_id=spot_id(number), spot_kind=kind, in_service=in_service)
+
+
+def spot_id(number: int) -> str:
+    return f"{LOT}.1-{number:03}"
+
+
+KEY_KNOWN = TicketKeyPublished(key_id=TICKET_KEY.key_id, public_key=TICKET_KEY.public_key)
+
+
+def ticket(
+    number: int = 1,
+    *,
+    revision: int = 2,
+    start: float = 0,
+    end: float = 1,
+    plate: Plate = PLATE,
+    ticket_id: str = "t1",
+    lot_id: str = LOT,
+    key: TicketKey = TICKET_KEY,
+) -> str:
+    """The ticket that the hub signs for the reservation of `right` with the same arguments, as a code's text."""
+    window = Window(at(start), at(end))
+    mark = SEAL.mark(plate)
+    return key.sign(Ticket(ticket_id, lot_id, rid(number), revision, SPOT, window, VehicleType.STANDARD, mark))
 
 
 def policy(**said: int) -> PolicyChanged:
@@ -154,8 +207,8 @@ class Gate:
     def _open(self) -> None:
         self.store = Store(self.folder / "gate.db")
         self.journal = Journal(self.store, self.unit, "boot-1")
-        self.replica = Replica(self.store)
-        self.judge = Judge(self.direction, self.replica, SEAL)
+        self.replica = Replica(self.store, self._withdrawn if self.direction is Direction.ENTRY else None)
+        self.judge = Judge(self.direction, LOT, self.replica, SEAL)
         self.lane = Lane(
             direction=self.direction,
             journal=self.journal,
@@ -165,6 +218,9 @@ class Gate:
             motion_ms_max=MOTION_MS_MAX,
             new_passage=lambda: f"p{next(self._numbers)}",
         )
+
+    def _withdrawn(self, reservation_id: str, revision: int) -> None:
+        self.journal.append(WithdrawalNoted(reservation_id=reservation_id, revision=revision), self.now)
 
     def hub_says(self, *payloads: Payload) -> None:
         """Facts of the hub, taken in as they come over the link."""
@@ -208,11 +264,24 @@ class Gate:
         return next(command.passage_id for command in commands if isinstance(command, Look))
 
     def seen(
-        self, passage_id: str, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE, frames: int = 3
+        self,
+        passage_id: str,
+        sight: Sight = Sight.KNOWN,
+        plate: Plate | None = PLATE,
+        frames: int = 3,
+        code: str | None = None,
     ) -> list[Command]:
         """The look at a car has come to its end."""
         score = -0.2 if sight is Sight.KNOWN else None
-        return self.happens(Looked(passage_id, sight, plate, score, frames))
+        return self.happens(Looked(passage_id, sight, plate, score, frames, code))
+
+    def shown(self, passage_id: str, code: str) -> list[Command]:
+        """The driver of a car that is held back has held up a code."""
+        return self.happens(CodeSeen(passage_id, code))
+
+    def named(self, by: Credential, *, car_required: bool = True) -> list[Command]:
+        """Somebody says which car this is."""
+        return self.happens(Identified(by, car_required))
 
     def admitted(self) -> str:
         """A car that has come, was read, and may pass: the arm is going up."""
@@ -237,6 +306,10 @@ class Gate:
     @property
     def passages(self) -> list[GatePassed]:
         return self.told(GatePassed)
+
+    @property
+    def reasons(self) -> list[Reason]:
+        return [said.reason for said in self.decisions]
 
     @property
     def alarms(self) -> list[str]:

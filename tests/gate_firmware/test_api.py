@@ -1,23 +1,51 @@
 """The gate's local interface: the lane now, and the last decision as every program gets it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.settings import Broker
+from cloud_sync.link.v1.facts import GateDecided
+from domain.fact import Fact
+from domain.ids import shown
+from domain.reservation import Status
 from gate_firmware.api import local_api
-from gate_firmware.events import Sight
-from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right
-from tests.parts import ENTRY
+from gate_firmware.events import Identified, Sight
+from gate_firmware.keypad import Keypad, TypedIds
+from gate_firmware.lane_states import State
+from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right, stay
+from tests.parts import ENTRY, EXIT
+
+
+@asynccontextmanager
+async def serving(gate: Gate) -> AsyncIterator[httpx.AsyncClient]:
+    def identify(said: Identified) -> Fact:
+        gate.happens(said)
+        decided = gate.journal.last_own(GateDecided.kind)
+        assert decided is not None
+        return decided
+
+    keypad = Keypad(tries_max=5, locked_s=300)
+    typed_ids = TypedIds(keypad, identify, lambda typed: gate.replica.right(typed) is not None, lambda: gate.now)
+    link = Link(Broker(port=1), "gate@1")
+    app = local_api(gate.unit, gate.direction, gate.lane, gate.journal, link, typed_ids)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
+        yield client
 
 
 @pytest.fixture
 async def screen(entry: Gate) -> AsyncIterator[httpx.AsyncClient]:
-    app = local_api(ENTRY, entry.lane, entry.journal, Link(Broker(port=1), "entry@1"))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as screen:
-        yield screen
+    async with serving(entry) as client:
+        yield client
+
+
+@pytest.fixture
+async def way_out(exit_: Gate) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(exit_) as client:
+        yield client
 
 
 async def test_a_lane_that_nobody_has_come_to(screen: httpx.AsyncClient) -> None:
@@ -62,3 +90,96 @@ async def test_there_is_nothing_else(screen: httpx.AsyncClient) -> None:
     for path in ("/", "/docs", "/openapi.json"):
         assert (await screen.get(path)).status_code == 404
     assert (await screen.post("/state")).status_code == 405
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of a problem document that is one in every way."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["type"] == f"urn:gatehouse:problem:{document['code']}"
+    assert document["title"]
+    assert document["detail"]
+    return answer.status_code, document["code"]
+
+
+async def typed(client: httpx.AsyncClient, path: str, reservation_id: object = shown(rid(1))) -> httpx.Response:
+    return await client.post(path, json={"reservation_id": reservation_id})
+
+
+class TestCheckIn:
+    async def test_lets_in_and_answers_with_the_decision(self, entry: Gate, screen: httpx.AsyncClient) -> None:
+        entry.hub_says(right())
+        entry.car_comes()
+        entry.now = entry.now.later(900)
+        answer = await typed(screen, "/check-in")
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "decision": "admit",
+            "reason": "booked",
+            "gate_id": ENTRY,
+            "reservation_id": rid(1),
+            "spot_id": SPOT,
+            "at": "2026-05-14T12:00:00.900Z",
+            "took_ms": 900,
+        }
+        assert entry.lane.state is State.OPENING
+        assert (await screen.get("/state")).json()["last_decision"] == answer.json()
+
+    async def test_a_refusal_is_an_answer(self, entry: Gate, screen: httpx.AsyncClient) -> None:
+        entry.hub_says(right(start=5, end=6))
+        entry.car_comes()
+        answer = await typed(screen, "/check-in")
+        assert (answer.status_code, answer.json()["decision"], answer.json()["reason"]) == (200, "refuse", "too_early")
+
+    async def test_without_a_car(self, screen: httpx.AsyncClient) -> None:
+        assert problem(await typed(screen, "/check-in")) == (409, "no_car")
+
+    async def test_at_an_exit(self, way_out: httpx.AsyncClient) -> None:
+        assert problem(await typed(way_out, "/check-in")) == (409, "wrong_direction")
+
+    async def test_while_another_car_passes(self, entry: Gate, screen: httpx.AsyncClient) -> None:
+        entry.hub_says(right(), right(2, plate=OTHER))
+        entry.admitted()
+        answer = await typed(screen, "/check-in", rid(2))
+        assert problem(answer) == (503, "lane_busy")
+        assert int(answer.headers["retry-after"]) > 0
+
+    async def test_a_typing_error_and_then_too_many_of_them(self, entry: Gate, screen: httpx.AsyncClient) -> None:
+        entry.car_comes()
+        assert problem(await typed(screen, "/check-in", "7K3MQ-2XD9Q")) == (422, "reservation_id_invalid")
+        answer = await typed(screen, "/check-in", "7K3MQ-2XD9Q")
+        assert problem(answer) == (429, "too_many_tries")
+        assert answer.headers["retry-after"] == "1"
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b'{"reservation_id": 7}', b'{"reservation_id": null}', b"[]"])
+    async def test_what_is_not_as_documented(self, screen: httpx.AsyncClient, body: bytes) -> None:
+        answer = await screen.post("/check-in", content=body, headers={"content-type": "application/json"})
+        assert problem(answer) == (422, "input_invalid")
+
+    async def test_no_such_path(self, screen: httpx.AsyncClient) -> None:
+        assert problem(await screen.get("/open")) == (404, "not_found")
+        assert problem(await screen.get("/check-in")) == (405, "method_not_allowed")
+
+
+class TestCheckOut:
+    async def test_names_the_car_whose_stay_ends(self, exit_: Gate, way_out: httpx.AsyncClient) -> None:
+        exit_.hub_says(right(), right(status=Status.CHECKED_IN, revision=3), stay())
+        exit_.car_comes()
+        answer = (await typed(way_out, "/check-out")).json()
+        assert (answer["decision"], answer["reason"], answer["gate_id"]) == ("release", "stay_closed", EXIT)
+        assert answer["reservation_id"] == rid(1)
+        exit_.through()
+        assert exit_.passages[0].reservation_id == rid(1)
+
+    async def test_also_when_the_arm_is_up_for_it_already(self, exit_: Gate, way_out: httpx.AsyncClient) -> None:
+        exit_.hub_says(right(), right(status=Status.CHECKED_IN, revision=3), stay())
+        exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
+        answer = (await typed(way_out, "/check-out")).json()
+        assert (answer["decision"], answer["reservation_id"]) == ("release", rid(1))
+
+    async def test_without_a_car(self, way_out: httpx.AsyncClient) -> None:
+        assert problem(await typed(way_out, "/check-out")) == (409, "no_car")
+
+    async def test_at_an_entry(self, screen: httpx.AsyncClient) -> None:
+        assert problem(await typed(screen, "/check-out")) == (409, "wrong_direction")

@@ -11,14 +11,21 @@ from hypothesis import strategies as st
 from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import Direction
 from domain.admission import Verdict
+from domain.errors import Refused, TryLater
 from domain.now import Now
 from domain.plate import Plate
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    ById,
+    ByPlate,
+    ByTicket,
+    CodeSeen,
     Command,
+    Identified,
     Look,
     Looked,
+    LookForCode,
     LowerArm,
     RaiseArm,
     SafetyLoop,
@@ -26,11 +33,16 @@ from gate_firmware.events import (
 )
 from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import (
+    KEY_KNOWN,
     OTHER,
+    OTHER_KEY,
     PLATE,
+    SEAL,
     TIMING,
     Gate,
+    rid,
     right,
+    ticket,
 )
 
 # Whatever a street may do, in whatever order.
@@ -48,6 +60,12 @@ HAPPENINGS = st.lists(
         st.builds(ArmMoved, st.sampled_from(Arm)),
         SIGHTS,
         SIGHTS,
+        st.sampled_from([ticket(), ticket(2, ticket_id="t2"), ticket(key=OTHER_KEY)]),
+        st.builds(
+            Identified,
+            st.sampled_from([ById(rid(1)), ById(rid(2)), ByTicket(ticket()), ByPlate(SEAL.seal(PLATE))]),
+            st.booleans(),
+        ),
         st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
         st.just("crash"),
     ),
@@ -68,7 +86,7 @@ class Bystander:
 
     def check(self, commands: list[Command]) -> None:
         for command in commands:
-            if isinstance(command, Look):
+            if isinstance(command, Look | LookForCode):
                 self.look = command.passage_id
             if isinstance(command, LowerArm):
                 assert not self.safety, "closes on a car"
@@ -89,6 +107,14 @@ class Bystander:
                 self.check(gate.passes_ms(ms))
             case (Sight() as sight, Plate() | None as plate):
                 self.check(gate.happens(Looked(self.look, sight, plate, None, 1)))
+            case str(code):
+                self.check(gate.happens(CodeSeen(self.look, code)))
+            case Identified() as said:
+                stored = gate.stored()
+                try:
+                    self.check(gate.happens(said))
+                except (Refused, TryLater):
+                    assert gate.stored() == stored
             case ArrivalLoop(occupied) as event:
                 self.arrival = occupied
                 self.check(gate.happens(event))
@@ -104,7 +130,7 @@ class Bystander:
 @given(st.sampled_from(Direction), HAPPENINGS)
 def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
     with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
-        gate.hub_says(right(end=9))
+        gate.hub_says(KEY_KNOWN, right(end=9))
         bystander = Bystander(gate)
         bystander.check(gate.start())
         for happening in happenings:

@@ -10,16 +10,42 @@ from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.deciding import RESUME_WITHIN, Judgement
 from gate_firmware.events import Looked, Sight
-from tests.gate_firmware.gate import HOUR_MS, NOW, OTHER, PLATE, SEAL, SPOT, UNTRUSTED, Gate, policy, rid, right, stay
+from tests.gate_firmware.gate import (
+    HOUR_MS,
+    NOW,
+    OTHER,
+    PLATE,
+    SEAL,
+    SPOT,
+    UNTRUSTED,
+    Gate,
+    policy,
+    rid,
+    right,
+    spot,
+    spot_id,
+    stay,
+)
 
 
 def judged(gate: Gate, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE, now: Now = NOW) -> Judgement:
-    return gate.judge.judge(Looked("p1", sight, plate, -0.5, 4), now)
+    looked = Looked("p1", sight, plate, -0.5, 4)
+    return gate.judge.looked(looked, looked, now)
 
 
 def reason(gate: Gate, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE, now: Now = NOW) -> Reason:
     return judged(gate, sight, plate, now).decision.reason
 
+
+BY_TICKET = {
+    Reason.SECOND_CAR,
+    Reason.PLATE_DIFFERS,
+    Reason.TICKET_INVALID,
+    Reason.TICKET_ELSEWHERE,
+    Reason.TICKET_REPLACED,
+    Reason.TICKET_USED,
+}
+"""Never on a plate alone: in test_named.py."""
 
 EARLY, PAST = NOW.later(-HOUR_MS), NOW.later(HOUR_MS)
 
@@ -41,6 +67,9 @@ REASONS = [
     (Reason.NO_BOOKING, [right(status=Status.EXPIRED)], NOW),
     (Reason.NO_BOOKING, [right(plate=OTHER)], NOW),
     (Reason.NO_BOOKING, [], NOW),
+    (Reason.LATE, [right(status=Status.NO_SHOW), spot(7)], NOW),
+    (Reason.ENDED, [right(status=Status.NO_SHOW), spot(7)], PAST),
+    (Reason.ALREADY_INSIDE, [right(status=Status.NO_SHOW), spot(7), stay(spot_id=spot_id(7))], NOW),
     (Reason.BOOKED, [right(1, Status.CANCELLED), right(2)], NOW),
     (Reason.TOO_EARLY, [right(1, Status.CANCELLED), right(2, start=2, end=3)], NOW),
 ]
@@ -76,7 +105,7 @@ class TestEntry:
         judgement = judged(entry)
         assert judgement.passes
         assert (judgement.evidence, judgement.score, judgement.frames) == (Evidence.PLATE, -0.5, 4)
-        assert (judgement.reservation_id, judgement.spot_id) == (rid(1), SPOT)
+        assert (judgement.reservation_id, judgement.decision.spot_id) == (rid(1), SPOT)
         assert judgement.plate is not None
         assert SEAL.open(judgement.plate) == PLATE
 
@@ -133,9 +162,9 @@ class TestExit:
         assert judged(exit_).reservation_id == rid(1)
 
 
-def test_every_reason_is_reached_here() -> None:
+def test_every_reason_is_reached_here_or_by_a_ticket() -> None:
     by_sight = {Reason.PLATE_UNSURE, Reason.CAMERA_BLIND, Reason.STAY_CLOSED, Reason.UNKNOWN_CAR}
-    assert {expected for expected, _, _ in REASONS} | by_sight == set(Reason)
+    assert {expected for expected, _, _ in REASONS} | by_sight | BY_TICKET == set(Reason)
 
 
 class TestResume:
@@ -147,7 +176,7 @@ class TestResume:
         judgement, resumed = entry.judge.resume(entry.journal, just)
         assert resumed == passage_id
         assert judgement is not None
-        assert (judgement.reservation_id, judgement.spot_id, judgement.passes) == (rid(1), SPOT, True)
+        assert (judgement.reservation_id, judgement.decision.spot_id, judgement.passes) == (rid(1), SPOT, True)
         assert entry.judge.resume(entry.journal, Now(0, just.utc + timedelta(milliseconds=1))) == (None, "")
 
     def test_a_clock_that_stepped_back_is_no_reason_to_forget(self, entry: Gate) -> None:

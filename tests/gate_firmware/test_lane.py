@@ -13,6 +13,7 @@ from gate_firmware.events import (
     Command,
     Look,
     LookAway,
+    LookForCode,
     LowerArm,
     RaiseArm,
     SafetyLoop,
@@ -92,7 +93,7 @@ class TestEntry:
     ) -> None:
         entry.hub_says(right())
         commands = entry.seen(entry.car_comes(), sight, plate)
-        assert [type(command) for command in commands] == [Tell]
+        assert [type(command) for command in commands] == [Tell, LookForCode]
         assert entry.lane.told.signal is Signal.RED
         [decided] = entry.decisions
         assert (decided.reason, decided.verdict, decided.reservation_id) == (reason, verdict, None)
@@ -101,7 +102,7 @@ class TestEntry:
     def test_a_reader_that_never_answers_is_not_waited_for(self, entry: Gate) -> None:
         entry.car_comes()
         assert entry.passes_ms(TIMING.identify_ms_max - 1) == []
-        assert entry.passes_ms(1) == [Tell(Signal.RED, "PLATE NOT READABLE", "PLEASE CALL HELP")]
+        assert entry.passes_ms(1) == [Tell(Signal.RED, "PLATE NOT READABLE", "SHOW YOUR QR CODE")]
         [decided] = entry.decisions
         assert (decided.verdict, decided.took_ms, decided.frames) == (Verdict.ASK, TIMING.identify_ms_max, 0)
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from domain.reservation import Status
 from gate_firmware.events import Looked, Sight
 from gate_firmware.looking import BLIND_MS, EXPECTED_FOR, Looker
 from hardware.camera import Frame, Pixels
+from lpr.qr import QrReader, any_text
 from lpr.reader import BLANK, SIGNS, PlateReader, Sighting, engine
 from lpr.voting import FRAMES_MAX
 from simulator.street.conditions import Conditions
@@ -83,6 +85,25 @@ class Reader:
         return seen
 
 
+class Codes:
+    """Sees the codes that it was told to, frame by frame, and the last of it for ever."""
+
+    def __init__(self, *frames: Sequence[str]) -> None:
+        self.frames = list(frames or [[]])
+        self.reads = 0
+        self.threads: set[str] = set()
+
+    def read(self, frame: Pixels, sought: Callable[[str], bool] = any_text) -> Sequence[str]:
+        self.reads += 1
+        self.threads.add(threading.current_thread().name)
+        return self.frames.pop(0) if len(self.frames) > 1 else self.frames[0]
+
+
+def decoded(jpeg: bytes) -> Pixels:
+    """A picture as the camera gives it."""
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
 async def ready(reader: PlateReader) -> PlateReader:
     return reader
 
@@ -94,9 +115,13 @@ class Lookers:
         self._gate = gate
         self._made: list[Looker] = []
 
-    def __call__(self, camera: Camera, reader: PlateReader | Awaitable[PlateReader]) -> Looker:
+    def __call__(
+        self, camera: Camera, reader: PlateReader | Awaitable[PlateReader], codes: QrReader | None = None
+    ) -> Looker:
         loading = reader if isinstance(reader, Awaitable) else ready(reader)
-        looker = Looker(camera, loading, self._gate.replica, SEAL, camera.clock, look_ms_max=LOOK_MS_MAX)
+        looker = Looker(
+            camera, loading, codes or Codes(), self._gate.replica, SEAL, camera.clock, look_ms_max=LOOK_MS_MAX
+        )
         self._made.append(looker)
         return looker
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided
-from domain.admission import Decision
+from domain.admission import Decision, Evidence
 from gate_firmware.deciding import Judgement
-from gate_firmware.events import Looked, Sight
+from gate_firmware.events import ByTicket, Looked, Sight
 from gate_firmware.record import Record
-from tests.gate_firmware.gate import PLATE, SEAL, SPOT, Gate, rid, right
+from tests.gate_firmware.gate import KEY_KNOWN, PLATE, SEAL, SPOT, Gate, rid, right, ticket
 
 
 def record_of(gate: Gate) -> Record:
@@ -20,7 +20,8 @@ def judged(gate: Gate, *, booked: bool = True) -> Judgement:
     """What the gate's judge makes of a car that it has read."""
     if booked:
         gate.hub_says(right())
-    judgement = gate.judge.judge(Looked("p1", Sight.KNOWN, PLATE, -0.2, 3), gate.now)
+    looked = Looked("p1", Sight.KNOWN, PLATE, -0.2, 3)
+    judgement = gate.judge.looked(looked, looked, gate.now)
     assert isinstance(judgement.decision, Decision)
     assert (judgement.reservation_id == rid(1)) is booked
     return judgement
@@ -51,6 +52,42 @@ def test_who_has_come_in_is_inside_until_they_go_out(entry: Gate) -> None:
         ("p1", Direction.ENTRY, rid(1)),
         ("p2", Direction.EXIT, rid(1)),
     ]
+    assert [(p.evidence, p.spot_id) for p in entry.passages] == [(Evidence.PLATE, SPOT), (Evidence.PLATE, None)]
+
+
+class TestTicket:
+    def judged(self, gate: Gate) -> Judgement:
+        gate.hub_says(KEY_KNOWN, right())
+        return gate.judge.named(ByTicket(ticket()), None, gate.now)
+
+    def test_is_used_up_by_the_passage_and_not_before(self, entry: Gate) -> None:
+        judgement = self.judged(entry)
+        record_of(entry).decision("p1", judgement, 180, entry.now)
+        assert not entry.replica.is_used("t1")
+        record_of(entry).passage("p1", judgement, entry.now)
+        assert entry.replica.is_used("t1")
+        assert (entry.passages[0].ticket_id, entry.passages[0].evidence) == ("t1", Evidence.TICKET)
+        assert entry.replica.spots.inside() == {rid(1): Evidence.TICKET}
+
+    def test_is_not_used_up_by_a_passage_that_was_not_stored(
+        self, entry: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        judgement = self.judged(entry)
+
+        def full(*_args: object) -> None:
+            raise OSError("the disk is full")
+
+        monkeypatch.setattr(entry.replica.spots, "came_in", full)
+        with pytest.raises(OSError, match="full"):
+            record_of(entry).passage("p1", judgement, entry.now)
+        assert not entry.replica.is_used("t1")
+
+    def test_is_not_used_up_on_the_way_out(self, exit_: Gate) -> None:
+        judgement = self.judged(exit_)
+        record_of(exit_).passage("p1", judgement, exit_.now)
+        assert exit_.passages[0].reservation_id == rid(1)
+        assert exit_.passages[0].ticket_id is None
+        assert not exit_.replica.is_used("t1")
 
 
 @pytest.mark.parametrize("read", [True, False])
@@ -59,6 +96,7 @@ def test_a_car_without_a_booking_crosses_and_nobody_is_inside(entry: Gate, read:
     record_of(entry).passage("p1", judgement, entry.now)
     (told,) = entry.passages
     assert (told.reservation_id, told.plate is not None) == (None, read)
+    assert (told.evidence, told.spot_id, told.ticket_id) == (Evidence.PLATE if read else Evidence.NONE, None, None)
     assert entry.replica.inside() == set()
 
 
@@ -69,7 +107,7 @@ def test_a_passage_is_written_whole_or_not_at_all(entry: Gate, monkeypatch: pyte
         raise OSError("the disk is full")
 
     with monkeypatch.context() as failing:
-        failing.setattr(entry.replica, "came_in", full)
+        failing.setattr(entry.replica.spots, "came_in", full)
         with pytest.raises(OSError, match="full"):
             record_of(entry).passage("p1", judgement, entry.now)
     assert entry.stored() == []

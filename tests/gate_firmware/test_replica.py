@@ -11,7 +11,11 @@ from cloud_sync.link.v1.facts import (
     PaymentChanged,
     SpotChanged,
     TicketKeyPublished,
+    WithdrawalNoted,
+    WithdrawalSettled,
 )
+from domain.admission import Evidence
+from domain.fact import FactRef
 from domain.money import Money
 from domain.plate import Plate
 from domain.policy import Policy
@@ -106,6 +110,10 @@ class TestExpected:
         assert len(entry.replica.expected(UNTRUSTED)) == 1
         assert len(entry.replica.rights_of(SEAL.mark(PLATE), UNTRUSTED)) == 1
 
+    def test_one_right_alone(self, entry: Gate) -> None:
+        entry.hub_says(right(1), right(2, Status.EXPIRED), right(3, start=AHEAD_H + 1, end=AHEAD_H + 2))
+        assert [entry.replica.expects(rid(number), NOW) for number in (1, 2, 3, 4)] == [True, False, False, False]
+
     def test_a_change_is_noticed(self, entry: Gate) -> None:
         before = entry.replica.version
         entry.hub_says(right())
@@ -120,11 +128,11 @@ class TestInside:
         assert entry.replica.inside() == set()
 
     def test_as_this_gate_has_seen_itself(self, entry: Gate) -> None:
-        entry.replica.came_in(rid(1), SPOT)
-        entry.replica.came_in(rid(1), SPOT)
+        for _ in range(2):
+            entry.replica.spots.came_in(FactRef(ENTRY, 1, 7), rid(1), SPOT, Evidence.PLATE)
         assert entry.replica.inside() == {rid(1)}
-        entry.replica.went_out(rid(1))
-        entry.replica.went_out(rid(1))
+        for _ in range(2):
+            entry.replica.spots.went_out(rid(1))
         assert entry.replica.inside() == set()
 
 
@@ -137,8 +145,67 @@ def test_the_policy(entry: Gate) -> None:
 def test_ticket_keys_are_kept_all(entry: Gate) -> None:
     for digit in "ab":
         entry.hub_says(TicketKeyPublished(key_id=digit * 8, public_key=digit * 64))
-    rows = entry.store.connection.execute("SELECT key_id, public_key FROM ticket_key ORDER BY key_id").fetchall()
-    assert [tuple(row) for row in rows] == [("a" * 8, "a" * 64), ("b" * 8, "b" * 64)]
+    assert entry.replica.ticket_keys() == {"a" * 8: "a" * 64, "b" * 8: "b" * 64}
+
+
+class TestUsedTickets:
+    def test_as_this_gate_and_as_the_hub_says(self, entry: Gate) -> None:
+        entry.replica.use_ticket("t1")
+        entry.replica.use_ticket("t1")
+        entry.hub_says(stay(ticket_id="t2"))
+        assert [entry.replica.is_used(f"t{number}") for number in (1, 2, 3)] == [True, True, False]
+
+    def test_the_one_that_the_arm_was_last_raised_for(self, entry: Gate) -> None:
+        assert entry.replica.noted_ticket("p1") is None
+        entry.replica.note_ticket("p1", "t1")
+        entry.replica.note_ticket("p2", "t2")
+        assert [entry.replica.noted_ticket(passage) for passage in ("p1", "p2")] == [None, "t2"]
+
+
+class TestWithdrawn:
+    """What an entry gate answers to a right that nobody may come in on any more."""
+
+    def noted(self, gate: Gate) -> list[tuple[str, int]]:
+        return [(said.reservation_id, said.revision) for said in gate.told(WithdrawalNoted)]
+
+    @pytest.mark.parametrize("status", Status)
+    def test_is_noted_in_the_gates_own_log(self, entry: Gate, status: Status) -> None:
+        withdrawn = status in (Status.CANCELLED, Status.NO_SHOW)
+        entry.hub_says(right(revision=2), right(status=status, revision=3))
+        assert self.noted(entry) == ([(rid(1), 3)] if withdrawn else [])
+
+    def test_also_where_the_right_was_never_known(self, entry: Gate) -> None:
+        entry.hub_says(right(status=Status.NO_SHOW, revision=3))
+        assert self.noted(entry) == [(rid(1), 3)]
+
+    def test_each_revision_once(self, entry: Gate) -> None:
+        entry.hub_says(
+            right(status=Status.NO_SHOW, revision=3),
+            right(status=Status.NO_SHOW, revision=3),
+            right(status=Status.CANCELLED, revision=2),
+            right(status=Status.CANCELLED, revision=4),
+        )
+        assert self.noted(entry) == [(rid(1), 3), (rid(1), 4)]
+
+    def test_after_every_car_that_this_gate_let_in_before(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        entry.hub_says(right(status=Status.CANCELLED, revision=3))
+        assert entry.stored() == ["gate.decided/1", "gate.passed/1", "withdrawal.noted/1"]
+
+    def test_in_the_transaction_of_the_fact(self, entry: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_args: object) -> None:
+            raise OSError("the disk is full")
+
+        monkeypatch.setattr(entry.journal, "append", full)
+        with pytest.raises(OSError, match="full"):
+            entry.hub_says(right(status=Status.CANCELLED, revision=3))
+        assert entry.replica.right(rid(1)) is None
+
+    def test_an_exit_has_nothing_to_say_to_it(self, exit_: Gate) -> None:
+        exit_.hub_says(right(status=Status.CANCELLED, revision=3))
+        assert exit_.stored() == []
 
 
 def test_what_a_lane_need_not_know_is_passed_over(entry: Gate) -> None:
@@ -146,6 +213,7 @@ def test_what_a_lane_need_not_know_is_passed_over(entry: Gate) -> None:
         SpotChanged(spot_id=SPOT, spot_kind=SpotKind.EV, in_service=True),
         GateChanged(gate_id=ENTRY, direction=Direction.ENTRY),
         AlarmRaised(alarm="x", detail="y"),
+        WithdrawalSettled(reservation_id=rid(1), revision=3, complete=True),
     )
     assert entry.set_aside() == []
 

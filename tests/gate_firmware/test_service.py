@@ -168,7 +168,7 @@ class TestStreet:
     async def test_a_stranger_is_refused(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
             await site.street.arrive("c1", frames(OTHER), patience_ms=20_000)
-            state = await site.until(lambda state: state.display == ("NO BOOKING FOUND", "FOR THIS PLATE"))
+            state = await site.until(lambda state: state.display == ("NO BOOKING FOUND", "SHOW YOUR QR CODE"))
             assert (state.lights, state.arm) == (Signal.RED, Arm.DOWN)
             await site.street.leave()
             await site.until(lambda state: state.display == ("WELCOME", "PLEASE DRIVE UP"))
@@ -182,7 +182,7 @@ class TestStreet:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
             await site.street.set_camera(CameraMode.BLACK)
             await site.street.arrive("c1", frames(PLATE), patience_ms=20_000)
-            await site.until(lambda state: state.display == ("CAMERA OUT OF ORDER", "PLEASE CALL HELP"))
+            await site.until(lambda state: state.display == ("CAMERA OUT OF ORDER", "TYPE YOUR BOOKING ID"))
             await site.street.set_camera(CameraMode.OK)
             await site.until(lambda state: state.passages == 1)
             reasons = [said.reason for said in site.facts() if isinstance(said, GateDecided)]

@@ -8,7 +8,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_sync.link.ticket import PLATE_MARK_BYTES, Ticket, TicketKey, verify
+from cloud_sync.link.ticket import (
+    PLATE_MARK_BYTES,
+    TEXT_SIGNS,
+    Ticket,
+    TicketKey,
+    issuer_claimed,
+    looks_like_ticket,
+    verify,
+)
 from domain.errors import BadInput
 from domain.spot import VehicleType
 from domain.window import Window
@@ -124,3 +132,77 @@ def test_what_is_nested_without_end_is_no_ticket(opening: bytes) -> None:
 def test_a_key_is_named_by_the_beginning_of_its_public_part() -> None:
     assert KEY.public_key.startswith(KEY.key_id)
     assert len(bytes.fromhex(KEY.public_key)) == 32
+
+
+class TestLooks:
+    @pytest.mark.parametrize("seed", range(3))
+    def test_every_ticket_looks_like_one(self, seed: int) -> None:
+        assert looks_like_ticket(KEY.sign(replace(TICKET, lot_id="l" * (1 + 19 * seed))))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "7K3MQ-2XD9P",
+            "HTTPS://LOT.EXAMPLE",
+            TEXT.lower(),
+            TEXT + "_",
+            "A" * 99,
+            "A" * TEXT_SIGNS.stop,
+            "Ä" * 200,
+        ],
+    )
+    def test_what_a_sign_may_say_does_not(self, text: str) -> None:
+        assert not looks_like_ticket(text)
+
+
+class TestClaimedIssuer:
+    def test_is_read_without_any_key(self) -> None:
+        assert issuer_claimed(TEXT) == "riverside"
+        assert issuer_claimed(OTHER.sign(replace(TICKET, lot_id="hillside"))) == "hillside"
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {},
+            {1: 7},
+            {1: "Riverside"},
+            {1: "riverside/+"},
+            {1: ""},
+            [1, "riverside"],
+            "riverside",
+            None,
+            {1: b"riverside"},
+        ],
+    )
+    def test_what_could_name_no_lot_is_none(self, claims: object) -> None:
+        signed = cbor2.CBORTag(18, [b"", {}, cbor2.dumps(claims), b""])
+        assert issuer_claimed(base45.b45encode(cbor2.dumps(signed)).decode()) is None
+
+    @given(st.one_of(st.text(max_size=300), st.binary(max_size=300).map(lambda junk: base45.b45encode(junk).decode())))
+    def test_junk_claims_nothing(self, junk: str) -> None:
+        assert issuer_claimed(junk) is None
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=20) | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.integers(-5, 8) | st.text(max_size=3), inner),
+        max_leaves=8,
+    ),
+    st.sampled_from([16, 17, 18, 96, 98, 61, 1]),
+)
+def test_whatever_somebody_prints_is_refused_and_nothing_else(body: object, tag: int) -> None:
+    """A code that breaks the parser must not stop a lane."""
+    text = base45.b45encode(cbor2.dumps(cbor2.CBORTag(tag, body))).decode()
+    with pytest.raises(BadInput):
+        verify(text, KEYS)
+    issuer_claimed(text)
+
+
+@pytest.mark.parametrize("depth", [100, 300])
+def test_nor_does_one_that_is_nested_deeply(depth: int) -> None:
+    text = base45.b45encode(b"\xd2" + b"\x81" * depth + b"\x01").decode()
+    with pytest.raises(BadInput):
+        verify(text, KEYS)
+    assert issuer_claimed(text) is None

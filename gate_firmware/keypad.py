@@ -1,0 +1,76 @@
+"""Reservation ids that are typed at the lane: wrong tries are slowed down, and then locked out.
+
+An id has 45 random bits, of which nobody guesses one by hand; this keeps a machine on the keypad's line from trying.
+After each wrong try the keypad waits, twice as long each time; after `tries_max` in a row it is locked for `locked_s`.
+What is kept is lost with a restart.
+"""
+
+from collections.abc import Callable
+
+from domain.errors import BadInput, TryLater
+from domain.fact import Fact
+from domain.ids import parse_reservation_id
+from domain.now import Now
+from gate_firmware.events import ById, Identified
+
+WAIT_MS = 1_000
+"""After the first wrong try."""
+
+Identify = Callable[[Identified], Fact]
+"""Decides on the car in the lane; the decision as stored. Raises Refused or TryLater, and then nothing changed."""
+
+
+class Keypad:
+    """Counts wrong tries. A core: `now` comes with every call."""
+
+    def __init__(self, *, tries_max: int, locked_s: int) -> None:
+        self._tries_max = tries_max
+        self._locked_ms = locked_s * 1_000
+        self._wrong = 0
+        self._closed_until_ms = 0
+
+    def check(self, now: Now) -> None:
+        """Raises TryLater (`too_many_tries`) while the keypad waits or is locked."""
+        left_ms = self._closed_until_ms - now.mono_ms
+        if left_ms > 0:
+            seconds = -(-left_ms // 1_000)
+            raise TryLater("too_many_tries", f"too many wrong ids; try again in {seconds} s", retry_after_s=seconds)
+
+    def tried(self, right: bool, now: Now) -> None:
+        """An id was typed, and was right or wrong."""
+        self._wrong = 0 if right else self._wrong + 1
+        if right:
+            return
+        wait_ms = WAIT_MS << self._wrong - 1
+        if self._wrong >= self._tries_max:
+            self._wrong, wait_ms = 0, self._locked_ms
+        self._closed_until_ms = now.mono_ms + wait_ms
+
+
+class TypedIds:
+    """What becomes of an id that is typed at this lane."""
+
+    def __init__(
+        self, keypad: Keypad, identify: Identify, is_right: Callable[[str], bool], clock: Callable[[], Now]
+    ) -> None:
+        """`is_right` says of an id whether this gate knows such a reservation."""
+        self._keypad = keypad
+        self._identify = identify
+        self._is_right = is_right
+        self._clock = clock
+
+    def typed(self, text: str) -> Fact:
+        """Decide on the car in the lane by what was typed; the decision as it is stored.
+
+        Raises BadInput for what is no reservation id, TryLater after too many wrong ones, and Refused without a car.
+        """
+        now = self._clock()
+        self._keypad.check(now)
+        try:
+            reservation_id = parse_reservation_id(text)
+        except BadInput:
+            self._keypad.tried(False, now)
+            raise
+        decided = self._identify(Identified(ById(reservation_id)))
+        self._keypad.tried(self._is_right(reservation_id), now)
+        return decided

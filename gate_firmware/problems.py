@@ -1,0 +1,54 @@
+"""The local interface's errors as RFC 9457 problem documents: a stable `type` and `code`, a sentence for people."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from domain.errors import BadInput, GatehouseError, Refused, TryLater
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:gatehouse:problem:"
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error that leaves `app` a problem document."""
+
+    @app.exception_handler(GatehouseError)
+    def ours(_request: Request, error: GatehouseError) -> JSONResponse:
+        return _problem(_status(error), error.code, error.message, _headers(error))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
+        return _problem(422, "input_invalid", 'the request is not as documented: {"reservation_id": "7K3MQ-2XD9P"}')
+
+    @app.exception_handler(HTTPException)
+    def by_framework(_request: Request, error: HTTPException) -> JSONResponse:
+        phrase = HTTPStatus(error.status_code).phrase
+        return _problem(error.status_code, phrase.lower().replace(" ", "_"), phrase)
+
+
+def _status(error: GatehouseError) -> int:
+    match error:
+        case TryLater(code="too_many_tries"):
+            return 429
+        case TryLater():
+            return 503
+        case BadInput():
+            return 422
+        case Refused():
+            return 409
+        case _:
+            return 500
+
+
+def _headers(error: GatehouseError) -> dict[str, str]:
+    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TryLater) else {}
+
+
+def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    title = code.replace("_", " ").capitalize()
+    document = {"type": f"{TYPE_PREFIX}{code}", "title": title, "status": status, "code": code, "detail": detail}
+    return JSONResponse(document, status, headers, MEDIA_TYPE)

@@ -1,0 +1,144 @@
+"""Wrong ids are slowed down and locked out; a right one begins anew."""
+
+import pytest
+
+from domain.errors import BadInput, Refused, TryLater
+from domain.fact import Fact
+from domain.ids import shown
+from domain.now import Now
+from gate_firmware.events import ById, Identified
+from gate_firmware.keypad import WAIT_MS, Keypad, TypedIds
+from tests.gate_firmware.gate import NOW, Gate, rid, right
+
+LOCKED_S = 300
+
+
+@pytest.fixture
+def keypad() -> Keypad:
+    return Keypad(tries_max=5, locked_s=LOCKED_S)
+
+
+def is_closed(keypad: Keypad, now: Now) -> bool:
+    try:
+        keypad.check(now)
+    except TryLater:
+        return True
+    return False
+
+
+def waits_ms(keypad: Keypad, now: Now) -> int:
+    """After how long it takes the next one: one of those that there are, to the millisecond."""
+    waits = (0, *(WAIT_MS << power for power in range(4)), LOCKED_S * 1_000)
+    found = next(ms for ms in waits if not is_closed(keypad, now.later(ms)))
+    assert not found or is_closed(keypad, now.later(found - 1))
+    return found
+
+
+def test_each_wrong_try_doubles_the_wait_and_the_last_locks(keypad: Keypad) -> None:
+    now, waits = NOW, []
+    for _ in range(7):
+        keypad.tried(False, now)
+        waits.append(waits_ms(keypad, now))
+        now = now.later(waits[-1])
+    assert waits == [1_000, 2_000, 4_000, 8_000, LOCKED_S * 1_000, 1_000, 2_000]
+
+
+def test_a_right_one_begins_anew(keypad: Keypad) -> None:
+    for right_one in (False, False, True, False):
+        keypad.tried(right_one, NOW)
+    assert waits_ms(keypad, NOW) == 1_000
+
+
+def test_it_says_how_long(keypad: Keypad) -> None:
+    for _ in range(5):
+        keypad.tried(False, NOW)
+    with pytest.raises(TryLater, match="300 s") as refused:
+        keypad.check(NOW)
+    assert refused.value.code == "too_many_tries"
+    assert refused.value.retry_after_s == LOCKED_S
+    with pytest.raises(TryLater) as refused:
+        keypad.check(NOW.later(LOCKED_S * 1_000 - 1))
+    assert refused.value.retry_after_s == 1
+
+
+class Typing:
+    """Ids typed at an entry, one after the other, and time that passes between."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        keypad = Keypad(tries_max=5, locked_s=LOCKED_S)
+        self.typed_ids = TypedIds(keypad, self.identify, lambda typed: gate.replica.right(typed) is not None, self.now)
+        self.said: list[Identified] = []
+
+    def now(self) -> Now:
+        return self.gate.now
+
+    def identify(self, said: Identified) -> Fact:
+        self.said.append(said)
+        self.gate.happens(said)
+        decided = self.gate.journal.last_own("gate.decided/1")
+        assert decided is not None
+        return decided
+
+    def types(self, text: str) -> str:
+        """What comes of it: the reason, or the error's code."""
+        try:
+            reason: str = self.typed_ids.typed(text).payload["reason"]
+        except (Refused, TryLater) as error:
+            return error.code
+        return reason
+
+
+@pytest.fixture
+def typing(entry: Gate) -> Typing:
+    return Typing(entry)
+
+
+@pytest.mark.parametrize("as_typed", [rid(1), shown(rid(1)), rid(1).lower()])
+def test_an_id_opens_however_it_is_typed(typing: Typing, as_typed: str) -> None:
+    typing.gate.hub_says(right())
+    typing.gate.car_comes()
+    assert typing.types(as_typed) == "booked"
+    assert typing.said == [Identified(ById(rid(1)), car_required=True)]
+
+
+@pytest.mark.parametrize("wrong", ["", "7K3MQ", "?" * 10, rid(1)[:-1] + "*", rid(7), "X" * 1_000])
+def test_a_wrong_check_character_and_an_unknown_id_are_wrong_tries(typing: Typing, wrong: str) -> None:
+    typing.gate.car_comes()
+    first = typing.types(wrong)
+    assert first in ("reservation_id_invalid", "no_booking")
+    assert typing.types(wrong) == "too_many_tries"
+    typing.gate.now = typing.gate.now.later(1_000)
+    assert typing.types(wrong) == first
+
+
+def test_five_in_a_row_lock_it_also_for_the_right_one(typing: Typing) -> None:
+    typing.gate.hub_says(right())
+    typing.gate.car_comes()
+    for wait_s in (1, 2, 4, 8):
+        assert typing.types(rid(7)) == "no_booking"
+        typing.gate.now = typing.gate.now.later(wait_s * 1_000)
+    assert typing.types(rid(7)) == "no_booking"
+    typing.gate.now = typing.gate.now.later(LOCKED_S * 1_000 - 1)
+    assert typing.types(rid(1)) == "too_many_tries"
+    typing.gate.now = typing.gate.now.later(1)
+    assert typing.types(rid(1)) == "booked"
+
+
+def test_a_booking_that_may_not_come_in_is_no_wrong_try(typing: Typing) -> None:
+    typing.gate.hub_says(right(start=5, end=6))
+    typing.gate.car_comes()
+    assert [typing.types(rid(1)) for _ in range(7)] == ["too_early"] * 7
+
+
+def test_without_a_car_nothing_is_tried(typing: Typing) -> None:
+    typing.gate.hub_says(right())
+    assert [typing.types(rid(1)) for _ in range(7)] == ["no_car"] * 7
+    assert typing.gate.decisions == []
+
+
+def test_what_is_no_id_is_never_asked_about(typing: Typing) -> None:
+    typing.gate.car_comes()
+    with pytest.raises(BadInput):
+        typing.typed_ids.typed("7K3MQ-2XD9Q")
+    assert typing.said == []

@@ -1,0 +1,186 @@
+"""Codes beside the plate, and codes alone: with a reader that does as told, and with phones as a camera sees them."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from domain.admission import Evidence, Reason
+from gate_firmware.events import ByTicket, CodeSeen, Sight
+from gate_firmware.looking import CODE_SETTLE_MS, FAILED_S
+from hardware.camera import Frame
+from lpr.qr import QrChain
+from simulator.street.conditions import Conditions
+from simulator.street.frames import approach, empty_lane
+from simulator.street.held import Held, Medium
+from simulator.street.phone import held_up
+from tests.gate_firmware.gate import KEY_KNOWN, NOW, OTHER, PLATE, Gate, right, ticket
+from tests.gate_firmware.test_looking import BLACK, Camera, Codes, Lookers, Reader, decoded, sighting
+
+CODE, ANOTHER = ticket(), ticket(2)
+SIGN = "HTTPS://LOT.EXAMPLE/RIVERSIDE"
+
+
+@pytest.fixture
+async def looker(entry: Gate) -> AsyncIterator[Lookers]:
+    lookers = Lookers(entry)
+    yield lookers
+    lookers.close()
+
+
+class TestBesideThePlate:
+    async def test_both_come_together(self, entry: Gate, looker: Lookers) -> None:
+        entry.hub_says(right())
+        looked = await looker(Camera(), Reader([sighting(PLATE.open)]), Codes([CODE])).look("p1")
+        assert (looked.sight, looked.plate, looked.code) == (Sight.KNOWN, PLATE, CODE)
+
+    async def test_the_plates_vote_has_a_moment_to_settle(self, entry: Gate, looker: Lookers) -> None:
+        entry.hub_says(right())
+        camera = Camera(step_ms=100)
+        reader = Reader([], [], [], [sighting(PLATE.open)])
+        looked = await looker(camera, reader, Codes([], [CODE], [])).look("p1")
+        assert (looked.sight, looked.plate, looked.code) == (Sight.KNOWN, PLATE, CODE)
+
+    async def test_and_no_longer(self, looker: Lookers) -> None:
+        camera = Camera(step_ms=200)
+        looked = await looker(camera, Reader([]), Codes([CODE])).look("p1")
+        assert (looked.sight, looked.code) == (Sight.UNSURE, CODE)
+        assert camera.now.mono_ms - NOW.mono_ms <= CODE_SETTLE_MS + 2 * camera.step_ms
+
+    async def test_a_plate_that_is_sure_does_not_wait_for_a_code(self, entry: Gate, looker: Lookers) -> None:
+        entry.hub_says(right())
+        looked = await looker(Camera(), Reader([sighting(PLATE.open)]), Codes([], [CODE])).look("p1")
+        assert (looked.frames, looked.code) == (1, None)
+
+    async def test_once_found_it_is_not_sought_on(self, looker: Lookers) -> None:
+        codes = Codes([], [SIGN], [CODE, SIGN], [ANOTHER])
+        looked = await looker(Camera(), Reader([]), codes).look("p1")
+        assert (looked.code, codes.reads) == (CODE, 3)
+
+    async def test_the_lots_own_sign_is_no_ticket(self, looker: Lookers) -> None:
+        looked = await looker(Camera(), Reader([]), Codes([SIGN, "lower case" * 20])).look("p1")
+        assert looked.code is None
+
+    async def test_it_is_kept_when_the_camera_goes_blind(self, looker: Lookers) -> None:
+        camera = Camera()
+
+        class Curtain(Codes):
+            def read(self, *_args: object) -> Sequence[str]:
+                camera.pixels = BLACK
+                return [CODE]
+
+        looked = await looker(camera, Reader([]), Curtain()).look("p1")
+        assert (looked.sight, looked.code) == (Sight.BLIND, CODE)
+
+
+class TestAlone:
+    async def test_no_plate_is_read(self, looker: Lookers) -> None:
+        reader, codes = Reader([]), Codes([], [], [SIGN], [CODE])
+        assert await looker(Camera(), reader, codes).look_for_code("p1") == CodeSeen("p1", CODE)
+        assert (reader.reads, codes.reads) == (0, 4)
+        assert threading.current_thread().name not in codes.threads
+
+    async def test_what_was_judged_is_passed_over(self, looker: Lookers) -> None:
+        codes = Codes([CODE], [CODE, ANOTHER])
+        assert await looker(Camera(), Reader([]), codes).look_for_code("p1", {CODE}) == CodeSeen("p1", ANOTHER)
+
+    async def test_it_waits_without_end_and_no_frame_is_read_twice(self, looker: Lookers) -> None:
+        long = asyncio.Event()
+
+        class Still(Camera):
+            def newest(self) -> Frame | None:
+                if self.now.mono_ms > NOW.later(500).mono_ms:
+                    long.set()
+                return super().newest()
+
+        codes = Codes([])
+        looking = asyncio.ensure_future(looker(Still(frozen=True), Reader([]), codes).look_for_code("p1"))
+        async with asyncio.timeout(20):
+            await long.wait()
+        assert not looking.done()
+        assert codes.reads == 1
+        looking.cancel()
+
+    async def test_it_needs_no_reader_of_plates(self, looker: Lookers) -> None:
+        never: asyncio.Future[Reader] = asyncio.get_running_loop().create_future()
+        assert (await looker(Camera(), never, Codes([CODE])).look_for_code("p1")).code == CODE
+
+    async def test_a_reader_that_fails_is_logged_and_tried_again(
+        self, looker: Lookers, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gate_firmware.looking.FAILED_S", 0)
+        assert FAILED_S > 0
+
+        class Flaky(Codes):
+            def read(self, *args: object) -> Sequence[str]:
+                self.reads += 1
+                if self.reads == 1:
+                    raise RuntimeError("out of memory")
+                return [CODE]
+
+        assert (await looker(Camera(), Reader([]), Flaky()).look_for_code("p1")).code == CODE
+        assert caplog.text.count("gate.code_reader_failed") == 1
+
+
+@pytest.fixture(scope="module")
+def chain() -> QrChain:
+    return QrChain()
+
+
+class Street(Camera):
+    """Shows these pictures one after the other, the last of them for ever."""
+
+    def __init__(self, *shots: bytes) -> None:
+        super().__init__()
+        self.shots = [decoded(shot) for shot in shots]
+
+    def newest(self) -> Frame | None:
+        self.pixels = self.shots.pop(0) if len(self.shots) > 1 else self.shots[0]
+        return super().newest()
+
+
+PHONES = {
+    "straight": Held(),
+    "paper": Held(medium=Medium.PAPER),
+    "far": Held(module_px=3.0),
+    "at an angle": Held(yaw_deg=28, pitch_deg=-18, roll_deg=20),
+    "glare": Held(glare=0.25),
+    "dim": Held(brightness=0.45, camera=Conditions(light=0.25, noise=4.0)),
+    "dark page": Held(dark_page=True),
+    "washed out": Held(wash=0.35),
+    "blurred": Held(camera=Conditions(motion_px=1.5, defocus_px=0.7, noise=4.0)),
+}
+
+
+class TestPhones:
+    """From the picture of a phone to the arm: what drivers hold up is read, verified, and believed or not."""
+
+    async def code(self, looker: Lookers, chain: QrChain, *shots: bytes) -> str:
+        async with asyncio.timeout(20):
+            return (await looker(Street(*shots), Reader([]), chain).look_for_code("p1")).code
+
+    @pytest.mark.parametrize("how", PHONES)
+    async def test_a_ticket_is_read_however_it_is_held(
+        self, entry: Gate, looker: Lookers, chain: QrChain, how: str
+    ) -> None:
+        entry.hub_says(KEY_KNOWN)
+        empty = empty_lane(1, Conditions())
+        shots = [held_up(seed, ticket(), held=PHONES[how]).jpeg for seed in range(3)]
+        code = await self.code(looker, chain, empty, *shots)
+        judgement = entry.judge.named(ByTicket(code), None, NOW)
+        assert (judgement.decision.reason, judgement.evidence) == (Reason.BOOKED, Evidence.TICKET)
+
+    async def test_beside_the_cars_plate(self, entry: Gate, looker: Lookers, chain: QrChain) -> None:
+        """The phone is held before a car that waits, whose plate a real reader would see."""
+        entry.hub_says(KEY_KNOWN)
+        shot = held_up(3, ticket(), held=Held(module_px=3.0)).jpeg
+        looked = await looker(Street(shot), Reader([sighting(PLATE.open)]), chain).look("p1")
+        judgement = entry.judge.looked(looked, looked, NOW)
+        assert (judgement.passes, judgement.evidence) == (True, Evidence.TICKET_AND_PLATE)
+
+    async def test_no_code_is_seen_in_cars(self, looker: Lookers, chain: QrChain) -> None:
+        shots = [shot.jpeg for shot in approach(7, OTHER, 3)]
+        camera = Street(*shots)
+        looked = await looker(camera, Reader([]), chain).look("p1")
+        assert (looked.sight, looked.code) == (Sight.UNSURE, None)

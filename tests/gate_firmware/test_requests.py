@@ -1,0 +1,182 @@
+"""What the hub asks of a lane: decided once, in time, for this lane, and never twice."""
+
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+
+from cloud_sync.link import topics
+from cloud_sync.link.v1.facts import Direction, GateDecided
+from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest
+from domain.admission import Evidence, Reason, Verdict
+from domain.errors import GatehouseError, PeerError, Refused, TryLater
+from domain.fact import Fact
+from domain.reservation import Status
+from gate_firmware.challenge import Challenge
+from gate_firmware.events import Command, Identified, RaiseArm
+from gate_firmware.requests import ANSWERS_MAX, Requests
+from tests.gate_firmware.gate import KEY_KNOWN, PLATE, SEAL, SPOT, Gate, rid, right, stay, ticket
+from tests.parts import ENTRY
+
+TOPIC = topics.gate_requests(ENTRY, "admit")
+
+
+class Desk:
+    """A gate that is asked from afar."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.commands: list[Command] = []
+        numbers = itertools.count(1)
+        self.challenge = Challenge(lambda: f"c{next(numbers)}", gate.now)
+        self.requests = Requests(gate.unit, gate.direction, self.challenge, self._identify, lambda: gate.now)
+        self._asked = itertools.count(1)
+
+    def _identify(self, said: Identified) -> Fact:
+        self.commands += self.gate.happens(said)
+        decided = self.gate.journal.last_own(GateDecided.kind)
+        assert decided is not None
+        return decided
+
+    def request(self, **said: object) -> AdmitRequest:
+        """A request for reservation 1 that is right in every way, but for what is said."""
+        fields: dict[str, object] = {
+            "request_id": f"r{next(self._asked)}",
+            "gate_id": self.gate.unit,
+            "direction": self.gate.direction,
+            "reservation_id": rid(1),
+            "car_required": True,
+            "answer_by": self.gate.now.utc + timedelta(seconds=3),
+            "challenge": self.challenge.current,
+        }
+        return AdmitRequest.model_validate(fields | said)
+
+    async def asked(self, request: AdmitRequest) -> AdmitAnswer:
+        reply = await self.requests.serve(TOPIC, request.encode())
+        assert (reply.ok, reply.final) == (True, True)
+        assert reply.result is not None
+        return AdmitAnswer.model_validate(reply.result)
+
+    async def code_refused(self, request: AdmitRequest, kind: type[GatehouseError] = Refused) -> str:
+        before, commands = self.gate.stored(), list(self.commands)
+        with pytest.raises(kind) as refused:
+            await self.requests.serve(TOPIC, request.encode())
+        assert self.gate.stored() == before
+        assert self.commands == commands
+        return refused.value.code
+
+
+@pytest.fixture
+def desk(entry: Gate) -> Desk:
+    return Desk(entry)
+
+
+@pytest.mark.parametrize(
+    ("said", "evidence"),
+    [
+        ({"reservation_id": rid(1)}, Evidence.ID),
+        ({"reservation_id": None, "plate": SEAL.seal(PLATE)}, Evidence.PLATE),
+        ({"reservation_id": None, "ticket": ticket()}, Evidence.TICKET),
+    ],
+)
+async def test_a_car_is_let_in_by_what_it_is_named_with(
+    desk: Desk, said: dict[str, object], evidence: Evidence
+) -> None:
+    desk.gate.hub_says(KEY_KNOWN, right())
+    desk.gate.car_comes()
+    desk.gate.now = desk.gate.now.later(400)
+    answer = await desk.asked(desk.request(**said))
+    assert (answer.verdict, answer.reason, answer.reservation_id) == (Verdict.ADMIT, Reason.BOOKED, rid(1))
+    assert (answer.spot_id, answer.took_ms, answer.at) == (SPOT, 400, desk.gate.now.utc)
+    assert RaiseArm() in desk.commands
+    assert desk.gate.decisions[0].evidence is evidence
+    assert "box" not in json.dumps(answer.to_json())
+
+
+async def test_a_refusal_is_an_answer(desk: Desk) -> None:
+    desk.gate.hub_says(right(status=Status.CANCELLED))
+    desk.gate.car_comes()
+    answer = await desk.asked(desk.request())
+    assert (answer.verdict, answer.reason, answer.spot_id) == (Verdict.REFUSE, Reason.CANCELLED, None)
+
+
+async def test_an_exit_is_told_whose_stay_ends(exit_: Gate) -> None:
+    exit_.hub_says(right(), stay())
+    exit_.car_comes()
+    desk = Desk(exit_)
+    answer = await desk.asked(desk.request())
+    assert (answer.verdict, answer.reason) == (Verdict.RELEASE, Reason.STAY_CLOSED)
+
+
+async def test_without_a_car_only_where_none_is_required(desk: Desk) -> None:
+    desk.gate.hub_says(right())
+    assert await desk.code_refused(desk.request()) == "no_car"
+    assert (await desk.asked(desk.request(car_required=False))).verdict is Verdict.ADMIT
+    assert RaiseArm() in desk.commands
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "code"),
+    [
+        ({"direction": Direction.EXIT}, Refused, "wrong_direction"),
+        ({"gate_id": "riverside.entry-2"}, Refused, "wrong_gate"),
+        ({"reservation_id": None}, Refused, "input_invalid"),
+        ({"ticket": "A" * 200}, Refused, "input_invalid"),
+        ({"challenge": None}, TryLater, "challenge_wrong"),
+        ({"challenge": "c0"}, TryLater, "challenge_wrong"),
+    ],
+)
+async def test_what_is_wrong_with_it(
+    desk: Desk, said: dict[str, object], kind: type[GatehouseError], code: str
+) -> None:
+    desk.gate.hub_says(right())
+    desk.gate.car_comes()
+    assert await desk.code_refused(desk.request(**said), kind) == code
+
+
+async def test_too_late_it_is_asked_again_and_uses_no_challenge_up(desk: Desk) -> None:
+    desk.gate.hub_says(right())
+    desk.gate.car_comes()
+    request = desk.request()
+    desk.gate.now = desk.gate.now.later(3_001)
+    assert await desk.code_refused(request, TryLater) == "request_late"
+    assert request.challenge == desk.challenge.current
+
+
+async def test_each_challenge_is_taken_once(desk: Desk) -> None:
+    desk.gate.car_comes()
+    first = desk.request()
+    await desk.asked(first)
+    again = desk.request(challenge=first.challenge)
+    assert again.request_id != first.request_id
+    assert await desk.code_refused(again, TryLater) == "challenge_wrong"
+    await desk.asked(desk.request())
+
+
+async def test_one_whose_answer_was_lost_gets_it_again_and_moves_nothing_twice(desk: Desk) -> None:
+    desk.gate.hub_says(right())
+    desk.gate.car_comes()
+    request = desk.request()
+    answer = await desk.asked(request)
+    desk.gate.through()
+    desk.commands.clear()
+    desk.gate.now = desk.gate.now.later(60_000)
+    assert await desk.asked(request) == answer
+    assert desk.commands == []
+    assert len(desk.gate.decisions) == 1
+
+
+async def test_only_so_many_answers_are_kept(desk: Desk) -> None:
+    desk.gate.car_comes()
+    for _ in range(ANSWERS_MAX + 5):
+        await desk.asked(desk.request())
+    assert len(desk.requests._answers) == ANSWERS_MAX
+
+
+async def test_no_other_request_is_known(desk: Desk) -> None:
+    with pytest.raises(Refused) as refused:
+        await desk.requests.serve(topics.gate_requests(ENTRY, "open"), desk.request().encode())
+    assert refused.value.code == "request_unknown"
+    with pytest.raises(PeerError):
+        await desk.requests.serve(TOPIC, b"{}")
