@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.security import OAuth2PasswordRequestForm
-from pydantic import BaseModel, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
 from cloud_sync.central import documents
 from cloud_sync.central.accounts import PASSWORD_LENGTH_MIN
@@ -21,6 +21,10 @@ PersonName = Annotated[
 
 
 class NewUser(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "ada@example.org", "password": "a long enough one", "name": "Ada"}]}
+    )
+
     email: Annotated[EmailStr, Field(max_length=254)]
     password: SecretStr = Field(min_length=PASSWORD_LENGTH_MIN, max_length=256)
     name: PersonName
@@ -39,6 +43,8 @@ class TokenDocument(BaseModel):
 
 
 class NewVehicle(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"plate": "B-GH 1234", "type": "standard"}]})
+
     plate: SecretStr = Field(min_length=1, max_length=20)
     type: VehicleType
 

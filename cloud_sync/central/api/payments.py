@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud_sync.central import documents
 from cloud_sync.central.accounts import Caller
@@ -31,6 +31,10 @@ _BY_HUB = ("reservation_", "hold_")  # the lot's codes for what it confirms no m
 class NewPayment(BaseModel):
     """`payment_method_token` is what Stripe calls the card: no card number comes here."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reservation_id": "7K3MQ-2XD9P", "payment_method_token": "pm_card_visa"}]}
+    )
+
     reservation_id: Name
     payment_method_token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,255}$")]
 
@@ -41,6 +45,10 @@ class Amount(BaseModel):
 
 
 class NewRefund(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "goodwill", "amount": {"amount_minor": 250, "currency": "EUR"}}]}
+    )
+
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     amount: Amount
 

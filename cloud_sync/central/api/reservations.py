@@ -7,7 +7,7 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from cloud_sync.central import documents
 from cloud_sync.central.accounts import Caller
@@ -33,6 +33,20 @@ _PICTURE = {"schema": {"type": "string", "format": "binary"}}
 
 
 class NewReservation(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "spot_id": "riverside.1-042",
+                    "user_id": "usr_1",
+                    "vehicle_id": "veh_1",
+                    "start_time": "2030-05-01T10:00:00Z",
+                    "end_time": "2030-05-01T12:00:00Z",
+                }
+            ]
+        }
+    )
+
     spot_id: Name
     user_id: Name
     vehicle_id: Name
