@@ -2,10 +2,11 @@
 
     python -m simulator.bank --port 8420 --record bank.jsonl
 
-localstripe knows customers, cards, intents and refunds, and forgets three things that money hangs on, which are added
+localstripe knows customers, cards, intents and refunds, and forgets four things that money hangs on, which are added
 here: an Idempotency-Key is answered once and replayed after that; nothing is captured that was given back, nor
-refunded beyond what was captured; and every request is recorded with its answer, one JSON object a line, so that
-others can check what the bank really did. Its state lives in memory only (localstripe would write it to /tmp), and it
+refunded beyond what was captured; a card that was set up for future use stays with its customer, and no other card is
+charged without its holder; and every request is recorded with its answer, one JSON object a line, so that others can
+check what the bank really did. Its state lives in memory only (localstripe would write it to /tmp), and it
 listens on 127.0.0.1 only.
 """
 
@@ -31,6 +32,7 @@ from domain.now import rfc3339
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # localstripe adds routes the old way
     from localstripe import resources
+    from localstripe.errors import UserError
     from localstripe.server import app as localstripe_app
 
 HOST = "127.0.0.1"
@@ -149,6 +151,30 @@ def _charge(params: dict[str, str]) -> Any:
     return resources.store.get(f"charge:{params.get('charge')}")
 
 
+def _keep_cards_on_file() -> None:
+    """Teach localstripe `setup_future_usage`, what may be charged off session, and intents by their customer."""
+    intents, methods = resources.PaymentIntent, resources.PaymentMethod
+    create, list_all = intents._api_create, intents._api_list_all
+
+    def create_and_keep(setup_future_usage: str | None = None, **asked: Any) -> Any:
+        card, customer = methods._api_retrieve(asked.get("payment_method") or ""), asked.get("customer")
+        if card.customer not in (None, customer):
+            raise UserError(400, "this payment method belongs to another customer")
+        if asked.get("off_session") == "true" and (customer is None or card.customer != customer):
+            raise UserError(400, "this payment method was not set up for future use")
+        intent = create(**{**asked, "payment_method": card.id})
+        if setup_future_usage is not None and customer is not None:
+            methods._api_attach(card.id, customer=customer)
+        return intent
+
+    def list_of(url: str, customer: str | None = None, limit: str | None = None) -> Any:
+        found = list_all(url, limit=limit)
+        found._list = [intent for intent in found._list if customer in (None, intent.customer)]
+        return found
+
+    intents._api_create, intents._api_list_all = create_and_keep, list_of
+
+
 def _error(status: int, kind: str, message: str, code: str | None = None) -> Answer:
     return Answer(status, {"error": {"type": kind, "message": message, **({"code": code} if code else {})}})
 
@@ -166,6 +192,7 @@ def _without_secrets(value: Any) -> Any:
 async def serve(port: int, record: Path) -> None:
     """Serve until SIGTERM or SIGINT. Port 0 takes a free one; the first line on standard output says which."""
     resources.store.dump_to_disk = lambda: None
+    _keep_cards_on_file()
     with record.open("a", encoding="utf-8") as lines:
         bank = Bank(lines)
 

@@ -20,6 +20,8 @@ from domain.errors import OperatorError, Refused
 HASHED_AT_ONCE_MAX = 2
 """Passwords hashed at once: each takes 64 MiB and a core for some 50 ms (argon2-cffi's defaults, RFC 9106)."""
 
+PASSWORD_LENGTH_MIN = 8
+
 SECRET_LENGTH_MIN = 32
 """RFC 7518 section 3.2: a key for HS256 is no shorter than its hash."""
 
@@ -55,16 +57,7 @@ class Accounts:
 
     def register(self, email: str, password: str, name: str) -> str:
         """A new driver's user id. Raises Refused where the address has an account."""
-        with self._hashing:
-            password_hash = self._hasher.hash(password)
-        user = User(
-            user_id=f"usr_{uuid4().hex}",
-            email=email.casefold(),
-            name=name,
-            password_hash=password_hash,
-            role=Role.DRIVER.value,
-            created_at=self._clock().utc,
-        )
+        user = self._new(email, password, name, Role.DRIVER)
         try:
             with self._database.transaction() as session:
                 session.add(user)
@@ -72,18 +65,46 @@ class Accounts:
             raise Refused("email_taken", "there is an account with this e-mail address; log in") from None
         return user.user_id
 
+    def appoint(self, email: str, password: str, name: str) -> None:
+        """Make an operator with this password, of the account with this address or of a new one."""
+        with self._database.transaction() as session:
+            known = session.exec(select(User).where(User.email == email.casefold()).with_for_update()).first()
+            if known is None:
+                session.add(self._new(email, password, name, Role.OPERATOR))
+                return
+            known.role, known.name = Role.OPERATOR.value, name
+            if not self._is_theirs(known.password_hash, password):
+                known.password_hash = self._hash(password)
+
     def log_in(self, email: str, password: str) -> Caller:
         """Who has this password. Raises Refused for a wrong one and for an unknown address, in the same time."""
         with self._database.reading() as session:
             user = session.exec(select(User).where(User.email == email.casefold())).first()
-        with self._hashing:
-            try:
-                self._hasher.verify(self._nobodys if user is None else user.password_hash, password)
-            except (VerifyMismatchError, InvalidHashError):
-                user = None
-        if user is None:
+        right = self._is_theirs(self._nobodys if user is None else user.password_hash, password)
+        if user is None or not right:
             raise Refused("credentials_wrong", "the e-mail address or the password is wrong")
         return Caller(user.user_id, Role(user.role))
+
+    def _new(self, email: str, password: str, name: str, role: Role) -> User:
+        return User(
+            user_id=f"usr_{uuid4().hex}",
+            email=email.casefold(),
+            name=name,
+            password_hash=self._hash(password),
+            role=role.value,
+            created_at=self._clock().utc,
+        )
+
+    def _hash(self, password: str) -> str:
+        with self._hashing:
+            return self._hasher.hash(password)
+
+    def _is_theirs(self, password_hash: str, password: str) -> bool:
+        with self._hashing:
+            try:
+                return self._hasher.verify(password_hash, password)
+            except (VerifyMismatchError, InvalidHashError):
+                return False
 
 
 class Tokens:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import stripe
 
@@ -27,8 +27,8 @@ TIMEOUT_S = 8
 RETRIES = 1
 """At once, by Stripe's own client; what needs longer is repeated by the saga."""
 
-REFUNDS_MAX = 100
-"""Refunds of one payment that are looked through; Stripe's own page limit."""
+LOOKED_THROUGH_MAX = 100
+"""Refunds of one payment, or charges of one customer, that are looked through; Stripe's own page limit."""
 
 
 class IntentState(Enum):
@@ -40,11 +40,16 @@ class IntentState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An authorisation at the provider; `client_secret` lets the driver's app authenticate it."""
+    """An authorisation at the provider; `client_secret` lets the driver's app authenticate it.
+
+    `customer_id` and `card_id` are who and what can be charged later without them.
+    """
 
     intent_id: str
     state: IntentState
     client_secret: str | None
+    customer_id: str | None = None
+    card_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,32 @@ class Order:
     end_time: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What a driver owes after their stay, and the card on file. Equal causes must come with equal debts."""
+
+    cause: str
+    amount: Money
+    customer_id: str
+    card_id: str
+    lot_id: str
+    reservation_id: str
+
+
 class Bank(Protocol):
     """Takes money and gives it back."""
 
     def authorise(self, order: Order) -> Intent:
-        """Reserve the money on the driver's card. Raises Refused where the card will not have it, or TryLater."""
+        """Reserve the money on the driver's card, and keep the card for what they may owe afterwards.
+
+        Raises Refused where the card will not have it, or TryLater.
+        """
+
+    def charge(self, debt: Debt) -> str:
+        """Take a debt from the card on file, without its driver; returns the provider's name for it.
+
+        Raises Refused where the card will not have it, or TryLater.
+        """
 
     def look(self, intent_id: str) -> Intent:
         """How an authorisation stands. Raises TryLater."""
@@ -102,12 +128,19 @@ class StripeBank:
 
     def authorise(self, order: Order) -> Intent:
         with _definite_or_try_later():
+            # One customer a payment: it says nothing of who the driver is, and nothing must be remembered between two.
+            customer = self._client.customers.create(
+                params={"metadata": {"cause": order.cause}},
+                options={"idempotency_key": f"{order.cause}:customer"},
+            )
             intent = self._client.payment_intents.create(
                 params={
                     "amount": order.amount.amount_minor,
                     "currency": order.amount.currency.lower(),
+                    "customer": customer.id,
                     "payment_method": order.method_token,
                     "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]  # renamed after API_VERSION
+                    "setup_future_usage": "off_session",
                     "capture_method": "manual",
                     "confirm": True,
                     "metadata": {
@@ -122,6 +155,34 @@ class StripeBank:
                 options={"idempotency_key": f"{order.cause}:authorise"},
             )
         return _intent(intent)
+
+    def charge(self, debt: Debt) -> str:
+        with _definite_or_try_later():
+            # A charge may be repeated days later, when Stripe has forgotten its idempotency key.
+            known = self._client.payment_intents.list(
+                params={"customer": debt.customer_id, "limit": LOOKED_THROUGH_MAX}
+            )
+            for intent in known.data:
+                if _is_for(intent.metadata, debt.cause) and intent.status in ("succeeded", "processing"):
+                    return _taken(intent)
+            intent = self._client.payment_intents.create(
+                params={
+                    "amount": debt.amount.amount_minor,
+                    "currency": debt.amount.currency.lower(),
+                    "customer": debt.customer_id,
+                    "payment_method": debt.card_id,
+                    "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]  # renamed after API_VERSION
+                    "off_session": True,
+                    "confirm": True,
+                    "metadata": {
+                        "cause": debt.cause,
+                        "lot_id": debt.lot_id,
+                        "reservation_id": debt.reservation_id,
+                    },
+                },
+                options={"idempotency_key": debt.cause},
+            )
+        return _taken(intent)
 
     def look(self, intent_id: str) -> Intent:
         with _definite_or_try_later():
@@ -147,9 +208,9 @@ class StripeBank:
     def refund(self, intent_id: str, amount: Money, cause: str) -> str:
         with _definite_or_try_later():
             # A refund may be repeated days later, when Stripe has forgotten its idempotency key.
-            known = self._client.refunds.list(params={"payment_intent": intent_id, "limit": REFUNDS_MAX})
+            known = self._client.refunds.list(params={"payment_intent": intent_id, "limit": LOOKED_THROUGH_MAX})
             for refund in known.data:
-                if refund.metadata and "cause" in refund.metadata and refund.metadata["cause"] == cause:
+                if _is_for(refund.metadata, cause):
                     return _paid_back(refund)
             refund = self._client.refunds.create(
                 params={
@@ -163,7 +224,32 @@ class StripeBank:
 
 
 def _intent(intent: stripe.PaymentIntent) -> Intent:
-    return Intent(intent.id, _STATES.get(intent.status, IntentState.GONE), intent.client_secret)
+    return Intent(
+        intent.id,
+        _STATES.get(intent.status, IntentState.GONE),
+        intent.client_secret,
+        _name(intent.customer),
+        _name(intent.payment_method),
+    )
+
+
+def _name(thing: Any) -> str | None:
+    """Stripe's name for a thing, whether it came as that or whole."""
+    return thing if thing is None or isinstance(thing, str) else str(thing.id)
+
+
+def _is_for(metadata: Any, cause: str) -> bool:
+    return bool(metadata) and "cause" in metadata and metadata["cause"] == cause
+
+
+def _taken(intent: stripe.PaymentIntent) -> str:
+    match intent.status:
+        case "succeeded":
+            return intent.id
+        case "processing":
+            raise TryLater("provider_processing", "the payment provider is still at it")
+        case _:
+            raise Refused("card_declined", "the card on file wants its holder")
 
 
 def _paid_back(refund: stripe.Refund) -> str:

@@ -1,4 +1,4 @@
-"""Booking: asking a lot's hub for a hold, giving up holds whose answer was lost, cancelling.
+"""Booking: asking a lot's hub for a hold, and giving up holds whose answer was lost.
 
 Only the hub can grant a hold. A row is written before it is asked; when no answer comes, the hub may have granted it,
 so that the row stays due until the hub has answered its release. A driver who asks again meanwhile does not meet the
@@ -46,6 +46,8 @@ class State(Enum):
     REFUSED = "refused"
     RELEASING = "releasing"  # given up; the hub has not answered that yet
     RELEASED = "released"
+    CANCELLING = "cancelling"  # its driver wants it cancelled; the hub has not answered that yet
+    CANCELLED = "cancelled"
 
 
 UNANSWERED = (State.ASKED.value, State.RELEASING.value)
@@ -224,9 +226,14 @@ class Bookings:
 
     def _take(self, reservation_id: str, owner: str) -> Booking | None:
         with self._database.transaction() as session:
-            booking = lease.take(session, Booking, reservation_id, owner, self._clock().utc)
-            if booking is not None:
-                booking.state = State.RELEASING.value  # from here on a late answer no longer counts
+            now = self._clock().utc
+            booking = lease.take(session, Booking, reservation_id, owner, now)
+            if booking is None:
+                return None
+            if booking.state not in UNANSWERED:
+                lease.go_on(booking, now)  # it is due for something else by now
+                return None
+            booking.state = State.RELEASING.value  # from here on a late answer no longer counts
             return booking
 
     def _rest(self, reservation_id: str, owner: str) -> None:

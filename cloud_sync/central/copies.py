@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from cloud_sync.central import tickets
 from cloud_sync.central.database import Database
-from cloud_sync.central.tables import GateCopy, ReservationCopy, SpotCopy, StayCopy, TicketKeyCopy
+from cloud_sync.central.tables import GateCopy, ReservationCopy, SpotCopy, StayCopy, TicketKeyCopy, WithdrawalCopy
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
     GateChanged,
@@ -16,6 +17,7 @@ from cloud_sync.link.v1.facts import (
     SpotChanged,
     StayChanged,
     TicketKeyPublished,
+    WithdrawalSettled,
     payload_of,
 )
 from domain.errors import PeerError
@@ -26,12 +28,18 @@ log = logging.getLogger(__name__)
 
 Ended = Callable[[Session, str, datetime], None]
 
+MOVED = "moved"
+"""The cause by which a hub tells that it has given a booking another spot."""
+
+_SETTLED_BY = (Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW)
+
 
 class LotCopies:
     """Applies the facts of one lot's hub."""
 
     def __init__(self, database: Database, lot_id: str, ended: Ended, now: Callable[[], datetime]) -> None:
-        """`ended` is called, in the transaction, with a reservation that was cancelled or whose car has left."""
+        """`ended` is called, in the transaction, with a reservation whose money this fact may decide on: it was
+        cancelled or nobody came, that is known for sure, or its car has left."""
         self._database = database
         self._lot_id = lot_id
         self._ended = ended
@@ -53,6 +61,8 @@ class LotCopies:
                 return self._reservation(session, payload, fact)
             case StayChanged():
                 return self._stay(session, payload)
+            case WithdrawalSettled():
+                return self._withdrawal(session, payload)
             case SpotChanged():
                 spot_id = self._own(payload.spot_id)
                 kind = payload.spot_kind.value
@@ -91,7 +101,15 @@ class LotCopies:
                 created_at=fact.at if known is None else known.created_at,
             )
         )
-        return said.reservation_id if said.status in (Status.CANCELLED, Status.COMPLETED) else None
+        if said.cause == MOVED:
+            tickets.moved(session, said.reservation_id, said.spot_id, said.revision, self._now())
+        return said.reservation_id if said.status in _SETTLED_BY else None
+
+    def _withdrawal(self, session: Session, said: WithdrawalSettled) -> str:
+        known = session.get(WithdrawalCopy, said.reservation_id)
+        complete = said.complete and (known is None or known.complete)  # once in doubt, the driver's benefit
+        session.merge(WithdrawalCopy(reservation_id=said.reservation_id, lot_id=self._lot_id, complete=complete))
+        return said.reservation_id
 
     def _stay(self, session: Session, said: StayChanged) -> str | None:
         session.merge(

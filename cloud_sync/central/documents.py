@@ -1,18 +1,22 @@
 """What the HTTP API shows: the documents, and how they are put together from the rows."""
 
+from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
-from cloud_sync.central import search
+from cloud_sync.central import search, tickets
+from cloud_sync.central.booking import State
 from cloud_sync.central.office import Office
 from cloud_sync.central.payment import PaymentStatus, status_of
 from cloud_sync.central.search import SpotState
 from cloud_sync.central.settings import LotSettings
-from cloud_sync.central.tables import Booking, GateCopy, Payment, ReservationCopy, SpotCopy, StayCopy
+from cloud_sync.central.settlement import is_cancelled
+from cloud_sync.central.tables import Booking, Payment, ReservationCopy, SpotCopy, StayCopy
 from cloud_sync.link.v1.wire import Instant
-from domain.errors import NotFound
+from domain.admission import Reason, Verdict
+from domain.errors import NotFound, Refused, TryLater
 from domain.money import Money
 from domain.policy import Tariff
 from domain.reservation import Status
@@ -70,6 +74,23 @@ class SpotDocument(BaseModel):
     as_of: Instant | None
 
 
+class ReservationStatus(Enum):
+    """`domain.reservation.Status`, and what only central knows."""
+
+    HELD = "held"
+    CONFIRMED = "confirmed"
+    CHECKED_IN = "checked_in"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"  # its driver cancelled it; the lot has not answered yet
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"
+
+
+_CANCELLABLE = (Status.HELD, Status.CONFIRMED)
+_WITH_TICKET = (ReservationStatus.CONFIRMED, ReservationStatus.CHECKED_IN)
+
+
 class ReservationDocument(BaseModel):
     reservation_id: str
     lot_id: str
@@ -78,7 +99,7 @@ class ReservationDocument(BaseModel):
     vehicle_id: str
     start_time: Instant
     end_time: Instant
-    status: Status
+    status: ReservationStatus
     hold_expires_at: Instant | None
     price: Money
     payment_id: str | None
@@ -98,6 +119,18 @@ class PaymentDocument(BaseModel):
     amount: Money
     refunded: Money
     created_at: Instant
+
+
+class GateAnswer(BaseModel):
+    """What the gate decided. `took_ms`: from the request's arrival there to the decision."""
+
+    decision: Verdict
+    reason: Reason
+    gate_id: str
+    reservation_id: str | None
+    spot_id: str | None
+    at: Instant
+    took_ms: int
 
 
 class ActionDocument(PaymentDocument):
@@ -172,11 +205,20 @@ def history(office: Office, user_id: str, limit: int) -> Reservations:
         return Reservations(reservations=[_reservation(session, known) for known in session.exec(found).all()])
 
 
-def ticket(office: Office, reservation_id: str) -> str | None:
-    """The text that the hub signed; none while it has not."""
+def ticket(office: Office, reservation_id: str) -> str:
+    """The text that the hub signed for the spot that the booking has now.
+
+    Raises Refused where there is none that opens a gate, TryLater where the lot has moved the booking a moment ago.
+    """
     with office.database.reading() as session:
+        known = session.get_one(ReservationCopy, reservation_id)
         booking = session.get(Booking, reservation_id)
-        return None if booking is None else booking.ticket
+        status = _status(booking, known)
+        if booking is None or booking.ticket is None or status not in _WITH_TICKET:
+            raise Refused("ticket_not_valid", f"a reservation that is {status.value} has no ticket that opens a gate")
+        if tickets.is_stale(booking):
+            raise TryLater("ticket_renewing", "the lot has moved this booking; its new ticket is on the way", 2)
+        return booking.ticket
 
 
 def payment(office: Office, payment_id: str) -> tuple[PaymentDocument, Payment]:
@@ -196,12 +238,6 @@ def payment(office: Office, payment_id: str) -> tuple[PaymentDocument, Payment]:
     if fields["status"] is PaymentStatus.REQUIRES_ACTION and known.client_secret:
         return ActionDocument(**fields, client_secret=known.client_secret), known
     return PaymentDocument(**fields), known
-
-
-def has_gate(office: Office, gate_id: str) -> bool:
-    """Whether a lot's hub has told of this gate."""
-    with office.database.reading() as session:
-        return session.get(GateCopy, gate_id) is not None
 
 
 def _lot(office: Office, settings: LotSettings) -> LotDocument:
@@ -251,7 +287,7 @@ def _reservation(session: Session, known: ReservationCopy) -> ReservationDocumen
         vehicle_id=known.vehicle_id,
         start_time=known.start_time,
         end_time=known.end_time,
-        status=Status(known.status),
+        status=_status(session.get(Booking, known.reservation_id), known),
         hold_expires_at=known.hold_expires_at,
         price=Money(known.price_minor, known.currency),
         payment_id=session.exec(paid_by).first(),
@@ -259,3 +295,12 @@ def _reservation(session: Session, known: ReservationCopy) -> ReservationDocumen
         left_at=None if stay is None else stay.left_at,
         created_at=known.created_at,
     )
+
+
+def _status(booking: Booking | None, known: ReservationCopy) -> ReservationStatus:
+    """What the hub says, unless the driver's wish to cancel says more."""
+    status = Status(known.status)
+    if is_cancelled(booking, status):
+        return ReservationStatus.CANCELLED
+    pending = booking is not None and booking.state == State.CANCELLING.value
+    return ReservationStatus.CANCELLING if pending and status in _CANCELLABLE else ReservationStatus(status.value)

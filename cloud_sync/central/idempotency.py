@@ -34,7 +34,8 @@ UNDER_WAY_FOR = timedelta(seconds=60)
 
 EXEMPT = frozenset({"/auth/token"})
 ANONYMOUS = "anonymous"
-_KEY = re.compile(r"[!-~]{1,255}")
+KEY_PATTERN = r"[!-~]{1,255}"
+_KEY = re.compile(KEY_PATTERN)
 _KEPT_HEADERS = ("content-type", "location")
 
 

@@ -8,9 +8,12 @@ zero:
     refund queued     revenue:{lot}   to  refunds_due
     refund paid out   refunds_due     to  bank
     refund refused    refunds_due     to  revenue:{lot}
+    charge queued     drivers_owe     to  revenue:{lot}
+    charge paid       bank            to  drivers_owe
 
-Refundable is what was captured, less what was paid back, less what is queued to be. The payment's row is locked while
-that is compared, and the database checks it once more.
+A charge to the card on file that is declined stays in `drivers_owe`: a debt. Refundable is what was captured, less what
+was paid back, less what is queued to be; a charge to the card on file is a payment of its own there. The payment's row
+is locked while that is compared, and the database checks it once more.
 """
 
 from datetime import datetime
@@ -20,27 +23,25 @@ from uuid import uuid4
 from sqlmodel import Session, select
 
 from cloud_sync.central import lease
+from cloud_sync.central.dues import Kind
 from cloud_sync.central.tables import LedgerEntry, Movement, Payment
 from domain.errors import Refused
 from domain.money import Money
-
-
-class Kind(Enum):
-    """Why money moves."""
-
-    CHARGE = "charge"
-    EARLY_EXIT = "early-exit"
-    CANCEL = "cancel"
 
 
 class MovementState(Enum):
     PENDING = "pending"  # the provider is still to do it
     DONE = "done"
     VOID = "void"  # it did not happen, and will not
+    DEBT = "debt"  # the card on file was declined, or there is none: the driver owes it
 
 
 BANK = "bank"
 REFUNDS_DUE = "refunds_due"
+DRIVERS_OWE = "drivers_owe"
+
+OWED = frozenset({Kind.OVERSTAY, Kind.DRIVE_UP})
+"""What is charged to the card on file after a stay."""
 
 
 def cause(movement: Movement) -> str:
@@ -68,7 +69,7 @@ def not_charged(session: Session, payment: Payment) -> None:
 
 def queue_refund(
     session: Session, payment: Payment, amount: Money, now: datetime, *, kind: Kind, revision: int = 1
-) -> None:
+) -> Movement | None:
     """Owe the driver `amount`; a worker pays it out. Does nothing where this cause was queued before, or for nothing.
 
     `payment` must be locked. Raises Refused for more than is refundable.
@@ -77,13 +78,35 @@ def queue_refund(
         Movement.reservation_id == payment.reservation_id, Movement.kind == kind.value, Movement.revision == revision
     )
     if amount.amount_minor == 0 or session.exec(known).first() is not None:
-        return
+        return None
     if amount.currency != payment.currency or not 0 < amount.amount_minor <= refundable_minor(payment):
         raise Refused("refund_too_high", f"no more than {Money(refundable_minor(payment), payment.currency)} is left")
     refund = _movement(session, payment, amount.amount_minor, now, kind=kind, revision=revision)
     lease.go_on(refund, now)
     payment.pending_minor += amount.amount_minor
     _post(session, refund, debit=_revenue(payment), credit=REFUNDS_DUE, now=now)
+    return refund
+
+
+def queue_charge(
+    session: Session, payment: Payment, amount: Money, now: datetime, *, kind: Kind, revision: int
+) -> Movement:
+    """The driver owes `amount`; a worker charges it to the card on file. `payment` must be locked."""
+    charge = _movement(session, payment, amount.amount_minor, now, kind=kind, revision=revision)
+    lease.go_on(charge, now)
+    _post(session, charge, debit=DRIVERS_OWE, credit=_revenue(payment), now=now)
+    return charge
+
+
+def charge_paid(session: Session, charge: Movement, provider_ref: str, now: datetime) -> None:
+    """The card on file has paid what was owed."""
+    charge.state, charge.provider_ref = MovementState.DONE.value, provider_ref
+    _post(session, charge, debit=BANK, credit=DRIVERS_OWE, now=now)
+
+
+def charge_refused(charge: Movement) -> None:
+    """The card on file will not pay: the driver goes on owing it."""
+    charge.state = MovementState.DEBT.value
 
 
 def refund_paid(session: Session, payment: Payment, refund: Movement, provider_ref: str, now: datetime) -> None:

@@ -9,29 +9,37 @@ from argon2 import PasswordHasher
 from sqlmodel import col
 
 from cloud_sync.central import lease
-from cloud_sync.central.accounts import Accounts, Tokens
+from cloud_sync.central.accounts import PASSWORD_LENGTH_MIN, Accounts, Tokens
 from cloud_sync.central.bank import Bank
 from cloud_sync.central.booking import Bookings, State
 from cloud_sync.central.cancellation import Cancellations
+from cloud_sync.central.checkin import CheckIns
 from cloud_sync.central.copies import LotCopies
 from cloud_sync.central.database import Database
+from cloud_sync.central.followup import FollowUp
 from cloud_sync.central.hubs import Hubs
 from cloud_sync.central.idempotency import forget_unanswered
 from cloud_sync.central.journal import Journal
+from cloud_sync.central.movement import Movements
 from cloud_sync.central.payment import Payments
 from cloud_sync.central.refund import Refunds
 from cloud_sync.central.settings import CentralSettings, LotSettings
 from cloud_sync.central.settlement import Settlement
 from cloud_sync.central.tables import Booking, CursorRow, Movement, Payment
+from cloud_sync.central.tickets import Tickets
 from cloud_sync.central.vehicles import Vehicles
 from cloud_sync.central.worker import Worker
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import PolicyChanged
 from domain import ids
+from domain.errors import OperatorError
 
 BANK_CALLS_MAX = 8
 """Calls to the payment provider at once; more wait their turn."""
+
+_WAIT_FOR_HUB = [state.value for state in (State.RELEASING, State.CANCELLING, State.HELD)]
+"""States in which a booking that is due waits for its lot's hub; HELD for a new ticket."""
 
 
 class Office:
@@ -60,13 +68,15 @@ class Office:
         self.accounts = Accounts(database, clock, hasher)
         seals = {lot.lot_id: lot.plate_key.parse(Seal.from_hex) for lot in settings.lots}
         self.vehicles = Vehicles(database, settings.seal.plate_key.parse(Seal.from_hex), seals, clock)
-        self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots})
+        tariffs = {lot.lot_id: lot.tariff for lot in settings.lots}
+        self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots}, tariffs)
+        self._operators = settings.operators
         self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
         self.bookings = Bookings(
             database,
             hubs=hubs,
             vehicles=self.vehicles,
-            tariffs={lot.lot_id: lot.tariff for lot in settings.lots},
+            tariffs=tariffs,
             answer_s=settings.hub.answer_s,
             clock=clock,
             new_id=lambda: ids.reservation_id(randbits(ids.ID_BITS)),
@@ -90,21 +100,37 @@ class Office:
             changed=self._paid,
             threads=self._threads,
         )
-        refunds = Refunds(
+        self.refunds = Refunds(database, clock)
+        self.check_ins = CheckIns(
+            database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=settings.hub.answer_s, clock=clock
+        )
+        follow_up = FollowUp(
+            database,
+            bookings=self.bookings,
+            cancellations=self.cancellations,
+            renewals=Tickets(database, hubs, clock),
+            settlement=self.settlement,
+            clock=clock,
+            refund_queued=self._refund_queued,
+        )
+        movements = Movements(
             database, bank=bank, journals=self.journals, clock=clock, changed=changed, threads=self._threads
         )
-        self.releases = Worker(database, Booking, self.bookings.work, clock)
+        self.following_up = Worker(database, Booking, follow_up.work, clock)
         self.paying = Worker(database, Payment, self.payments.work, clock)
-        self.refunds = Worker(database, Movement, refunds.work, clock)
+        self.moving = Worker(database, Movement, movements.work, clock)
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What must be run for as long as the office is open."""
-        return self.releases, self.paying, self.refunds
+        return self.following_up, self.paying, self.moving
 
     def open(self) -> None:
-        """Tell the hubs what their lots promise and charge, if that has changed; take over what was left undone."""
+        """Tell the hubs what their lots promise and charge, if that has changed; appoint the operators; take over what
+        was left undone. Raises OperatorError where an operator's password cannot be read, or is too short."""
         now = self.clock()
+        for operator in self._operators:
+            self.accounts.appoint(operator.email, operator.password.parse(_password), operator.name)
         with self.database.transaction() as session:
             for lot in self.lots.values():
                 promised = PolicyChanged(policy=lot.policy, tariff=lot.tariff)
@@ -125,10 +151,8 @@ class Office:
         now = self.clock().utc
         with self.database.transaction() as session:
             lease.wake(session, Payment, now, col(Payment.lot_id) == lot_id)
-            lease.wake(
-                session, Booking, now, col(Booking.lot_id) == lot_id, col(Booking.state) == State.RELEASING.value
-            )
-        self.releases.wake()
+            lease.wake(session, Booking, now, col(Booking.lot_id) == lot_id, col(Booking.state).in_(_WAIT_FOR_HUB))
+        self.following_up.wake()
         self.paying.wake()
 
     def as_of(self, lot_id: str) -> datetime | None:
@@ -144,11 +168,18 @@ class Office:
         self.database.close()
 
     def _lost(self) -> None:
-        self.releases.wake()
+        self.following_up.wake()
 
     def _refund_queued(self) -> None:
-        self.refunds.wake()
+        self.moving.wake()
 
     def _paid(self, lot_id: str) -> None:
         self._changed(lot_id)
-        self.refunds.wake()  # what was captured just now may be owed back already
+        self.moving.wake()  # what was captured just now may be owed back already
+        self.following_up.wake()  # a wish to cancel may have waited for the payment's end
+
+
+def _password(text: str) -> str:
+    if len(text) < PASSWORD_LENGTH_MIN:
+        raise OperatorError("password_short", f"an operator's password has {PASSWORD_LENGTH_MIN} characters at least")
+    return text

@@ -15,9 +15,11 @@ from uuid import uuid4
 
 from sqlmodel import Session, col, select
 
-from cloud_sync.central import answers, lease, ledger
+from cloud_sync.central import answers, lease, ledger, tickets
 from cloud_sync.central.bank import Bank, Intent, IntentState, Order
+from cloud_sync.central.booking import State
 from cloud_sync.central.database import Database
+from cloud_sync.central.dues import Kind
 from cloud_sync.central.hubs import Hubs
 from cloud_sync.central.journal import Journal
 from cloud_sync.central.saga import ENDED, Outcome, Progress, Step, after, next_step
@@ -124,6 +126,8 @@ class Payments:
         self, session: Session, reservation: ReservationCopy, method_token: str, attempt: int, now: Now
     ) -> Payment:
         expires_at = reservation.hold_expires_at
+        if session.get_one(Booking, reservation.reservation_id).state == State.CANCELLING.value:
+            raise Refused("reservation_cancelling", "this reservation is being cancelled; book again")
         if Status(reservation.status) is not Status.HELD or expires_at is None:
             raise Refused(
                 f"reservation_{reservation.status}", f"a reservation that is {reservation.status} is not paid"
@@ -156,7 +160,7 @@ class Payments:
         while (taken := await asyncio.to_thread(self._take, payment_id, owner)) is not None:
             payment, booking = taken
             result = await self._perform(payment, booking)
-            await asyncio.to_thread(self._store, payment_id, owner, result)
+            await asyncio.to_thread(self._store, payment_id, payment.reservation_id, owner, result)
             self._changed(payment.lot_id)
 
     def _take(self, payment_id: str, owner: str) -> tuple[Payment, Booking] | None:
@@ -169,7 +173,7 @@ class Payments:
             return payment, session.get_one(Booking, payment.reservation_id)
 
     async def _perform(self, payment: Payment, booking: Booking) -> Result:
-        step, cause = Step(payment.step), f"{payment.reservation_id}:{ledger.Kind.CHARGE.value}:{payment.attempt}"
+        step, cause = Step(payment.step), f"{payment.reservation_id}:{Kind.CHARGE.value}:{payment.attempt}"
         try:
             match step:
                 case Step.CONFIRM:
@@ -212,9 +216,10 @@ class Payments:
             raise
         return Result(Outcome.YES)
 
-    def _store(self, payment_id: str, owner: str, result: Result) -> None:
+    def _store(self, payment_id: str, reservation_id: str, owner: str, result: Result) -> None:
         now = self._clock()
         with self._database.transaction() as session:
+            booking = session.get_one(Booking, reservation_id, with_for_update=True)  # as `settle`: first the booking
             payment = lease.keep(session, Payment, payment_id, owner)
             if payment is None:
                 return  # whoever has the lease now finds the same out
@@ -224,6 +229,7 @@ class Payments:
             self._take_effect(session, payment, step, result, now)
             if following in ENDED:
                 lease.finish(payment)
+                lease.hurry(booking, now.utc)  # a wish to cancel waits for this
             elif following is step:
                 lease.rest(payment, now.utc)
             else:
@@ -235,7 +241,7 @@ class Payments:
         if step in (Step.AUTHORISE, Step.AUTHENTICATE):
             _remember_intent(payment, result, now)
         if result.confirmed is not None:
-            session.get_one(Booking, payment.reservation_id).ticket = result.confirmed.ticket
+            tickets.take_in(session.get_one(Booking, payment.reservation_id), result.confirmed, now.utc)
             revision = result.confirmed.revision
             answers.changed(session, payment.reservation_id, Status.CONFIRMED, revision, now.utc)
         if Step(payment.step) is Step.PAID:
@@ -263,6 +269,7 @@ def tell_of(session: Session, journal: Journal, payment: Payment, now: Now) -> N
 def _remember_intent(payment: Payment, result: Result, now: Now) -> None:
     if result.intent is not None:
         payment.intent_id = result.intent.intent_id
+        payment.customer_id, payment.card_id = result.intent.customer_id, result.intent.card_id
     waits = result.outcome is Outcome.WAIT and result.intent is not None
     payment.client_secret = result.intent.client_secret if waits and result.intent else None
     if result.outcome is Outcome.YES:

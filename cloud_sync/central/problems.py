@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -30,10 +31,31 @@ _STATUS_OF_CODE = {
     "token_expired": 401,
     "credentials_wrong": 401,
     "operators_only": 403,
-    "not_available_yet": 501,
     "not_acceptable": 406,
     "payment_failed": 402,
+    "gate_unknown": 404,  # also where it is the hub that does not know it
+    "gate_offline": 503,  # also where the hub is sure of it: it will be back
 }
+
+
+class WrongInput(BaseModel):
+    """What is wrong at one place of a request; never what was sent."""
+
+    loc: list[str]
+    msg: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `type` and `code` are stable, `detail` is for people; `errors` comes with `input_invalid`, `payment_id`
+    with a payment that failed."""
+
+    type: str = Field(examples=["urn:gatehouse:problem:hub_offline"])
+    title: str
+    status: int
+    code: str = Field(examples=["hub_offline"])
+    detail: str
+    errors: list[WrongInput] | None = None
+    payment_id: str | None = None
 
 
 def problem(
@@ -57,8 +79,8 @@ def problem_of(error: GatehouseError, **more: object) -> JSONResponse:
         status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)
     )
     headers = {}
-    if isinstance(error, TryLater):
-        headers["Retry-After"] = str(error.retry_after_s)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status, error.code, error.message, headers, **more)

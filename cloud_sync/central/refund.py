@@ -1,100 +1,66 @@
-"""Paying queued refunds out: the shell between the ledger and the bank."""
+"""Refunds by hand: an operator gives back what no rule does, and says why."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from uuid import uuid4
+from sqlmodel import Session, func, select
 
-from cloud_sync.central import lease, ledger
-from cloud_sync.central.bank import Bank
+from cloud_sync.central import ledger
+from cloud_sync.central.accounts import Caller
 from cloud_sync.central.database import Database
-from cloud_sync.central.journal import Journal
-from cloud_sync.central.payment import tell_of
-from cloud_sync.central.tables import Movement, Payment
+from cloud_sync.central.dues import Kind
+from cloud_sync.central.ledger import MovementState
+from cloud_sync.central.saga import Step
+from cloud_sync.central.tables import Booking, Movement, Payment
 from cloud_sync.link.clock import Clock
-from domain.errors import Refused, TryLater
+from domain.errors import BadInput, NotFound, Refused
 from domain.money import Money
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A refund as the bank is asked for it."""
-
-    lot_id: str
-    intent_id: str
-    amount: Money
-    cause: str
 
 
 class Refunds:
-    """Pays each queued refund out once."""
+    """Queues what operators give back. Each is a movement of its own: the same one twice goes back twice."""
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        bank: Bank,
-        journals: Mapping[str, Journal],
-        clock: Clock,
-        changed: Callable[[str], None],
-        threads: Executor,
-    ) -> None:
-        """As for `payment.Payments`."""
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._bank = bank
-        self._journals = journals
         self._clock = clock
-        self._changed = changed
-        self._threads = threads
 
-    async def work(self, movement_id: str) -> None:
-        """Ask the bank once for one refund, and book what it says; without an answer it is asked again later."""
-        owner = uuid4().hex
-        order = await asyncio.to_thread(self._take, movement_id, owner)
-        if order is None:
-            return
-        loop = asyncio.get_running_loop()
-        provider_ref: str | None = None
-        refused: Refused | None = None
-        try:
-            provider_ref = await loop.run_in_executor(
-                self._threads, self._bank.refund, order.intent_id, order.amount, order.cause
+    def queue(self, payment_id: str, amount: Money, reason: str, by: Caller) -> str:
+        """Owe the driver `amount`; returns the movement to work on.
+
+        Raises NotFound for an unknown payment, Refused for one that was not captured and for more than is left of it,
+        BadInput for another currency.
+        """
+        with self._database.transaction() as session:
+            payment = _locked(session, payment_id)
+            if Step(payment.step) is not Step.PAID:
+                raise Refused("payment_not_captured", "no money was taken by this payment; there is nothing to refund")
+            if amount.currency != payment.currency:
+                raise BadInput("currency_differs", f"this payment was made in {payment.currency}")
+            refund = ledger.queue_refund(
+                session,
+                payment,
+                amount,
+                self._clock().utc,
+                kind=Kind.MANUAL,
+                revision=_revisions(session, payment.reservation_id) + 1,
             )
-        except Refused as error:
-            refused = error
-            log.error("refund.refused", extra={"movement": movement_id, "why": error.code})
-        except TryLater as error:
-            log.info("refund.in_doubt", extra={"movement": movement_id, "why": error.code})
-        await asyncio.to_thread(self._store, movement_id, owner, provider_ref, refused)
-        self._changed(order.lot_id)
+            assert refund is not None, "its cause is new, and its amount is not zero"
+            refund.reason, refund.kept_by = reason, by.user_id
+            return refund.movement_id
 
-    def _take(self, movement_id: str, owner: str) -> Order | None:
-        with self._database.transaction() as session:
-            refund = lease.take(session, Movement, movement_id, owner, self._clock().utc)
-            if refund is None:
-                return None
-            payment = session.get_one(Payment, refund.payment_id)
-            assert payment.intent_id is not None, "only captured money is paid back"
-            amount = Money(refund.amount_minor, refund.currency)
-            return Order(payment.lot_id, payment.intent_id, amount, ledger.cause(refund))
+    def state(self, movement_id: str) -> MovementState:
+        """How far a refund is."""
+        with self._database.reading() as session:
+            return MovementState(session.get_one(Movement, movement_id).state)
 
-    def _store(self, movement_id: str, owner: str, provider_ref: str | None, refused: Refused | None) -> None:
-        now = self._clock()
-        with self._database.transaction() as session:
-            refund = lease.keep(session, Movement, movement_id, owner)
-            if refund is None:
-                return
-            payment = session.get_one(Payment, refund.payment_id, with_for_update=True)
-            if provider_ref is not None:
-                ledger.refund_paid(session, payment, refund, provider_ref, now.utc)
-                tell_of(session, self._journals[payment.lot_id], payment, now)
-                lease.finish(refund)
-            elif refused is not None:
-                ledger.refund_refused(session, payment, refund, now.utc)
-                lease.finish(refund)
-            else:
-                lease.rest(refund, now.utc)
+
+def _locked(session: Session, payment_id: str) -> Payment:
+    payment = session.get(Payment, payment_id)
+    if payment is None:
+        raise NotFound("payment_unknown", "there is no such payment")
+    session.get_one(Booking, payment.reservation_id, with_for_update=True)  # as `settle`: first the booking
+    return session.get_one(Payment, payment_id, with_for_update=True, populate_existing=True)
+
+
+def _revisions(session: Session, reservation_id: str) -> int:
+    found = select(func.max(Movement.revision)).where(
+        Movement.reservation_id == reservation_id, Movement.kind == Kind.MANUAL.value
+    )
+    return session.exec(found).one() or 0

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, TypeAdapter, model_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -102,6 +102,14 @@ class LotSettings(Section):
     policy: Annotated[Policy, _only_fields_of(Policy)] = Policy()
 
 
+class OperatorSettings(Section):
+    """Somebody who may act for every driver, and pay back by hand. Made at start, with this password."""
+
+    email: EmailStr
+    name: str = Field(min_length=1, max_length=80)
+    password: Secret
+
+
 class CentralSettings(UnitSettings):
     """`gatehouse central --config FILE`."""
 
@@ -113,6 +121,7 @@ class CentralSettings(UnitSettings):
     seal: SealSettings
     hub: HubSettings = HubSettings()
     lots: tuple[LotSettings, ...] = Field(min_length=1)
+    operators: tuple[OperatorSettings, ...] = ()
 
     @model_validator(mode="after")
     def _lots_differ(self) -> Self:

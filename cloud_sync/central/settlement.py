@@ -1,60 +1,151 @@
-"""What is owed back once a reservation has ended: it was cancelled, or its car left early.
+"""What is owed once a reservation has ended: to the driver, or by them.
 
-Decided from the rows alone, so that it does not matter which comes first, the end of the reservation or the capture
-of its money: after each of them `settle` is called, in the same transaction, and the ledger takes each cause once.
+Decided from the rows alone (`dues.py`), so that it does not matter which comes first, the end of the reservation or
+the capture of its money: after each of them `settle` is called, in the same transaction. A decision is a total; what
+of it was not moved yet is queued, with a cause that the ledger takes once.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from cloud_sync.central.ledger import Kind, queue_refund
+from cloud_sync.central import lease, ledger
+from cloud_sync.central.booking import State
+from cloud_sync.central.dues import Case, Ending, Kind, Visit, Withdrawal, dues, waits_for_the_end
+from cloud_sync.central.ledger import MovementState
 from cloud_sync.central.saga import Step
-from cloud_sync.central.tables import Booking, Payment, ReservationCopy, StayCopy
+from cloud_sync.central.tables import Booking, Movement, Payment, ReservationCopy, StayCopy, WithdrawalCopy
 from domain.money import Money
-from domain.policy import Policy, cancel_refund, early_exit_refund
+from domain.policy import Policy, Tariff
 from domain.reservation import Status
+from domain.stay import Conflict
 from domain.window import Window
+
+log = logging.getLogger(__name__)
 
 UNPAID = "unpaid"
 """The cause that central itself cancels with when the money cannot be had."""
 
+_DECIDED = (Kind.EARLY_EXIT, Kind.CANCEL, Kind.NO_SHOW, Kind.FEE_BACK)
+"""Refunds that are decided here; what an operator gives back comes on top."""
+
+_COUNTS = {
+    Ending.USED: (None,),
+    Ending.UNPAID: (None,),
+    Ending.CANCELLED: (None, Conflict.AFTER_CANCEL.value),
+    Ending.BY_LOT: (None, Conflict.AFTER_CANCEL.value),
+    Ending.NO_SHOW: (None, Conflict.AFTER_NO_SHOW.value),
+}
+"""The conflicts of stays that are this reservation's; the others are somebody else's car, or nobody knows whose."""
+
 
 class Settlement:
-    """Settles reservations by the policy of their lot."""
+    """Settles reservations by the policy and the tariff of their lot."""
 
-    def __init__(self, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, policies: Mapping[str, Policy], tariffs: Mapping[str, Tariff]) -> None:
         self._policies = policies
+        self._tariffs = tariffs
 
     def settle(self, session: Session, reservation_id: str, now: datetime) -> None:
-        """Queue the refund that a paid reservation is owed by now, if any."""
+        """Queue the refund and the charge that a paid reservation comes to by now, if any.
+
+        Nothing while its driver's wish to cancel waits for the lot: `cancellation.py` calls again after it.
+        """
+        booking = session.get(Booking, reservation_id, with_for_update=True)
+        reservation = session.get(ReservationCopy, reservation_id)
+        if reservation is None or _cancel_is_pending(booking, reservation):
+            return
         paid = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
         payment = session.exec(paid.with_for_update()).first()
-        reservation = session.get(ReservationCopy, reservation_id)
-        if payment is None or reservation is None:
+        if payment is None:
             return
-        policy = self._policies[payment.lot_id]
-        money = Money(payment.captured_minor, payment.currency)
-        window = Window(reservation.start_time, reservation.end_time)
-        if Status(reservation.status) is Status.CANCELLED:
-            owed = _after_cancel(session, reservation, money, window, policy)
-            queue_refund(session, payment, owed, now, kind=Kind.CANCEL)
-        elif (left_at := _left_at(session, reservation_id)) is not None:
-            owed = early_exit_refund(money, window, left_at, policy)
-            queue_refund(session, payment, owed, now, kind=Kind.EARLY_EXIT)
+        case = _case(session, booking, reservation, payment)
+        due = dues(case, self._policies[payment.lot_id], self._tariffs[payment.lot_id], now)
+        _pay_back(session, payment, due.refund, due.back_minor - case.back_minor, now)
+        _charge(session, payment, due.debt, due.owed_minor, now)
+        if booking is not None and booking.due_at is None and waits_for_the_end(case, now):
+            booking.due_at = case.window.end
 
 
-def _after_cancel(session: Session, reservation: ReservationCopy, paid: Money, window: Window, policy: Policy) -> Money:
-    booking = session.get(Booking, reservation.reservation_id)
-    if booking is not None and booking.cancel_requested_at is not None:
-        return cancel_refund(paid, window, booking.cancel_requested_at, policy)
-    return Money(0, paid.currency) if reservation.cause == UNPAID else paid  # the lot's doing: all of it
+def is_cancelled(booking: Booking | None, status: Status) -> bool:
+    """Whether the reservation has ended by cancelling, for its driver and their money.
+
+    Also where the lot could not be told in time: the instant at which central heard of it counts.
+    """
+    if status is Status.CANCELLED:
+        return True
+    return booking is not None and booking.state == State.CANCELLED.value
 
 
-def _left_at(session: Session, reservation_id: str) -> datetime | None:
-    """When the car left whose stay agrees with the reservation."""
-    found = select(StayCopy.left_at).where(
-        StayCopy.reservation_id == reservation_id, col(StayCopy.conflict).is_(None), col(StayCopy.left_at).is_not(None)
+def _cancel_is_pending(booking: Booking | None, reservation: ReservationCopy) -> bool:
+    if booking is None or booking.state != State.CANCELLING.value:
+        return False
+    if Status(reservation.status) is not Status.CANCELLED:
+        return True
+    booking.state = State.CANCELLED.value  # the fact was quicker than the answer
+    lease.finish(booking)
+    return False
+
+
+def _case(session: Session, booking: Booking | None, reservation: ReservationCopy, payment: Payment) -> Case:
+    ending = _ending(booking, reservation)
+    withdrawal = session.get(WithdrawalCopy, reservation.reservation_id)
+    stays = select(StayCopy).where(StayCopy.reservation_id == reservation.reservation_id)
+    back = select(Movement.amount_minor).where(
+        Movement.payment_id == payment.payment_id,
+        col(Movement.kind).in_([kind.value for kind in _DECIDED]),
+        Movement.state != MovementState.VOID.value,
     )
-    return session.exec(found).first()
+    return Case(
+        paid=Money(payment.captured_minor, payment.currency),
+        back_minor=sum(session.exec(back).all()),
+        window=Window(reservation.start_time, reservation.end_time),
+        ending=ending,
+        cancelled_at=None if booking is None else booking.cancel_requested_at,
+        withdrawal=_withdrawal(withdrawal),
+        visits=tuple(
+            Visit(stay.entered_at or stay.left_at or reservation.start_time, stay.left_at)
+            for stay in session.exec(stays)
+            if stay.conflict in _COUNTS[ending]
+        ),
+    )
+
+
+def _ending(booking: Booking | None, reservation: ReservationCopy) -> Ending:
+    status = Status(reservation.status)
+    if is_cancelled(booking, status):
+        if booking is not None and booking.cancel_requested_at is not None:
+            return Ending.CANCELLED
+        return Ending.UNPAID if reservation.cause == UNPAID else Ending.BY_LOT
+    return Ending.NO_SHOW if status is Status.NO_SHOW else Ending.USED
+
+
+def _withdrawal(known: WithdrawalCopy | None) -> Withdrawal:
+    if known is None:
+        return Withdrawal.OPEN
+    return Withdrawal.COMPLETE if known.complete else Withdrawal.UNSURE
+
+
+def _pay_back(session: Session, payment: Payment, kind: Kind, missing_minor: int, now: datetime) -> None:
+    amount_minor = min(missing_minor, ledger.refundable_minor(payment))  # an operator may have given some of it back
+    moved = _moved(session, payment, kind)
+    if amount_minor <= 0 or (moved and moved[-1].state == MovementState.VOID.value):
+        return  # what the bank would not pay out is for an operator to look at
+    amount = Money(amount_minor, payment.currency)
+    ledger.queue_refund(session, payment, amount, now, kind=kind, revision=len(moved) + 1)
+
+
+def _charge(session: Session, payment: Payment, kind: Kind, owed_minor: int, now: datetime) -> None:
+    moved = _moved(session, payment, kind)
+    amount_minor = owed_minor - sum(movement.amount_minor for movement in moved)
+    if amount_minor <= 0:
+        return
+    amount = Money(amount_minor, payment.currency)
+    ledger.queue_charge(session, payment, amount, now, kind=kind, revision=len(moved) + 1)
+
+
+def _moved(session: Session, payment: Payment, kind: Kind) -> list[Movement]:
+    found = select(Movement).where(Movement.payment_id == payment.payment_id, Movement.kind == kind.value)
+    return list(session.exec(found.order_by(col(Movement.revision))).all())

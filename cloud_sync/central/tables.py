@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.now import parse_instant, rfc3339
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Instant(TypeDecorator[datetime]):
@@ -70,7 +70,10 @@ class Vehicle(SQLModel, table=True):
 
 
 class Booking(Task, table=True):
-    """What central asked a hub for, written before it was asked. `state` is one of booking.State."""
+    """What central asked a hub for, written before it was asked. `state` is one of booking.State.
+
+    A ticket of a revision below `ticket_revision_min` is for a spot that the booking has left.
+    """
 
     __tablename__ = "bookings"
     reservation_id: str = Field(primary_key=True)
@@ -83,7 +86,10 @@ class Booking(Task, table=True):
     state: str
     asked_at: datetime = Field(sa_type=Instant)
     cancel_requested_at: datetime | None = Field(default=None, sa_type=Instant)  # the driver's first wish counts
+    cancel_refusal: str | None = None  # the hub's code for why the last wish came to nothing
     ticket: str | None = None  # signed by the hub in its confirm answer
+    ticket_revision: int = 0
+    ticket_revision_min: int = 0
 
 
 class Payment(Task, table=True):
@@ -115,6 +121,8 @@ class Payment(Task, table=True):
     step: str
     method_token: str | None  # the provider's name for the card; forgotten once it is authorised
     intent_id: str | None = None  # the provider's name for the authorisation
+    customer_id: str | None = None  # the provider's names for the driver and the card: for what is owed afterwards
+    card_id: str | None = None
     client_secret: str | None = None  # lets the driver's app authenticate; forgotten afterwards
     failure: str | None = None  # the code of why it failed
     authorised_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -137,6 +145,8 @@ class Movement(Task, table=True):
     currency: str
     state: str
     provider_ref: str | None = None
+    reason: str | None = None  # of a refund by hand, in the operator's words
+    kept_by: str | None = None  # the operator who made it
     created_at: datetime = Field(sa_type=Instant)
 
 
@@ -212,6 +222,15 @@ class StayCopy(SQLModel, table=True):
     entered_at: datetime | None = Field(default=None, sa_type=Instant)
     left_at: datetime | None = Field(default=None, sa_type=Instant)
     conflict: str | None = None
+
+
+class WithdrawalCopy(SQLModel, table=True):
+    """Who came in on a reservation that was cancelled or became a no-show is known; not `complete`: not for sure."""
+
+    __tablename__ = "withdrawals"
+    reservation_id: str = Field(primary_key=True)
+    lot_id: str
+    complete: bool
 
 
 class TicketKeyCopy(SQLModel, table=True):

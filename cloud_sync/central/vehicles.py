@@ -54,7 +54,16 @@ class Vehicles:
 
     def plate_for(self, lot_id: str, vehicle: Vehicle) -> SealedPlate:
         """The vehicle's plate, sealed with the key of a lot."""
-        return self._lots[lot_id].seal(self._open(vehicle))
+        return self.sealed_for(lot_id, self._open(vehicle))
+
+    def sealed_for(self, lot_id: str, plate: Plate) -> SealedPlate:
+        """A plate, sealed with the key of a lot."""
+        return self._lots[lot_id].seal(plate)
+
+    def has(self, session: Session, user_id: str, plate: Plate) -> bool:
+        """Whether one of this user's vehicles has this plate."""
+        known = select(Vehicle).where(Vehicle.user_id == user_id, Vehicle.plate_mark == self._own.mark(plate))
+        return session.exec(known).first() is not None
 
     def masked(self, vehicle: Vehicle) -> str:
         """The plate as its owner is shown it."""

@@ -1,23 +1,29 @@
-"""Opening a gate from afar: not available yet. What comes in is checked all the same, so that clients can be built."""
+"""Opening a gate from afar."""
 
+import asyncio
 from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-from cloud_sync.central import documents
 from cloud_sync.central.accounts import Caller
-from cloud_sync.central.api.caller import Desk, Me, Name, must_be_theirs, named_reservation
+from cloud_sync.central.api.caller import Desk, Me, Name, named_reservation
+from cloud_sync.central.api.problems import problems
+from cloud_sync.central.checkin import Knock
+from cloud_sync.central.documents import GateAnswer
 from cloud_sync.central.office import Office
-from domain.errors import NotFound, Refused
-from domain.ids import is_unit_id
+from cloud_sync.link.v1.facts import Direction
 from domain.plate import Plate
 
-routes = APIRouter(prefix="/gate", tags=["gate"])
+routes = APIRouter(prefix="/gate", tags=["gate"], responses=problems(401, 404, 409))
 
 
 class CheckOut(BaseModel):
     """Exactly one of the ways to say which reservation."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"gate_id": "riverside.exit-1", "reservation_id": "7K3MQ-2XD9P"}]}
+    )
 
     gate_id: Name
     reservation_id: Name | None = None
@@ -32,26 +38,48 @@ class CheckOut(BaseModel):
 
 
 class CheckIn(CheckOut):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"gate_id": "riverside.entry-1", "reservation_id": "7K3MQ-2XD9P"}]}
+    )
+
     qr_code: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = None
 
 
-@routes.post("/check-in", status_code=501)
-def check_in(office: Desk, me: Me, asked: CheckIn) -> None:
-    _check(office, me, asked)
-    raise Refused("not_available_yet", "checking in from afar is not available yet; show the ticket at the gate")
+@routes.post("/check-in")
+async def check_in(office: Desk, me: Me, asked: CheckIn) -> GateAnswer:
+    """Have an entry gate decide on the car before it. 200 with what it decided, also where that is to ask or refuse.
+
+    A driver does this for their own reservation, vehicle or ticket, and only while a car stands on the lane's loop.
+    """
+    return await _knock(office, me, asked, Direction.ENTRY, asked.qr_code)
 
 
-@routes.post("/check-out", status_code=501)
-def check_out(office: Desk, me: Me, asked: CheckOut) -> None:
-    _check(office, me, asked)
-    raise Refused("not_available_yet", "checking out from afar is not available yet; the exit opens for every car")
+@routes.post("/check-out")
+async def check_out(office: Desk, me: Me, asked: CheckOut) -> GateAnswer:
+    """Have an exit gate let the car before it out. It opens for any car; this says which stay ends."""
+    return await _knock(office, me, asked, Direction.EXIT)
 
 
-def _check(office: Office, me: Caller, asked: CheckOut) -> None:
-    if not is_unit_id(asked.gate_id) or not documents.has_gate(office, asked.gate_id):
-        raise NotFound("gate_unknown", "there is no such gate")
-    if asked.license_plate is not None:
-        Plate.parse(asked.license_plate.get_secret_value())
-    if asked.reservation_id is not None:
-        known = documents.reservation(office, named_reservation(asked.reservation_id))
-        must_be_theirs(me, known.user_id, "reservation")
+async def _knock(
+    office: Office, me: Caller, asked: CheckOut, direction: Direction, ticket: str | None = None
+) -> GateAnswer:
+    reservation_id, plate = asked.reservation_id, asked.license_plate
+    knock = Knock(
+        gate_id=asked.gate_id,
+        direction=direction,
+        reservation_id=None if reservation_id is None else named_reservation(reservation_id),
+        plate=None if plate is None else Plate.parse(plate.get_secret_value()),
+        ticket=ticket,
+    )
+    lot_id, request = await asyncio.to_thread(office.check_ins.request, knock, me)
+    answer = await office.check_ins.ask(lot_id, request)
+    told = await asyncio.to_thread(office.check_ins.may_see, answer, me)
+    return GateAnswer(
+        decision=answer.verdict,
+        reason=answer.reason,
+        gate_id=asked.gate_id,
+        reservation_id=answer.reservation_id if told else None,
+        spot_id=answer.spot_id if told else None,
+        at=answer.at,
+        took_ms=answer.took_ms,
+    )

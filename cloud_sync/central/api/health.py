@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from cloud_sync.central.api.caller import Desk
+from cloud_sync.central.api.problems import problems
 
-routes = APIRouter(tags=["health"])
+routes = APIRouter(tags=["health"], responses=problems())
 
 
 class Health(BaseModel):

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query
 
 from cloud_sync.central import documents
 from cloud_sync.central.api.caller import Desk, Name, PathName, When
+from cloud_sync.central.api.problems import problems
 from cloud_sync.central.booking import PAST_TOLERANCE
 from domain.errors import BadInput
 from domain.spot import VehicleType
 from domain.window import Window
 
-routes = APIRouter(tags=["lots"])
+routes = APIRouter(tags=["lots"], responses=problems(404))
 
 
 @routes.get("/lots")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cloud_sync.central.bank import Intent, IntentState, Order
+from cloud_sync.central.bank import Debt, Intent, IntentState, Order
 from domain.errors import Refused, TryLater
 from domain.money import Money
 
@@ -18,6 +18,7 @@ class MemoryBank:
     def __init__(self) -> None:
         self.intents: dict[str, tuple[Order, IntentState]] = {}
         self.refunds: dict[str, int] = {}
+        self.charges: dict[str, int] = {}  # to the card on file
         self.calls: list[str] = []
         self.silent: set[str] = set()  # what gets no answer, and is not done
         self.refuses: dict[str, str] = {}  # what gets a no, and its code
@@ -31,7 +32,7 @@ class MemoryBank:
         return self.look(intent_id)
 
     def look(self, intent_id: str) -> Intent:
-        return Intent(intent_id, self.intents[intent_id][1], "secret")
+        return Intent(intent_id, self.intents[intent_id][1], "secret", "cus_1", "pm_1")
 
     def capture(self, intent_id: str, cause: str) -> None:
         self._met("capture")
@@ -40,6 +41,11 @@ class MemoryBank:
     def void(self, intent_id: str, cause: str) -> None:
         self._met("void")
         self.set(intent_id, IntentState.GONE)
+
+    def charge(self, debt: Debt) -> str:
+        self._met("charge")
+        self.charges.setdefault(debt.cause, debt.amount.amount_minor)
+        return f"pi_{debt.cause}"
 
     def refund(self, intent_id: str, amount: Money, cause: str) -> str:
         self._met("refund")
@@ -51,7 +57,8 @@ class MemoryBank:
 
     def taken_minor(self) -> int:
         """What the bank has taken in all."""
-        return sum(o.amount.amount_minor for o, state in self.intents.values() if state is IntentState.CAPTURED)
+        captured = sum(o.amount.amount_minor for o, state in self.intents.values() if state is IntentState.CAPTURED)
+        return captured + sum(self.charges.values())
 
     def _met(self, call: str) -> None:
         self.calls.append(call)

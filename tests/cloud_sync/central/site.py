@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlmodel import select
 
+from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank
 from cloud_sync.central.database import Database
@@ -78,6 +79,12 @@ class Driver:
     user_id: str
     vehicle_id: str
     headers: dict[str, str]
+
+    def with_app(self, app: FastAPI) -> "Driver":
+        """The same driver, talking to the process that came after."""
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        http = httpx.AsyncClient(transport=transport, base_url="http://central")
+        return Driver(http, self.user_id, self.vehicle_id, self.headers)
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         return await self.http.post(path, json=body, headers={**self.headers, **headers})
@@ -156,6 +163,18 @@ class Site:
             await asyncio.gather(*started, return_exceptions=True)
         raise AssertionError("it goes on for ever")
 
+    async def paid(self) -> str:
+        """A new driver, `me`, has booked and paid; the reservation's id."""
+        self.me = await self.driver()
+        reservation_id: str = (await self.me.book()).json()["reservation_id"]
+        await self.me.pay(reservation_id)
+        return reservation_id
+
+    async def hear(self) -> None:
+        """Take in what the street side has told of, and have everything done that follows."""
+        self.take_in()
+        await self.work()
+
     async def driver(self, email: str = "driver@example.com") -> Driver:
         """A new driver, logged in, with a car."""
         http = httpx.AsyncClient(
@@ -181,6 +200,14 @@ class Site:
         assert set(postings.values()) <= {0}, "a posting adds up to zero"
         return accounts
 
+    def operator(self) -> Driver:
+        """Somebody at the desk, with a phone of their own."""
+        http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://central"
+        )
+        token = self.office.tokens.issue(Caller("usr_operator", Role.OPERATOR), self.watch().utc)
+        return Driver(http, "usr_operator", "", {"Authorization": f"Bearer {token}"})
+
     def payment(self) -> Payment:
         """The one payment there is."""
         with self.office.database.reading() as session:
@@ -196,7 +223,7 @@ class Site:
 
     def _workers(self) -> list[tuple[Worker, type[Any]]]:
         office = self.office
-        return [(office.releases, Booking), (office.paying, Payment), (office.refunds, Movement)]
+        return [(office.following_up, Booking), (office.paying, Payment), (office.moving, Movement)]
 
     def _due(self, table: type[Any]) -> list[str]:
         with self.office.database.reading() as session:

@@ -5,9 +5,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cloud_sync.central.hubs import Answer, hub_offline
-from cloud_sync.link.v1.facts import Direction, GateChanged, Payload, ReservationChanged, SpotChanged, StayChanged
-from cloud_sync.link.v1.messages import CancelRequest, ConfirmRequest, HoldRequest, ReleaseRequest
+from cloud_sync.link.v1.facts import (
+    Direction,
+    GateChanged,
+    Payload,
+    ReservationChanged,
+    SpotChanged,
+    StayChanged,
+    WithdrawalSettled,
+)
+from cloud_sync.link.v1.messages import (
+    AdmitAnswer,
+    AdmitRequest,
+    CancelRequest,
+    ConfirmRequest,
+    HoldRequest,
+    ReleaseRequest,
+)
 from cloud_sync.link.v1.wire import Envelope
+from domain.admission import Reason, Verdict
 from domain.errors import Refused, TryLater
 from domain.fact import GENESIS, Fact, FactRef, link
 from domain.now import Now, Trust
@@ -17,11 +33,16 @@ from domain.stay import Conflict
 from tests.parts import NOON
 
 LOT, SPOT, COMPACT_SPOT = "riverside", "riverside.1-001", "riverside.1-002"
-GATE = "riverside.entry-1"
+GATE, EXIT_GATE = "riverside.entry-1", "riverside.exit-1"
 START, END = NOON + timedelta(hours=2), NOON + timedelta(hours=4)
 """A window that costs 8.00 EUR by the tariff of `site.CONFIG`: eight quarters of an hour."""
 
 HOLD = timedelta(minutes=10)
+
+
+ADMITTED = AdmitAnswer(
+    verdict=Verdict.ADMIT, reason=Reason.BOOKED, reservation_id=None, spot_id=None, at=NOON, took_ms=12
+)
 
 
 class Watch:
@@ -50,10 +71,12 @@ class StreetSide:
         self.facts: list[Fact] = []
         self.holds: dict[str, HoldRequest] = {}
         self.status: dict[str, Status] = {}
+        self.answer: AdmitAnswer | Refused | TryLater = ADMITTED
         self._revision: dict[str, int] = {}
         for spot_id, kind in ((SPOT, SpotKind.STANDARD), (COMPACT_SPOT, SpotKind.COMPACT)):
             self.tell(SpotChanged(spot_id=spot_id, spot_kind=kind, in_service=True))
         self.tell(GateChanged(gate_id=GATE, direction=Direction.ENTRY))
+        self.tell(GateChanged(gate_id=EXIT_GATE, direction=Direction.EXIT))
 
     def online(self, lot_id: str) -> bool:
         return lot_id == LOT and not self.away
@@ -131,6 +154,16 @@ class StreetSide:
             )
         )
 
+    def withdrawn(self, reservation_id: str, *, complete: bool = True) -> None:
+        """Tell that it is known who came in on what was cancelled or became a no-show."""
+        revision = self._revision[reservation_id]
+        self.tell(WithdrawalSettled(reservation_id=reservation_id, revision=revision, complete=complete))
+
+    def move(self, reservation_id: str, spot_id: str) -> None:
+        """Give a booking another spot."""
+        self.holds[reservation_id] = self.holds[reservation_id].model_copy(update={"spot_id": spot_id})
+        self.step(reservation_id, Status.CONFIRMED, "moved")
+
     def _carry_out(self, message: Envelope) -> dict[str, Any]:
         match message:
             case HoldRequest():
@@ -144,13 +177,21 @@ class StreetSide:
                     raise Refused("reservation_expired", "too late")
                 if self.status[message.reservation_id] is Status.HELD:
                     self.step(message.reservation_id, Status.CONFIRMED, "paid")
+                spot_id = self.holds[message.reservation_id].spot_id
                 return {
-                    "ticket": f"TICKET {message.reservation_id}",
+                    "ticket": f"TICKET {message.reservation_id} {spot_id}",
                     "revision": self._revision[message.reservation_id],
                 }
+            case AdmitRequest():
+                if not isinstance(self.answer, AdmitAnswer):
+                    raise self.answer
+                return self.answer.to_json()
             case CancelRequest():
-                if self.status[message.reservation_id] is Status.CHECKED_IN:
-                    raise Refused("reservation_checked_in", "the car is inside")
+                status = self.status[message.reservation_id]
+                if status is Status.CANCELLED:
+                    return {"revision": self._revision[message.reservation_id]}
+                if status not in (Status.HELD, Status.CONFIRMED):
+                    raise Refused(f"reservation_{status.value}", "it has ended otherwise")
                 return {"revision": self.step(message.reservation_id, Status.CANCELLED, message.cause)}
         raise AssertionError(message)
 

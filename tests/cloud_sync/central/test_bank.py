@@ -1,10 +1,11 @@
 """Stripe, as localstripe plays it: every call twice, and what each refusal means."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
-from cloud_sync.central.bank import IntentState, Order, StripeBank
+from cloud_sync.central.bank import Debt, IntentState, Order, StripeBank
 from domain.errors import Refused, TryLater
 from domain.money import Money
 from tests.cloud_sync.central.banks import BankProcess
@@ -81,3 +82,36 @@ def test_what_the_operator_must_mend_is_no_refusal(
 def test_a_bank_that_is_not_there_is_in_doubt(cause: str) -> None:
     with pytest.raises(TryLater):
         StripeBank("sk_test_12345", "http://127.0.0.1:1").authorise(order(cause))
+
+
+def debt(stripe: StripeBank, cause: str, amount_minor: int = 200) -> Debt:
+    """What is owed after a stay that was paid for with a card."""
+    intent = stripe.authorise(order(cause))
+    assert intent.customer_id is not None
+    assert intent.card_id is not None
+    owed = Money(amount_minor, "EUR")
+    return Debt(f"{cause}:overstay", owed, intent.customer_id, intent.card_id, "riverside", cause.partition(":")[0])
+
+
+def test_the_card_on_file_is_charged_once_also_where_the_key_is_forgotten(
+    stripe: StripeBank, bank_process: BankProcess, cause: str
+) -> None:
+    owed = debt(stripe, cause)
+    names = {stripe.charge(owed) for _ in range(2)}
+    assert len(names) == 1
+    (made,) = bank_process.posted("/v1/payment_intents", owed.cause)
+    assert (made["answer"]["status"], made["answer"]["amount"]) == ("succeeded", 200)
+    assert made["params"]["off_session"] == "true"
+    assert stripe.charge(owed) in names, "it is found by its cause among the customer's"
+
+
+def test_a_card_that_is_not_on_file_is_not_charged(stripe: StripeBank, cause: str) -> None:
+    owed = debt(stripe, cause)
+    for card in ("pm_card_chargeCustomerFail", "pm_card_visa", "pm_unknown"):
+        with pytest.raises(Refused):
+            stripe.charge(replace(owed, cause=f"{cause}:{card}", card_id=card))
+
+
+def test_a_driver_who_must_be_asked_is_looked_up_with_their_card(stripe: StripeBank, cause: str) -> None:
+    intent = stripe.authorise(order(cause))
+    assert stripe.look(intent.intent_id) == intent

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cloud_sync.central.bank import StripeBank
+from cloud_sync.central.movement import Movements
 from cloud_sync.central.payment import Payments
-from cloud_sync.central.refund import Refunds
 from cloud_sync.central.saga import Step
 from domain.reservation import Status
 from tests.cloud_sync.central.banks import BankProcess
@@ -18,7 +18,7 @@ from tests.cloud_sync.central.site import Driver, Site
 from tests.cloud_sync.central.street import START, StreetSide, Watch
 
 PAYING = (Payments, ("_take", "_perform", "_store"))
-REFUNDING = (Refunds, ("_take", "_store"))
+REFUNDING = (Movements, ("_take", "_store"))
 STEPS = 3
 """Of a payment that goes well: authorise, confirm, capture."""
 

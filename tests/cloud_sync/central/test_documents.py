@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 
 from cloud_sync.central import documents
-from cloud_sync.central.tables import GateCopy, SpotCopy
-from domain.errors import NotFound
+from cloud_sync.central.booking import State
+from cloud_sync.central.tables import SpotCopy
+from domain.errors import NotFound, Refused, TryLater
+from domain.reservation import Status
 from domain.stay import Conflict
 from tests.cloud_sync.central.rows import RESERVATION, booking, payment, reservation, stay
 from tests.cloud_sync.central.site import Site
-from tests.cloud_sync.central.street import END, GATE, START
+from tests.cloud_sync.central.street import END, START
 from tests.parts import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -66,7 +68,31 @@ def test_the_drivers_secret_is_shown_only_while_it_is_wanted(site: Site) -> None
     assert "client_secret" not in documents.payment(site.office, row.payment_id)[0].model_dump()
 
 
-def test_a_ticket_is_what_the_hub_signed_and_a_gate_what_it_told_of(site: Site) -> None:
-    add(site, booking("signed", ticket="TICKET"), booking("held"), GateCopy(gate_id="g", lot_id="l", direction="exit"))
-    assert [documents.ticket(site.office, name) for name in ("signed", "held", "nobody")] == ["TICKET", None, None]
-    assert [documents.has_gate(site.office, name) for name in (GATE, "g", "riverside.nowhere")] == [True, True, False]
+def test_a_ticket_is_what_the_hub_signed_for_the_spot_that_is_booked(site: Site) -> None:
+    signed = booking("signed", ticket="TICKET", ticket_revision=2, ticket_revision_min=2)
+    stale = booking("stale", ticket="TICKET", ticket_revision=2, ticket_revision_min=3)
+    add(site, signed, stale, booking("none"), *(reservation(name) for name in ("signed", "stale", "none")))
+    assert documents.ticket(site.office, "signed") == "TICKET"
+    with pytest.raises(Refused, match="confirmed"):
+        documents.ticket(site.office, "none")
+    with pytest.raises(TryLater, match="new ticket"):
+        documents.ticket(site.office, "stale")
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "shown"),
+    [
+        (State.CANCELLING, Status.CONFIRMED, "cancelling"),
+        (State.CANCELLING, Status.HELD, "cancelling"),
+        (State.CANCELLING, Status.CHECKED_IN, "checked_in"),
+        (State.CANCELLING, Status.CANCELLED, "cancelled"),
+        (State.CANCELLED, Status.NO_SHOW, "cancelled"),
+        (State.CANCELLED, Status.CONFIRMED, "cancelled"),
+        (State.HELD, Status.NO_SHOW, "no_show"),
+    ],
+)
+def test_the_drivers_wish_to_cancel_shows(site: Site, state: State, status: Status, shown: str) -> None:
+    add(site, booking(state=state.value), reservation(status=status))
+    assert documents.reservation(site.office, RESERVATION).status.value == shown
+    listed = documents.history(site.office, "usr_1", 10).reservations
+    assert [one.status.value for one in listed] == [shown]

@@ -9,7 +9,8 @@ from sqlmodel import Session, select
 
 from cloud_sync.central import ledger
 from cloud_sync.central.database import Database
-from cloud_sync.central.ledger import Kind, MovementState, queue_refund, refundable_minor
+from cloud_sync.central.dues import Kind
+from cloud_sync.central.ledger import MovementState, queue_refund, refundable_minor
 from cloud_sync.central.tables import LedgerEntry, Movement, Payment
 from domain.errors import Refused
 from domain.money import Money

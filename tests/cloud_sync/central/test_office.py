@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from cloud_sync.central import lease
+from cloud_sync.central.accounts import Role
 from cloud_sync.central.booking import State
+from cloud_sync.central.settings import CentralSettings
 from cloud_sync.central.tables import Booking, CursorRow
 from cloud_sync.link.log import Position
+from domain.errors import OperatorError, Refused
 from domain.policy import Policy
 from tests.cloud_sync.central.rows import booking, payment
-from tests.cloud_sync.central.site import Site
+from tests.cloud_sync.central.site import Site, write_config
 from tests.cloud_sync.central.street import LOT
 from tests.parts import NOON
 
@@ -59,12 +63,39 @@ def test_beside_other_processes_nothing_is_taken_over(site: Site, monkeypatch: p
         assert lease.keep(session, Booking, "leased", "alive") is not None
 
 
+def test_operators_are_made_when_it_opens_and_a_drivers_account_is_raised(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.office.accounts.register("ada@example.com", "the old password", "Ada")
+    secret = tmp_path / "operator"
+    config = tmp_path / "central.toml"
+    write_config(tmp_path)
+    lines = config.read_text(encoding="utf-8")
+    for name in ("ada", "bob"):
+        lines += f'[[operators]]\nemail = "{name}@Example.com"\nname = "{name}"\npassword = {{ file = "operator" }}\n'
+    config.write_text(lines, encoding="utf-8")
+    site.office._operators = CentralSettings.load(config).operators
+    for password in ("correct horse", "correct horse", "battery staple"):
+        secret.write_text(password, encoding="utf-8")
+        site.office.open()
+        for name in ("ada", "bob"):
+            assert site.office.accounts.log_in(f"{name}@example.com", password).role is Role.OPERATOR
+    with pytest.raises(Refused):
+        site.office.accounts.log_in("ada@example.com", "the old password")
+    secret.write_text("short", encoding="utf-8")
+    with pytest.raises(OperatorError, match=r"operator: .* 8 characters"):
+        site.office.open()
+    assert "battery staple" not in caplog.text
+
+
 def test_a_hub_that_is_back_hurries_what_waits_for_it(site: Site) -> None:
     releasing = {"state": State.RELEASING.value, "due_at": SOON}
     with site.office.database.transaction() as session:
         session.add_all(
             [
                 booking("releasing", **releasing),
+                booking("cancelling", state=State.CANCELLING.value, due_at=SOON + timedelta(milliseconds=1)),
+                booking("cancelled", state=State.CANCELLED.value, due_at=SOON),  # waits for its window's end
                 booking("elsewhere", lot_id="hillside", **releasing),
                 booking("asked", state=State.ASKED.value, due_at=SOON),  # its answer may still come
             ]
@@ -73,9 +104,13 @@ def test_a_hub_that_is_back_hurries_what_waits_for_it(site: Site) -> None:
         session.add_all([payment("releasing", due_at=SOON), payment("elsewhere", lot_id="hillside", due_at=SOON)])
     site.office.hub_back(LOT)
     with site.office.database.reading() as session:
-        assert [key for worker in site.office.workers for key in worker._due(10)] == ["releasing", "pay_releasing_1"]
+        assert sorted(key for worker in site.office.workers for key in worker._due(10)) == [
+            "cancelling",
+            "pay_releasing_1",
+            "releasing",
+        ]
         assert [worker._wake.is_set() for worker in site.office.workers] == [True, True, False]
-        assert sorted(lease.due(session, Booking, SOON, 10)[1:]) == ["asked", "elsewhere"], "not hurried"
+        assert sorted(lease.due(session, Booking, SOON, 10)[2:]) == ["asked", "cancelled", "elsewhere"], "not hurried"
 
 
 def test_the_copy_is_as_old_as_the_last_that_was_heard_or_told(site: Site) -> None:

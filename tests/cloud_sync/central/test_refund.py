@@ -1,174 +1,91 @@
-"""Paying refunds out: one try at a time, booked once, whoever dies or comes back too late."""
+"""Refunds by hand, over HTTP: by operators, in parts, never more than there is."""
 
-import logging
-from collections.abc import Callable
-from datetime import timedelta
+import threading
+from typing import Any
 
+import httpx
 import pytest
-from sqlmodel import Session, select
 
-from cloud_sync.central import lease, ledger
-from cloud_sync.central.ledger import Kind
-from cloud_sync.central.tables import Movement, Payment
+from cloud_sync.central.api import payments
 from domain.money import Money
 from tests.cloud_sync.central.banks import MemoryBank
-from tests.cloud_sync.central.rows import RESERVATION, booking, payment
 from tests.cloud_sync.central.site import Site
-from tests.cloud_sync.central.street import LOT
-
-CAUSE = f"{RESERVATION}:cancel:1"
-OWED = {"bank": 800, f"revenue:{LOT}": -500, "refunds_due": -300}
-PAID_OUT = {"bank": 500, f"revenue:{LOT}": -500, "refunds_due": 0}
+from tests.parts import PATIENCE_S
 
 
-@pytest.fixture
-def queued(site: Site) -> str:
-    """3.00 of 8.00 EUR are to go back; the movement's id."""
-    now = site.watch().utc
-    with site.office.database.transaction() as session:
-        session.add(booking())
-        session.flush()
-        row = payment(step="paid")
-        session.add(row)
-        session.flush()
-        ledger.open_charge(session, row, now)
-        ledger.captured(session, row, now)
-        ledger.queue_refund(session, row, Money(300, "EUR"), now, kind=Kind.CANCEL)
-        return _refund(session).movement_id
+def body(amount_minor: int, currency: str = "EUR") -> dict[str, Any]:
+    return {"reason": " goodwill ", "amount": {"amount_minor": amount_minor, "currency": currency}}
 
 
-def _refund(session: Session) -> Movement:
-    return session.exec(select(Movement).where(Movement.kind == Kind.CANCEL.value)).one()
+async def refund(site: Site, amount_minor: int, currency: str = "EUR", **headers: str) -> httpx.Response:
+    path = f"/payments/{site.payment().payment_id}/refund"
+    return await site.operator().post(path, body(amount_minor, currency), **headers)
 
 
-async def work(site: Site, movement_id: str) -> None:
-    await site.office.refunds.start(movement_id)
+async def test_in_parts_up_to_all_of_it_and_who_did_it_and_why_is_kept(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await site.paid()
+    first, second = await refund(site, 300), await refund(site, 500)
+    assert [answer.status_code for answer in (first, second)] == [201, 201]
+    assert (first.json()["status"], first.json()["refunded"]["amount_minor"]) == ("partially_refunded", 300)
+    assert (second.json()["status"], second.json()["refunded"]["amount_minor"]) == ("refunded", 800)
+    assert bank.refunds == {f"{reservation_id}:manual:1": 300, f"{reservation_id}:manual:2": 500}
+    kept = [(row.kind, row.reason, row.kept_by) for row in site.movements()]
+    assert kept[1:] == [("manual", "goodwill", "usr_operator")] * 2
+    assert site.balances() == {"bank": 0, "revenue:riverside": 0, "refunds_due": 0}
+    over = await refund(site, 1)
+    assert (over.status_code, over.json()["code"]) == (409, "refund_too_high")
 
 
-def told(site: Site) -> list[int]:
-    """What the hub is told was paid back in all, fact by fact."""
-    log = site.office.journals[LOT]
-    latest = log.latest("payment.changed/1")
-    return [] if latest is None else [latest.seq, latest.payload["refunded"]["amount_minor"]]
+async def test_the_same_key_pays_back_once(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await site.paid()
+    answers = [await refund(site, 300, **{"Idempotency-Key": "k1"}) for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+    assert bank.refunds == {f"{reservation_id}:manual:1": 300}
 
 
-async def test_paid_out_is_booked_told_and_never_asked_again(site: Site, bank: MemoryBank, queued: str) -> None:
-    await work(site, queued)
-    assert bank.refunds == {CAUSE: 300}
-    assert site.balances() == PAID_OUT
-    first = told(site)
-    assert first[1] == 300
-    assert site.nudged == [LOT]
-    site.watch.pass_by(timedelta(days=1))
-    await work(site, queued)
-    assert (bank.calls, told(site), site.nudged) == (["refund"], first, [LOT])
-
-
-async def test_a_refund_that_is_being_paid_out_is_left_alone(site: Site, bank: MemoryBank, queued: str) -> None:
-    with site.office.database.transaction() as session:
-        assert lease.take(session, Movement, queued, "another", site.watch().utc) is not None
-    await work(site, queued)
-    assert (bank.calls, site.nudged) == ([], [])
-
-
-@pytest.mark.parametrize("says", ["yes", "no", "nothing"])
-async def test_whoever_comes_back_after_its_lease_books_nothing(
-    site: Site, bank: MemoryBank, queued: str, says: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_provider_that_does_not_answer_is_202_and_asked_again(
+    site: Site, bank: MemoryBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first try hangs in the bank until another process has paid the refund out."""
-    plain = bank.refund
+    await site.paid()
+    monkeypatch.setattr(payments, "PATIENCE_S", 0)
+    asked, answered = bank.refund, threading.Event()
 
-    def hangs(intent_id: str, amount: Money, cause: str) -> str:
-        monkeypatch.setattr(bank, "refund", plain)
-        site.watch.pass_by(timedelta(seconds=lease.LEASE_S))
-        _in_another_process(site, queued)
-        if says != "yes":
-            bank.silent, bank.refuses = ({"refund"}, {}) if says == "nothing" else (set(), {"refund": "refund_failed"})
-        return plain(intent_id, amount, cause)
+    def slowly(intent_id: str, amount: Money, cause: str) -> str:
+        answered.wait(PATIENCE_S)
+        return asked(intent_id, amount, cause)
 
-    monkeypatch.setattr(bank, "refund", hangs)
-    await work(site, queued)
-    assert bank.refunds == {CAUSE: 300}
-    assert site.balances() == PAID_OUT
-    assert (site.payment().pending_minor, site.payment().refunded_minor) == (0, 300)
-    with site.office.database.reading() as session:
-        assert _refund(session).due_at is None
+    monkeypatch.setattr(bank, "refund", slowly)
+    answer = await refund(site, 300)
+    assert (answer.status_code, answer.json()["refunded"]["amount_minor"]) == (202, 0)
+    too_high = await refund(site, 501)
+    assert (too_high.status_code, too_high.json()["code"]) == (409, "refund_too_high")
+    answered.set()
+    await site.office.moving.start(site.movements()[-1].movement_id)
+    assert site.payment().refunded_minor == 300
 
 
-def _in_another_process(site: Site, movement_id: str) -> None:
-    now = site.watch().utc
-    with site.office.database.transaction() as session:
-        refund = lease.take(session, Movement, movement_id, "another", now)
-        assert refund is not None, "the first one's lease has ended"
-        row = session.get_one(Payment, refund.payment_id)
-        assert row.intent_id is not None
-        reference = site.bank.refund(row.intent_id, Money(300, "EUR"), ledger.cause(refund))
-        ledger.refund_paid(session, row, refund, reference, now)
-        lease.finish(refund)
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-async def test_dying_while_it_asks_the_next_process_pays_out_once(
-    site: Site, bank: MemoryBank, queued: str, monkeypatch: pytest.MonkeyPatch, when: str
-) -> None:
-    """At the other lines: `test_crashes.py`."""
-    with monkeypatch.context() as dying:
-        dying.setattr(bank, "refund", _dying(bank.refund, when))
-        with pytest.raises(RuntimeError, match="kill -9"):
-            await work(site, queued)
-    site.restart()
-    await site.work()
-    assert bank.refunds == {CAUSE: 300}
-    assert site.balances() == PAID_OUT
-    assert told(site)[1] == 300
-
-
-def _dying(method: Callable[..., object], when: str) -> Callable[..., object]:
-    def dies(*args: object) -> object:
-        if when == "after":
-            method(*args)
-        raise RuntimeError("kill -9")
-
-    return dies
-
-
-async def test_a_no_is_final_and_told_to_nobody_but_the_operator(
-    site: Site, bank: MemoryBank, queued: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_what_the_provider_refuses_can_be_refunded_again(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await site.paid()
     bank.refuses["refund"] = "refund_failed"
-    await work(site, queued)
-    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert (record.message, vars(record)["movement"], vars(record)["why"]) == (
-        "refund.refused",
-        queued,
-        "refund_failed",
-    )
-    assert told(site) == [], "the hub hears of money that has moved"
-    site.watch.pass_by(timedelta(days=1))
+    answer = await refund(site, 800)
+    assert (answer.status_code, answer.json()["code"]) == (409, "refund_refused")
     bank.refuses.clear()
-    await site.work()
-    assert bank.calls == ["refund"]
-    with site.office.database.reading() as session:
-        assert _refund(session).state == "void"
+    assert (await refund(site, 800)).status_code == 201
+    assert bank.refunds == {f"{reservation_id}:manual:2": 800}
 
 
-async def test_in_doubt_it_stays_owed_and_is_asked_ever_more_slowly_with_one_cause(
-    site: Site, bank: MemoryBank, queued: str
-) -> None:
-    bank.silent.add("refund")
-    pauses = []
-    for _ in range(8):
-        await work(site, queued)
-        assert site.balances() == OWED
-        with site.office.database.reading() as session:
-            due_at = _refund(session).due_at
-        assert due_at is not None
-        pauses.append((due_at - site.watch().utc).total_seconds())
-        await work(site, queued)
-        site.watch.pass_by(timedelta(seconds=pauses[-1]))
-    assert bank.calls == ["refund"] * 8, "while it rests it is not asked"
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    bank.silent.clear()
-    await work(site, queued)
-    assert bank.refunds == {CAUSE: 300}
-    assert site.balances() == PAID_OUT
+async def test_money_that_was_not_taken_is_not_paid_back(site: Site, bank: MemoryBank) -> None:
+    bank.silent.add("capture")
+    await site.paid()
+    answer = await refund(site, 1)
+    assert (answer.status_code, answer.json()["code"]) == (409, "payment_not_captured")
+
+
+async def test_who_may_not_and_what_is_none(site: Site) -> None:
+    await site.paid()
+    path = f"/payments/{site.payment().payment_id}/refund"
+    assert (await site.me.post(path, body(100))).status_code == 403
+    assert (await site.operator().post("/payments/pay_unknown/refund", body(100))).status_code == 404
+    assert (await refund(site, -1)).status_code == 422
+    other = await refund(site, 100, "CHF")
+    assert (other.status_code, other.json()["code"]) == (422, "currency_differs")

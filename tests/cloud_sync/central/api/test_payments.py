@@ -1,24 +1,15 @@
-"""What the payment routes add to the saga: patience, who pays, and what is not available yet."""
+"""What the payment routes add to the saga: patience, and who pays."""
 
 import asyncio
 import threading
 
 import pytest
 
-from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.api import payments
 from cloud_sync.central.bank import Intent, Order
 from tests.cloud_sync.central.banks import MemoryBank
-from tests.cloud_sync.central.site import CARD, Driver, Site
+from tests.cloud_sync.central.site import CARD, Site
 from tests.parts import PATIENCE_S
-
-GONE = "urn:gatehouse:problem:not_available_yet"
-
-
-def operator(site: Site, driver: Driver) -> Driver:
-    """The same phone in the hands of an operator."""
-    token = site.office.tokens.issue(Caller("usr_operator", Role.OPERATOR), site.watch().utc)
-    return Driver(driver.http, "usr_operator", "", {"Authorization": f"Bearer {token}"})
 
 
 async def test_who_waits_too_long_is_told_that_it_goes_on_and_it_does(
@@ -47,7 +38,7 @@ async def test_who_waits_too_long_is_told_that_it_goes_on_and_it_does(
 
 async def test_a_payment_that_an_operator_makes_is_its_drivers(site: Site, bank: MemoryBank) -> None:
     driver = await site.driver()
-    desk = operator(site, driver)
+    desk = site.operator()
     paid = await desk.pay((await driver.book()).json()["reservation_id"])
     assert paid.status_code == 201
     path = f"/payments/{paid.json()['payment_id']}"
@@ -68,15 +59,3 @@ async def test_a_failed_payment_is_named_with_its_refusal(site: Site, bank: Memo
     refused = (await driver.pay((await driver.book()).json()["reservation_id"])).json()
     assert (refused["code"], refused["payment_id"]) == ("insufficient_funds", site.payment().payment_id)
     assert CARD not in str(refused)
-
-
-async def test_a_refund_by_hand(site: Site) -> None:
-    driver = await site.driver()
-    payment_id = (await driver.pay((await driver.book()).json()["reservation_id"])).json()["payment_id"]
-    body = {"reason": "goodwill", "amount": {"amount_minor": 100, "currency": "EUR"}}
-    path = f"/payments/{payment_id}/refund"
-    assert (await driver.post(path, body)).status_code == 403
-    driver = operator(site, driver)
-    assert (await driver.post(path, body)).json()["type"] == GONE
-    assert (await driver.post("/payments/pay_unknown/refund", body)).status_code == 404
-    assert (await driver.post(path, {**body, "amount": {"amount_minor": -1, "currency": "EUR"}})).status_code == 422

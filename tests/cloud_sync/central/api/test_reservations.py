@@ -2,6 +2,7 @@
 
 from domain.ids import shown
 from tests.cloud_sync.central.site import Site
+from tests.cloud_sync.central.street import SPOT
 
 OFFERED = ("image/png", "image/svg+xml", "text/plain")
 
@@ -16,7 +17,7 @@ async def test_a_ticket_comes_once_it_is_confirmed(site: Site) -> None:
     png, svg, text = [await driver.get(path, Accept=accept) for accept in OFFERED]
     assert png.content.startswith(b"\x89PNG")
     assert b"<svg" in svg.content
-    assert text.text == f"TICKET {reservation_id}"
+    assert text.text == f"TICKET {reservation_id} {SPOT}"
     assert [answer.headers["content-type"].split(";")[0] for answer in (png, svg, text)] == list(OFFERED)
     assert png.headers["cache-control"] == "no-store"
     assert (await driver.get(path, Accept="text/html")).status_code == 406

@@ -1,0 +1,116 @@
+"""Opening a gate from afar: central finds out whose wish it is, the lot's gate decides.
+
+What was sent is resolved here: a driver may name their own reservations, vehicles and tickets only, and a plate goes on
+sealed with the lot's key. Whether the arm moves is for the gate alone to say, as if the driver had stood before it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlmodel import Session, select
+
+from cloud_sync.central.accounts import Caller, Role
+from cloud_sync.central.database import Database
+from cloud_sync.central.hubs import Hubs
+from cloud_sync.central.settings import LotSettings
+from cloud_sync.central.tables import GateCopy, ReservationCopy, TicketKeyCopy
+from cloud_sync.central.vehicles import Vehicles
+from cloud_sync.link import ticket as tickets
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.v1.facts import Direction
+from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest
+from cloud_sync.link.v1.wire import utc
+from domain.errors import NotFound, TryLater
+from domain.ids import is_unit_id
+from domain.plate import Plate, SealedPlate
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What somebody sent to a gate: exactly one of a reservation, a plate, a ticket's text."""
+
+    gate_id: str
+    direction: Direction
+    reservation_id: str | None = None
+    plate: Plate | None = None
+    ticket: str | None = None
+
+
+class CheckIns:
+    """Asks gates, through their lots' hubs."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        hubs: Hubs,
+        vehicles: Vehicles,
+        lots: Mapping[str, LotSettings],
+        answer_s: float,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._hubs = hubs
+        self._vehicles = vehicles
+        self._lots = lots
+        self._answer = timedelta(seconds=answer_s)
+        self._clock = clock
+
+    def request(self, knock: Knock, by: Caller) -> tuple[str, AdmitRequest]:
+        """The lot, and what to ask its hub. Raises NotFound for what is not there, or not the caller's; BadInput for a
+        ticket that the lot has not signed."""
+        lot_id = knock.gate_id.partition(".")[0]
+        with self._database.reading() as session:
+            if not is_unit_id(knock.gate_id) or lot_id not in self._lots or not session.get(GateCopy, knock.gate_id):
+                raise NotFound("gate_unknown", "there is no such gate")
+            if by.role is not Role.OPERATOR:
+                self._check_theirs(session, lot_id, knock, by)
+        return lot_id, AdmitRequest(
+            request_id=uuid4().hex,
+            gate_id=knock.gate_id,
+            direction=knock.direction,
+            reservation_id=knock.reservation_id,
+            plate=self._sealed(lot_id, knock.plate),
+            ticket=knock.ticket,
+            car_required=by.role is not Role.OPERATOR,
+            answer_by=utc(self._clock().utc + self._answer),
+        )
+
+    async def ask(self, lot_id: str, request: AdmitRequest) -> AdmitAnswer:
+        """What the gate decided. Raises Refused with its code where it did not take the request, TryLater where hub or
+        gate cannot be reached: then the arm may have moved, or may not."""
+        try:
+            return await self._hubs.ask(lot_id, "admit", request, AdmitAnswer)
+        except TryLater as error:
+            raise TryLater(
+                error.code,
+                f"the lot {lot_id} cannot be reached now, or its gate did not answer; the gate itself works on:"
+                " show the ticket there, or try again later",
+                error.retry_after_s,
+            ) from error
+
+    def may_see(self, answer: AdmitAnswer, by: Caller) -> bool:
+        """Whether whose reservation it was may be told to the caller."""
+        if answer.reservation_id is None:
+            return True
+        with self._database.reading() as session:
+            known = session.get(ReservationCopy, answer.reservation_id)
+            return by.role is Role.OPERATOR or (known is not None and by.may_act_for(known.user_id))
+
+    def _check_theirs(self, session: Session, lot_id: str, knock: Knock, by: Caller) -> None:
+        reservation_id = knock.reservation_id
+        if knock.ticket is not None:
+            keys = session.exec(select(TicketKeyCopy).where(TicketKeyCopy.lot_id == lot_id))
+            signed = tickets.verify(knock.ticket, {key.key_id: key.public_key for key in keys})
+            reservation_id = signed.reservation_id
+        if reservation_id is not None:
+            known = session.get(ReservationCopy, reservation_id)
+            if known is None or not by.may_act_for(known.user_id):
+                raise NotFound("reservation_unknown", "there is no such reservation")
+        if knock.plate is not None and not self._vehicles.has(session, by.user_id, knock.plate):
+            raise NotFound("vehicle_unknown", "there is no such vehicle")
+
+    def _sealed(self, lot_id: str, plate: Plate | None) -> SealedPlate | None:
+        return None if plate is None else self._vehicles.sealed_for(lot_id, plate)

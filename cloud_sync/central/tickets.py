@@ -1,0 +1,108 @@
+"""Central's copy of the tickets that hubs sign, and fetching a new one when the lot has moved a booking.
+
+A ticket names a spot. Once the hub tells of another spot, the old ticket is not shown any more; the hub's answer to the
+same confirm is the new one.
+"""
+
+import asyncio
+import logging
+from datetime import datetime
+from uuid import uuid4
+
+from sqlmodel import Session
+
+from cloud_sync.central import lease
+from cloud_sync.central.booking import State
+from cloud_sync.central.database import Database
+from cloud_sync.central.hubs import Hubs
+from cloud_sync.central.tables import Booking
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.v1.messages import ConfirmAnswer, ConfirmRequest
+from domain.errors import Refused, TryLater
+
+log = logging.getLogger(__name__)
+
+
+def is_stale(booking: Booking) -> bool:
+    """Whether the ticket that central has is for a spot that the booking has left."""
+    return booking.ticket is not None and booking.ticket_revision < booking.ticket_revision_min
+
+
+def take_in(booking: Booking, confirmed: ConfirmAnswer, now: datetime) -> None:
+    """Keep the hub's ticket, unless a newer one is there already."""
+    if booking.ticket is None or confirmed.revision >= booking.ticket_revision:
+        booking.ticket, booking.ticket_revision = confirmed.ticket, confirmed.revision
+    _hurry_if_stale(booking, now)
+
+
+def moved(session: Session, reservation_id: str, spot_id: str, revision: int, now: datetime) -> None:
+    """The lot has given the booking another spot by this revision: an older ticket is worth nothing."""
+    booking = session.get(Booking, reservation_id, with_for_update=True)
+    if booking is not None and revision > booking.ticket_revision_min:
+        booking.spot_id, booking.ticket_revision_min = spot_id, revision
+        _hurry_if_stale(booking, now)
+
+
+def _hurry_if_stale(booking: Booking, now: datetime) -> None:
+    if booking.state == State.HELD.value and is_stale(booking):
+        lease.go_on(booking, now)
+
+
+class Tickets:
+    """Fetches new tickets for bookings that were moved."""
+
+    def __init__(self, database: Database, hubs: Hubs, clock: Clock) -> None:
+        self._database = database
+        self._hubs = hubs
+        self._clock = clock
+
+    async def work(self, reservation_id: str) -> None:
+        """Ask the hub once for the current ticket; without an answer it is asked again, until the window ends."""
+        owner = uuid4().hex
+        booking = await asyncio.to_thread(self._take, reservation_id, owner)
+        if booking is None:
+            return
+        confirmed: ConfirmAnswer | None = None
+        try:
+            request = ConfirmRequest(reservation_id=reservation_id)
+            confirmed = await self._hubs.ask(booking.lot_id, "confirm", request, ConfirmAnswer)
+        except TryLater as error:
+            log.info("ticket.in_doubt", extra={"reservation": reservation_id, "why": error.code})
+            await asyncio.to_thread(self._rest, reservation_id, owner)
+        except Refused as error:
+            log.info("ticket.refused", extra={"reservation": reservation_id, "why": error.code})
+            await asyncio.to_thread(self._store, reservation_id, owner, None)
+        else:
+            await asyncio.to_thread(self._store, reservation_id, owner, confirmed)
+
+    def _take(self, reservation_id: str, owner: str) -> Booking | None:
+        now = self._clock().utc
+        with self._database.transaction() as session:
+            booking = lease.take(session, Booking, reservation_id, owner, now)
+            if booking is None:
+                return None
+            if booking.state != State.HELD.value or not is_stale(booking):
+                lease.go_on(booking, now)  # it is due for something else by now
+                return None
+            return booking
+
+    def _store(self, reservation_id: str, owner: str, confirmed: ConfirmAnswer | None) -> None:
+        now = self._clock().utc
+        with self._database.transaction() as session:
+            booking = lease.keep(session, Booking, reservation_id, owner)
+            if booking is None:
+                return
+            lease.finish(booking)
+            if confirmed is not None:
+                take_in(booking, confirmed, now)
+                if is_stale(booking):  # the hub answers with an older one: not at once again
+                    lease.rest(booking, now)
+
+    def _rest(self, reservation_id: str, owner: str) -> None:
+        now = self._clock().utc
+        with self._database.transaction() as session:
+            booking = lease.keep(session, Booking, reservation_id, owner)
+            if booking is not None:
+                lease.rest(booking, now)
+                if now >= booking.end_time:  # no gate would take it
+                    lease.finish(booking)
