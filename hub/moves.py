@@ -58,11 +58,15 @@ class Moves:
         return done
 
     def next_check(self, now: Now) -> datetime | None:
-        """When a booking of an occupied or closed spot comes so near that it has to move, or an overstay in its way."""
+        """When a booking of an occupied or closed spot comes so near that it has to move, or an overstay in its way.
+
+        What ought to have moved by now is due at once, unless it was tried and there was no spot.
+        """
         move = timedelta(seconds=self._book.policy.move_s)
         row = self._sql.execute(
-            f"SELECT min(start_time) AS at FROM reservation WHERE {_BLOCKED} AND start_time > ?",  # noqa: S608
-            (rfc3339(now.utc + move),),
+            f"SELECT min(start_time) AS at FROM reservation WHERE {_BLOCKED} AND end_time > ?"  # noqa: S608
+            " AND (start_time > ? OR NOT no_spot_told)",
+            (rfc3339(now.utc), rfc3339(now.utc + move)),
         ).fetchone()
         checks = [] if row["at"] is None else [parse_instant(row["at"]) - move]
         rows = self._sql.execute(

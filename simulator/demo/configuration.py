@@ -22,7 +22,7 @@ class Pace:
     car_speed_mm_per_s: int
 
 
-EVERYDAY = Pace(900, 4_500)  # a quick barrier, and drivers in a hurry
+EVERYDAY = Pace(900, 5_000)  # a quick barrier, and drivers in a hurry
 IN_HASTE = Pace(300, 9_000)  # for whoever needs many visits
 
 

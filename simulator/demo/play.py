@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from simulator.cli import street_record
-from simulator.demo import story
 from simulator.demo.site import Ports, Site
-from simulator.demo.street import Street
+from simulator.demo.story import Story
 from simulator.demo.supervisor import Supervisor
 from simulator.demo.timeline import StepFailed, Timeline
 
@@ -34,19 +33,16 @@ async def play(*, once: bool, as_json: bool, seed: int, keep: Path | None, ports
 async def _play(folder: Path, seed: int, ports: Ports, timeline: Timeline, *, once: bool) -> None:
     rng = random.Random(seed)  # noqa: S311  a story, not a secret
     site = Site(folder, rng, ports)
-    record = street_record(folder)
-    street = Street(folder / "frames", record, seed)
     async with Supervisor() as supervisor:
         units = site.write()
         for unit in units:
             supervisor.add(unit)
-        timeline.headline("Two lots, central, a bank")
-        async with timeline.step("every unit is up") as notes:
+        async with timeline.chapter("Two lots, central, a bank") as chapter, chapter.step("every unit is up") as notes:
             brokers_and_bank = [unit.name for unit in units if unit.name == "bank" or unit.name.endswith(".broker")]
             await supervisor.start(*brokers_and_bank)
             await supervisor.start(*(unit.name for unit in units if unit.name not in brokers_and_bank))
             notes.say(", ".join(unit.name for unit in units))
-        await story.play(site, supervisor, street, timeline, rng, folder / "tickets")
+        await Story(site, supervisor, timeline, seed, street_record(folder)).play()
         timeline.end()
         if once:
             return

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -15,7 +15,7 @@ from simulator.demo.provider import refunds
 from simulator.demo.site import Site
 from simulator.demo.street import Passage, Street
 from simulator.demo.supervisor import Supervisor
-from simulator.demo.timeline import StepFailed, Timeline
+from simulator.demo.timeline import Chapter, StepFailed
 from simulator.street.plates import NumberPlate, draw_plate
 
 HTTP_S = 15.0
@@ -23,41 +23,41 @@ HTTP_S = 15.0
 Reservation = dict[str, Any]
 
 
-class Steps:
-    """What drivers and attendants do and see, on a running site."""
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where a chapter plays: on a running site, at one of its lots, on that lot's street."""
 
-    def __init__(
-        self,
-        site: Site,
-        supervisor: Supervisor,
-        street: Street,
-        timeline: Timeline,
-        rng: random.Random,
-        tickets: Path,
-        http: httpx.AsyncClient,
-    ) -> None:
-        self.site = site
-        self.supervisor = supervisor
-        self.street = street
-        self.timeline = timeline
-        self.rng = rng
-        self.http = http
-        self._tickets = tickets
-        self.riverside, self.hillside = site.lots
+    site: Site
+    supervisor: Supervisor
+    http: httpx.AsyncClient
+    lot: LotSite
+    street: Street
+    rng: random.Random
+
+
+class Steps:
+    """What drivers and attendants do and see in one chapter."""
+
+    def __init__(self, scene: Scene, chapter: Chapter) -> None:
+        self.scene = scene
+        self.step = chapter.step
+        self.lot = scene.lot
+        self.street = scene.street
+        self.rng = scene.rng
 
     def draw_plate(self) -> NumberPlate:
         return draw_plate(self.rng)
 
     async def sign_up(self, name: str, vehicle_type: str = "standard") -> Driver:
-        driver = Driver(self.http, name, draw_plate(self.rng), vehicle_type)
-        async with self.timeline.step(f"{name} signs up and registers a vehicle") as notes:
+        driver = Driver(self.scene.http, name, draw_plate(self.rng), vehicle_type)
+        async with self.step(f"{name} signs up and registers a vehicle") as notes:
             await driver.sign_up(f"{name}-{self.rng.getrandbits(64):x}")
             notes.say(f"{vehicle_type}, {driver.number.style.value} plate {driver.number.plate.masked}")
         return driver
 
     async def book(self, driver: Driver, lot: LotSite, window: dict[str, str] | None = None) -> Reservation:
         """Search, reserve one of the spots on offer, pay."""
-        async with self.timeline.step(f"{driver.name} searches {lot.name}") as notes:
+        async with self.step(f"{driver.name} searches {lot.name}") as notes:
             window = window or window_from_now(self.rng.randint(2, 6))
             spots = await until(lambda: driver.search(lot.lot_id, window), bool, "any spot on offer")
             spot = self.rng.choice(spots)
@@ -66,7 +66,7 @@ class Steps:
         return await self.reserve_and_pay(driver, spot["spot_id"], window)
 
     async def reserve_and_pay(self, driver: Driver, spot_id: str, window: dict[str, str]) -> Reservation:
-        async with self.timeline.step(f"{driver.name} reserves {spot_id}") as notes:
+        async with self.step(f"{driver.name} reserves {spot_id}") as notes:
             answer = await driver.reserve(spot_id, window)
             expect(answer.status_code == 201, f"201, not {answer.status_code} {answer.text}")
             reservation: Reservation = answer.json()
@@ -76,17 +76,18 @@ class Steps:
         return reservation
 
     async def pay(self, driver: Driver, reservation: Reservation) -> None:
-        async with self.timeline.step(f"{driver.name} pays") as notes:
+        async with self.step(f"{driver.name} pays") as notes:
             payment = await driver.pay(reservation["reservation_id"])
             notes.say(f"{money(payment['amount'])}: authorised, confirmed by the hub, captured")
             picture = await driver.ticket_picture(reservation["reservation_id"])
-            self._tickets.mkdir(parents=True, exist_ok=True)
-            (self._tickets / f"{reservation['reservation_id']}.png").write_bytes(picture)
+            tickets = self.scene.site.folder / "tickets"
+            tickets.mkdir(parents=True, exist_ok=True)
+            (tickets / f"{reservation['reservation_id']}.png").write_bytes(picture)
 
     async def drive_in(self, driver: Driver, lot: LotSite, reservation: Reservation) -> dict[str, Any]:
         """By the plate alone; returns the gate's answer."""
         gate = lot.gate("entry")
-        async with self.timeline.step(f"{driver.name} drives up to {gate.gate_id}") as notes:
+        async with self.step(f"{driver.name} drives up to {gate.gate_id}") as notes:
             passage = await self.street.drive_through(gate, driver.number)
             answer = await self.last_decision(gate)
             expect(answer["reservation_id"] == reservation["reservation_id"], "decided on the right booking")
@@ -95,12 +96,12 @@ class Steps:
 
     async def drive_out(self, driver: Driver, lot: LotSite) -> None:
         gate = lot.gate("exit")
-        async with self.timeline.step(f"{driver.name} leaves by {gate.gate_id}") as notes:
+        async with self.step(f"{driver.name} leaves by {gate.gate_id}") as notes:
             passage = await self.street.drive_through(gate, driver.number)
             say_passage(notes.say, passage, await self.last_decision(gate))
 
     async def see_occupied(self, driver: Driver, lot: LotSite, spot_id: str) -> None:
-        async with self.timeline.step("hub and central show the spot occupied") as notes:
+        async with self.step("hub and central show the spot occupied") as notes:
             await self.hub_sees(lot, spot_id, "occupied")
             await until(
                 lambda: driver.get(f"/spots/{spot_id}"),
@@ -131,7 +132,7 @@ class Steps:
 
     async def refunded(self, driver: Driver, reservation: Reservation, why: str) -> Money:
         """Wait for the one refund of a reservation, at central and at the bank alike."""
-        async with self.timeline.step(why) as notes:
+        async with self.step(why) as notes:
             reservation_id = reservation["reservation_id"]
             document = await driver.get(f"/reservations/{reservation_id}")
             payment = await until(
@@ -139,7 +140,7 @@ class Steps:
                 lambda payment: payment["status"] in ("partially_refunded", "refunded"),
                 "refunded",
             )
-            paid_back = refunds(self.site.provider_record).get(reservation_id, [])
+            paid_back = refunds(self.scene.site.provider_record).get(reservation_id, [])
             expect(len(paid_back) == 1, f"one refund at the provider, not {len(paid_back)}")
             expect(paid_back[0] == payment["refunded"]["amount_minor"], "the same amount at the provider")
             notes.say(f"{money(payment['refunded'])} of {money(payment['amount'])}")

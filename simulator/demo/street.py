@@ -127,9 +127,11 @@ class Visit:
 class Street:
     """Drives cars up to lanes."""
 
-    def __init__(self, frames: Path, record: Path, seed: int) -> None:
+    def __init__(self, frames: Path, record: Path, name: str, seed: int) -> None:
+        """Its cars are called `name` and a number."""
         self._frames = frames
         self._record = record
+        self._name = name
         self._seed = seed
         self._cars = 0
 
@@ -148,7 +150,7 @@ class Street:
     ) -> tuple[str, list[Shot]]:
         """A car on its way to the line, noted down: its name in the record, and what the camera will see of it."""
         self._cars += 1
-        car, seed = f"car-{self._cars:02}", self._seed * 1_000 + self._cars
+        car, seed = f"{self._name}-{self._cars:02}", self._seed * 1_000 + self._cars
         shots = await asyncio.to_thread(approach, seed, number, FRAMES, conditions=conditions)
         self._keep(car, gate, number, [shot.jpeg for shot in shots], by)
         return car, shots

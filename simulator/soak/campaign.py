@@ -70,7 +70,7 @@ async def campaign(folder: Path, seed: int, plan: list[Round], say: Callable[[st
     rng = random.Random(seed)  # noqa: S311  a plan, not a secret
     first = free_ports(7)[0]
     site = Site(folder, rng, Ports(first, first + 1, first + 3), IN_HASTE)
-    street = Street(folder / "frames", folder.with_name(f"{folder.name}.street.jsonl"), seed)
+    street = Street(folder / "frames", folder.with_name(f"{folder.name}.street.jsonl"), "car", seed)
     plan = rng.sample(plan, len(plan))
     async with Supervisor() as supervisor, httpx.AsyncClient(base_url=site.central.url, timeout=HTTP_S) as http:
         units = site.write()

@@ -52,6 +52,11 @@ def taken(lot: Riverside, number: int, spot_id: str, *, start: float = 2, now_h:
 
 
 class TestMove:
+    def test_a_timer_that_rings_a_moment_early_does_not_lose_the_move(self, lot: Riverside) -> None:
+        due = NOW.later(2 * HOUR_MS - MOVE_MS)
+        assert not lot.woken(2 - MOVE_H - MS)
+        assert lot.lot.next_wakeup_ms(due.later(1)) == due.later(1).mono_ms
+
     def test_before_its_window_and_not_sooner(self, lot: Riverside) -> None:
         lot.woken(1.5)
         assert not lot.woken(2 - MOVE_H - MS)

@@ -17,26 +17,26 @@ async def plate_unreadable(steps: Steps) -> None:
 
 
 async def _by_code(steps: Steps) -> None:
-    lot, gate = steps.hillside, steps.hillside.gate("entry")
+    lot, gate = steps.lot, steps.lot.gate("entry")
     driver = await steps.sign_up("Barbara")
     reservation = await steps.book(driver, lot)
     ticket = await driver.ticket(reservation["reservation_id"])
     async with steps.street.visit(gate, driver.number, UNREADABLE, by="ticket") as visit:
-        async with steps.timeline.step("Barbara's plate is caked in mud: the gate asks for the code") as notes:
+        async with steps.step("Barbara's plate is caked in mud: the gate asks for the code") as notes:
             notes.say(f"display: {' / '.join(await visit.decided())}")
             expect((await steps.last_decision(gate))["decision"] == "ask", "asked")
-        async with steps.timeline.step("a code that was tampered with is refused") as notes:
+        async with steps.step("a code that was tampered with is refused") as notes:
             await visit.show_code(_tampered(ticket))
             await steps.decided_as(gate, "ticket_invalid")
             notes.say(f"display: {' / '.join(await visit.told_again())}")
-        async with steps.timeline.step("her own, held up at an angle, opens the gate") as notes:
+        async with steps.step("her own, held up at an angle, opens the gate") as notes:
             await visit.show_code(ticket)
             passage = await visit.through()
             answer = await steps.last_decision(gate)
             expect(answer["reservation_id"] == reservation["reservation_id"], "decided on the right booking")
             say_passage(notes.say, passage, answer)
     async with (
-        steps.timeline.step("another car shows the same code and is refused") as notes,
+        steps.step("another car shows the same code and is refused") as notes,
         steps.street.visit(gate, steps.draw_plate(), by="replayed ticket") as visit,
     ):
         await visit.decided()
@@ -50,13 +50,13 @@ async def _by_code(steps: Steps) -> None:
 
 
 async def _by_id(steps: Steps) -> None:
-    gate = steps.hillside.gate("entry")
+    gate = steps.lot.gate("entry")
     driver = await steps.sign_up("Linus")
-    reservation = await steps.book(driver, steps.hillside)
+    reservation = await steps.book(driver, steps.lot)
     right = shown(reservation["reservation_id"])
     wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
     async with (
-        steps.timeline.step("Linus types his reservation id, once wrong and once right") as notes,
+        steps.step("Linus types his reservation id, once wrong and once right") as notes,
         httpx.AsyncClient(base_url=gate.url, timeout=HTTP_S) as keypad,
         steps.street.visit(gate, driver.number, UNREADABLE, by="id") as visit,
     ):
@@ -74,16 +74,16 @@ async def _by_id(steps: Steps) -> None:
 
 
 async def _by_phone(steps: Steps) -> None:
-    gate = steps.hillside.gate("entry")
+    gate = steps.lot.gate("entry")
     driver = await steps.sign_up("Margaret")
-    reservation = await steps.book(driver, steps.hillside)
+    reservation = await steps.book(driver, steps.lot)
     reservation_id = reservation["reservation_id"]
-    async with steps.timeline.step("Margaret asks from her phone, and no car stands there") as notes:
+    async with steps.step("Margaret asks from her phone, and no car stands there") as notes:
         answer = await driver.check_in(gate.gate_id, reservation_id)
         expect(answer.status_code == 409, f"409, not {answer.status_code} {answer.text}")
         notes.say(answer.json()["title"])
     async with (
-        steps.timeline.step("she asks again from the lane, through central and the lot's hub") as notes,
+        steps.step("she asks again from the lane, through central and the lot's hub") as notes,
         steps.street.visit(gate, driver.number, UNREADABLE, by="id") as visit,
     ):
         await visit.decided()

@@ -13,15 +13,15 @@ BY_HAND_MINOR = 50
 
 async def refund_by_hand(steps: Steps) -> None:
     driver = await steps.sign_up("Maurice")
-    reservation = await steps.book(driver, steps.riverside, window_from_now(3, begins_in_s=TOMORROW_S))
-    operator = Operator(steps.http)
+    reservation = await steps.book(driver, steps.lot, window_from_now(3, begins_in_s=TOMORROW_S))
+    operator = Operator(steps.scene.http)
     reservation_id = reservation["reservation_id"]
     payment_id = (await driver.get(f"/reservations/{reservation_id}"))["payment_id"]
     payment = await driver.get(f"/payments/{payment_id}")
     paid = Money(**payment["amount"])
     part = Money(BY_HAND_MINOR, paid.currency)
-    async with steps.timeline.step("an operator pays back twice in part, and cannot pay back too much") as notes:
-        await operator.log_in(OPERATOR_EMAIL, steps.site.operator_password)
+    async with steps.step("an operator pays back twice in part, and cannot pay back too much") as notes:
+        await operator.log_in(OPERATOR_EMAIL, steps.scene.site.operator_password)
         for _ in range(2):
             answer = await operator.refund(payment_id, part, "the lift was out of order")
             expect(answer.status_code == 201, f"201, not {answer.status_code} {answer.text}")
@@ -29,16 +29,16 @@ async def refund_by_hand(steps: Steps) -> None:
         expect(answer.status_code == 409, f"409, not {answer.status_code} {answer.text}")
         notes.say(answer.json()["title"])
         payment = await driver.get(f"/payments/{payment_id}")
-        paid_back = refunds(steps.site.provider_record)[reservation_id]
+        paid_back = refunds(steps.scene.site.provider_record)[reservation_id]
         expect(paid_back == [BY_HAND_MINOR] * 2, f"two refunds at the provider, not {paid_back}")
         notes.say(f"{money(payment['refunded'])} of {money(payment['amount'])}")
 
 
 async def vehicle_types(steps: Steps) -> None:
-    async with steps.timeline.step("each type of vehicle is offered what it fits, the tightest first") as notes:
+    async with steps.step("each type of vehicle is offered what it fits, the tightest first") as notes:
         for vehicle in VehicleType:
-            query = {"lot_id": steps.riverside.lot_id, "vehicle_type": vehicle.value, **window_from_now(2)}
-            answer = await steps.http.get("/spots/available", params=query)
+            query = {"lot_id": steps.lot.lot_id, "vehicle_type": vehicle.value, **window_from_now(2)}
+            answer = await steps.scene.http.get("/spots/available", params=query)
             kinds = [SpotKind(spot["kind"]) for spot in answer.json()["spots"]]
             fitting = FITS[vehicle]
             expect(kinds != [] and set(kinds) <= set(fitting), f"{vehicle.value} fits {fitting}, not {kinds}")

@@ -7,18 +7,18 @@ SHORT_S = 14
 
 
 async def overstay(steps: Steps) -> None:
-    lot, gate = steps.hillside, steps.hillside.gate("entry")
+    lot, gate = steps.lot, steps.lot.gate("entry")
     leslie, niklaus = await steps.sign_up("Leslie"), await steps.sign_up("Niklaus")
     short = window_from_now(SHORT_S / 3600)
     first = await steps.book(leslie, lot, short)
     following = {"start_time": short["end_time"], "end_time": window_from_now(3)["end_time"]}
     second = await steps.reserve_and_pay(niklaus, first["spot_id"], following)
     await steps.drive_in(leslie, lot, first)
-    async with steps.timeline.step("Leslie stays too long: Niklaus is moved to an equal or better spot") as notes:
+    async with steps.step("Leslie stays too long: Niklaus is moved to an equal or better spot") as notes:
         moved = await steps.moved(niklaus, second)
         notes.say(f"from {second['spot_id']} to {moved['spot_id']}; {lot.name} shows {first['spot_id']} overstayed")
         await steps.hub_sees(lot, first["spot_id"], "overstayed")
-    async with steps.timeline.step("Niklaus drives up and is told his new spot") as notes:
+    async with steps.step("Niklaus drives up and is told his new spot") as notes:
         passage = await steps.street.drive_through(gate, niklaus.number)
         answer = await steps.last_decision(gate)
         expect(answer["spot_id"] == moved["spot_id"], f"sent to {moved['spot_id']}, not {answer['spot_id']}")
@@ -28,12 +28,12 @@ async def overstay(steps: Steps) -> None:
 
 
 async def second_car_and_stranger(steps: Steps) -> None:
-    lot, gate = steps.riverside, steps.riverside.gate("entry")
+    lot, gate = steps.lot, steps.lot.gate("entry")
     frances = await steps.sign_up("Frances")
     reservation = await steps.book(frances, lot)
     await steps.drive_in(frances, lot, reservation)
     async with (
-        steps.timeline.step("a second car with the same plate is asked, and shows the ticket") as notes,
+        steps.step("a second car with the same plate is asked, and shows the ticket") as notes,
         steps.street.visit(gate, frances.number, by="ticket") as visit,
     ):
         notes.say(f"display: {' / '.join(await visit.decided())}")
@@ -44,7 +44,7 @@ async def second_car_and_stranger(steps: Steps) -> None:
         say_passage(notes.say, passage, answer)
         await steps.conflict_shown(lot, "double-entry", reservation)
     await steps.drive_out(frances, lot)
-    async with steps.timeline.step("a car that nobody saw come in gets out all the same") as notes:
+    async with steps.step("a car that nobody saw come in gets out all the same") as notes:
         passage = await steps.street.drive_through(lot.gate("exit"), steps.draw_plate())
         await steps.conflict_shown(lot, "exit-without-entry", None)
         notes.say(f"display: {' / '.join(passage.display)}; exit-without-entry on the attendants' page")

@@ -10,7 +10,7 @@ UNUSED = "the unused time is paid back"
 
 
 async def books_comes_and_leaves_early(steps: Steps) -> None:
-    lot = steps.riverside
+    lot = steps.lot
     driver = await steps.sign_up("Ada")
     reservation = await steps.book(driver, lot)
     await steps.drive_in(driver, lot, reservation)
@@ -20,8 +20,8 @@ async def books_comes_and_leaves_early(steps: Steps) -> None:
 
 
 async def comes_without_a_booking(steps: Steps) -> None:
-    gate = steps.riverside.gate("entry")
-    async with steps.timeline.step("a car with no booking is refused") as notes:
+    gate = steps.lot.gate("entry")
+    async with steps.step("a car with no booking is refused") as notes:
         passage = await steps.street.drive_up(gate, steps.draw_plate())
         expect(passage.raised_ms is None, "the arm stayed down")
         answer = await steps.last_decision(gate)
@@ -32,15 +32,15 @@ async def comes_without_a_booking(steps: Steps) -> None:
 
 async def race_and_hub_killed(steps: Steps) -> None:
     winner, reservation = await _race(steps)
-    lot = steps.riverside
+    lot = steps.lot
     await steps.pay(winner, reservation)
-    async with steps.timeline.step("the hub is killed (kill -9)") as notes:
-        before = await steps.supervisor.kill(lot.lot_id)
+    async with steps.step("the hub is killed (kill -9)") as notes:
+        before = await steps.scene.supervisor.kill(lot.lot_id)
         notes.say(f"process {before} is gone")
     await steps.drive_in(winner, lot, reservation)
-    async with steps.timeline.step("the hub is back by itself and knows of the car") as notes:
-        await steps.supervisor.wait_ready(lot.lot_id)
-        notes.say(f"now process {steps.supervisor.process_id(lot.lot_id)}")
+    async with steps.step("the hub is back by itself and knows of the car") as notes:
+        await steps.scene.supervisor.wait_ready(lot.lot_id)
+        notes.say(f"now process {steps.scene.supervisor.process_id(lot.lot_id)}")
         await steps.hub_sees(lot, reservation["spot_id"], "occupied")
     await steps.see_occupied(winner, lot, reservation["spot_id"])
     await steps.drive_out(winner, lot)
@@ -48,16 +48,16 @@ async def race_and_hub_killed(steps: Steps) -> None:
 
 
 async def without_central(steps: Steps) -> None:
-    lot = steps.hillside
+    lot = steps.lot
     driver = await steps.sign_up("Edsger")
     reservation = await steps.book(driver, lot)
-    async with steps.timeline.step("central is stopped") as notes:
-        await steps.supervisor.stop("central")
+    async with steps.step("central is stopped") as notes:
+        await steps.scene.supervisor.stop("central")
         notes.say("no new online bookings; everything in the lot goes on")
     await steps.drive_in(driver, lot, reservation)
     await steps.drive_out(driver, lot)
-    async with steps.timeline.step("central comes back and learns of both, once each") as notes:
-        await steps.supervisor.start("central")
+    async with steps.step("central comes back and learns of both, once each") as notes:
+        await steps.scene.supervisor.start("central")
         seen = await steps.status(driver, reservation, "completed")
         notes.say(f"entered {seen['entered_at']}, left {seen['left_at']}")
     await steps.refunded(driver, reservation, UNUSED)
@@ -65,9 +65,9 @@ async def without_central(steps: Steps) -> None:
 
 async def _race(steps: Steps) -> tuple[Driver, Reservation]:
     grace, alan = await steps.sign_up("Grace"), await steps.sign_up("Alan")
-    async with steps.timeline.step("two drivers ask for one spot at the same moment") as notes:
+    async with steps.step("two drivers ask for one spot at the same moment") as notes:
         window = window_from_now(steps.rng.randint(2, 5))
-        spots = await until(lambda: grace.search(steps.riverside.lot_id, window), bool, "any spot on offer")
+        spots = await until(lambda: grace.search(steps.lot.lot_id, window), bool, "any spot on offer")
         spot = steps.rng.choice(spots)
         answers = await asyncio.gather(*(one.reserve(spot["spot_id"], window) for one in (grace, alan)))
         codes = [answer.status_code for answer in answers]
