@@ -271,14 +271,15 @@ class TestOverstay:
             riverside.woken(hour)
         assert not riverside.alarms()
 
-    def test_a_hold_may_become_a_booking(self, riverside: Riverside) -> None:
+    def test_nor_is_one_before_a_hold_that_may_come_to_nothing(self, riverside: Riverside) -> None:
         riverside.booked(1)
         riverside.came_in(1)
         now = NOW.later(HOUR_MS + 10 * MINUTE_MS)
         riverside.hold(hold_request(2, start=1.2, end=2), now)
-        assert riverside.lot.next_wakeup_ms(now) == now.mono_ms
-        assert riverside.lot.woken(now)
+        assert not riverside.lot.woken(now)
+        riverside.confirm(2, now)
         assert len(self.overstays(riverside)) == 1
+        assert riverside.reservation(2).spot_id == OTHER_SPOT
 
 
 def test_the_database_would_refuse_a_move_onto_another(lot: Riverside) -> None:
