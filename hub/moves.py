@@ -79,7 +79,7 @@ class Moves:
         )
 
     def _move(self, reservation: Reservation, now: Now) -> int:
-        spot_id = self._spots.as_good_spot(reservation.vehicle_type, reservation.spot_id, reservation.window)
+        spot_id = self._spots.as_good_spot(reservation.vehicle_type, reservation.booked_kind, reservation.window)
         if spot_id is None:
             return self._tell_of_no_spot(reservation, now)
         moved = self._tickets.issued_for(reservation.on_spot(spot_id))

@@ -134,6 +134,14 @@ class TestWhereTo:
         lot.woken(2 - MOVE_H)
         assert lot.reservation(2).spot_id == LARGE_SPOT
 
+    def test_equal_is_what_was_booked_and_not_what_it_was_moved_to(self, lot: Riverside) -> None:
+        taken(lot, 3, OTHER_SPOT)
+        lot.woken(2 - MOVE_H)
+        assert lot.reservation(2).spot_id == LARGE_SPOT
+        lot.cancel(3, NOW.later(2 * HOUR_MS - MOVE_MS))
+        lot.lot.lay_out({OTHER_SPOT: SpotKind.STANDARD}, GATES, NOW.later(2 * HOUR_MS))
+        assert lot.reservation(2).spot_id == OTHER_SPOT
+
     def test_never_a_lesser_one(self, lot: Riverside) -> None:
         lot.booked(3, hold_request(3, spot_id=LARGE_SPOT, end=1))
         lot.came_in(3)
