@@ -15,7 +15,7 @@ from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
 from domain.policy import Policy
 from domain.reservation import Status, Step, step
-from domain.spot import VehicleType
+from domain.spot import SpotKind, VehicleType
 from domain.window import Window
 
 _POLICY = TypeAdapter(Policy)
@@ -29,6 +29,7 @@ class Reservation:
     revision: int
     status: Status
     spot_id: str
+    booked_kind: SpotKind  # of the spot that was booked; it may have moved since
     user_id: str
     vehicle_id: str
     driver_name: str
@@ -75,14 +76,16 @@ class Book:
         row = self._sql.execute("SELECT * FROM reservation WHERE reservation_id = ?", (reservation_id,)).fetchone()
         return None if row is None else _reservation(row)
 
-    def all_where(self, condition: str, *values: str | int) -> list[Reservation]:
+    def all_where(self, condition: str, **values: str | int) -> list[Reservation]:
         """Those for which our own SQL `condition` is true; it says how many at most, and in which order."""
         sql = f"SELECT * FROM reservation WHERE {condition}"  # noqa: S608  never made of what somebody sent
         return [_reservation(row) for row in self._sql.execute(sql, values).fetchall()]
 
     def overdue(self, now: Now, limit: int) -> list[Reservation]:
         """Holds whose time is over."""
-        return self.all_where("status = 'held' AND hold_expires_at <= ? LIMIT ?", rfc3339(now.utc), limit)
+        return self.all_where(
+            "status = 'held' AND hold_expires_at <= :now LIMIT :limit", now=rfc3339(now.utc), limit=limit
+        )
 
     def next_expiry(self) -> datetime | None:
         """When the next hold runs out."""
@@ -136,8 +139,8 @@ class Book:
     def _insert(self, new: Reservation) -> None:
         self._sql.execute(
             "INSERT INTO reservation (reservation_id, revision, status, spot_id, user_id, vehicle_id, driver_name,"
-            " vehicle_type, plate_box, plate_mark, start_time, end_time, price_minor, currency, hold_expires_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " vehicle_type, plate_box, plate_mark, start_time, end_time, price_minor, currency, hold_expires_at,"
+            " booked_kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 new.reservation_id,
                 new.revision,
@@ -154,6 +157,7 @@ class Book:
                 new.price.amount_minor,
                 new.price.currency,
                 new.hold_expires_at and rfc3339(new.hold_expires_at),
+                new.booked_kind.value,
             ),
         )
 
@@ -184,6 +188,7 @@ def _reservation(row: sqlite3.Row) -> Reservation:
         revision=row["revision"],
         status=Status(row["status"]),
         spot_id=row["spot_id"],
+        booked_kind=SpotKind(row["booked_kind"]),
         user_id=row["user_id"],
         vehicle_id=row["vehicle_id"],
         driver_name=row["driver_name"],

@@ -22,15 +22,16 @@ from hub.tickets import Tickets
 OVERSTAY_GRACE = timedelta(minutes=2)
 """How long after its paid window a car may take to the exit before attendants hear of it."""
 
-_BLOCKED = (
-    "status = 'confirmed' AND (spot_id IN (SELECT spot_id FROM stay WHERE left_at IS NULL AND spot_id IS NOT NULL)"
-    " OR spot_id IN (SELECT spot_id FROM spot WHERE NOT in_service))"
+_DUE = "status = 'confirmed' AND start_time <= :soon AND end_time > :now"
+_NOT_TO_BE_HAD = (
+    "(EXISTS (SELECT 1 FROM stay WHERE stay.spot_id = reservation.spot_id AND left_at IS NULL)"
+    " OR NOT (SELECT in_service FROM spot WHERE spot.spot_id = reservation.spot_id))"
 )
-_IN_THE_WAY = (
-    " FROM stay JOIN reservation parked USING (reservation_id)"
-    " JOIN reservation next ON next.spot_id = stay.spot_id AND next.reservation_id <> stay.reservation_id"
-    " AND next.status IN ('held', 'confirmed') AND next.end_time > :now"
-    " WHERE stay.left_at IS NULL AND NOT stay.overstay_told"
+_IN_THE_WAY = (  # CROSS JOIN has SQLite begin with the bookings that are due: they are few
+    f" FROM (SELECT reservation_id, spot_id FROM reservation WHERE {_DUE}) due"  # noqa: S608  our own SQL
+    " CROSS JOIN stay ON stay.spot_id = due.spot_id AND stay.left_at IS NULL AND NOT stay.overstay_told"
+    " JOIN reservation parked ON parked.reservation_id = stay.reservation_id"
+    " AND parked.reservation_id <> due.reservation_id"
 )
 
 
@@ -58,37 +59,32 @@ class Moves:
         return done
 
     def next_check(self, now: Now) -> datetime | None:
-        """When a booking of an occupied or closed spot comes so near that it has to move, or an overstay in its way.
+        """When the next booking comes so near that it may have to move, or a car in the way of one is an overstay.
 
-        What ought to have moved by now is due at once, unless it was tried and there was no spot.
+        What ought to have moved by now, and was not tried, is due at once: a timer may ring a moment early.
         """
         move = timedelta(seconds=self._book.policy.move_s)
-        row = self._sql.execute(
-            f"SELECT min(start_time) AS at FROM reservation WHERE {_BLOCKED} AND end_time > ?"  # noqa: S608
-            " AND (start_time > ? OR NOT no_spot_told)",
-            (rfc3339(now.utc), rfc3339(now.utc + move)),
-        ).fetchone()
-        checks = [] if row["at"] is None else [parse_instant(row["at"]) - move]
-        rows = self._sql.execute(
-            f"SELECT parked.end_time, min(next.start_time) AS next_start {_IN_THE_WAY} GROUP BY stay.stay_id",
-            {"now": rfc3339(now.utc)},
-        )
-        checks += [
-            max(parse_instant(row["end_time"]) + OVERSTAY_GRACE, parse_instant(row["next_start"]) - move)
-            for row in rows
-        ]
+        times = self._times(now, now.utc + move)
+        sql = "SELECT min(start_time) AS at FROM reservation WHERE status = 'confirmed' AND start_time > ?"
+        coming = self._sql.execute(sql, (times["soon"],)).fetchone()["at"]
+        staying = self._sql.execute(f"SELECT min(parked.end_time) AS at {_IN_THE_WAY}", times).fetchone()["at"]
+        missed = f"SELECT 1 FROM reservation WHERE {_DUE} AND {_NOT_TO_BE_HAD} AND NOT no_spot_told"  # noqa: S608
+        checks = [] if self._sql.execute(missed, times).fetchone() is None else [now.utc]
+        checks += [] if coming is None else [parse_instant(coming) - move]
+        checks += [] if staying is None else [parse_instant(staying) + OVERSTAY_GRACE]
         return min(checks, default=None)
+
+    def _times(self, now: Now, soon: datetime) -> dict[str, str]:
+        return {"now": rfc3339(now.utc), "soon": rfc3339(soon)}
 
     def _blocked(self, now: Now, soon: datetime) -> list[Reservation]:
         """The bookings that are to come soon, or overdue, and cannot have their spot: one or two of each at most."""
         return self._book.all_where(
-            f"{_BLOCKED} AND start_time <= ? AND end_time > ? ORDER BY start_time, reservation_id",
-            rfc3339(soon),
-            rfc3339(now.utc),
+            f"{_DUE} AND {_NOT_TO_BE_HAD} ORDER BY start_time, reservation_id", **self._times(now, soon)
         )
 
     def _move(self, reservation: Reservation, now: Now) -> int:
-        spot_id = self._spots.as_good_spot(reservation.vehicle_type, reservation.spot_id, reservation.window)
+        spot_id = self._spots.as_good_spot(reservation.vehicle_type, reservation.booked_kind, reservation.window)
         if spot_id is None:
             return self._tell_of_no_spot(reservation, now)
         moved = self._tickets.issued_for(reservation.on_spot(spot_id))
@@ -110,8 +106,8 @@ class Moves:
         """Raise an alarm for each car that is in the way and ought to have left. Before bookings are moved away."""
         overstays = self._sql.execute(
             f"SELECT DISTINCT stay.stay_id, stay.spot_id, stay.reservation_id {_IN_THE_WAY}"
-            " AND parked.end_time <= :over AND next.start_time <= :soon ORDER BY stay.stay_id",
-            {"now": rfc3339(now.utc), "over": rfc3339(now.utc - OVERSTAY_GRACE), "soon": rfc3339(soon)},
+            " WHERE parked.end_time <= :over ORDER BY stay.stay_id",
+            {**self._times(now, soon), "over": rfc3339(now.utc - OVERSTAY_GRACE)},
         ).fetchall()
         for row in overstays:
             self._sql.execute("UPDATE stay SET overstay_told = 1 WHERE stay_id = ?", (row["stay_id"],))

@@ -48,12 +48,12 @@ class NoShows:
         waited = over - timedelta(seconds=policy.silent_gate_wait_s)
         with self._store.transaction():
             overdue = self._book.all_where(
-                "status = 'confirmed' AND (expected_at <= ? OR expected_at BETWEEN ? AND ?)"
-                " ORDER BY expected_at, reservation_id LIMIT ?",
-                rfc3339(waited),
-                self._all_heard_from(policy.grace_s),
-                rfc3339(over),
-                RELEASED_AT_ONCE_MAX,
+                "status = 'confirmed' AND expected_at <= :over AND (expected_at <= :waited OR expected_at >= :heard)"
+                " ORDER BY expected_at, reservation_id LIMIT :limit",
+                waited=rfc3339(waited),
+                heard=self._all_heard_from(policy.grace_s),
+                over=rfc3339(over),
+                limit=RELEASED_AT_ONCE_MAX,
             )
             for reservation in overdue:
                 missed = replace(reservation, no_show_at=utc(now.utc))

@@ -17,7 +17,7 @@ from cloud_sync.link.v1.wire import utc
 from domain.errors import NotFound, Refused, TryLater
 from domain.now import Now
 from domain.reservation import Status, Step
-from domain.spot import fits
+from domain.spot import SpotKind, fits
 from domain.window import Window
 from hub.book import Book, Reservation
 from hub.moves import Moves
@@ -73,13 +73,14 @@ class Reservations:
                 raise TryLater(
                     "hold_late", "the request came after its answer_by; do the clocks of hub and central agree?"
                 )
-            self._check_spot(request, window, now)
+            kind = self._kind_to_be_had(request, window, now)
             expires_at = utc(min(now.utc + timedelta(seconds=self._book.policy.hold_s), window.end))
             held = Reservation(
                 reservation_id=request.reservation_id,
                 revision=1,
                 status=Status.HELD,
                 spot_id=request.spot_id,
+                booked_kind=kind,
                 user_id=request.user_id,
                 vehicle_id=request.vehicle_id,
                 driver_name=request.driver_name,
@@ -168,7 +169,8 @@ class Reservations:
                 earlier = False
         return Step.CANCEL_EARLIER if earlier else Step.CANCEL
 
-    def _check_spot(self, request: HoldRequest, window: Window, now: Now) -> None:
+    def _kind_to_be_had(self, request: HoldRequest, window: Window, now: Now) -> SpotKind:
+        """What the requested spot was laid out for, if it may be granted."""
         kind = self._spots.kind_in_service(request.spot_id)
         if kind is None:
             raise NotFound("spot_unknown", f"there is no spot {request.spot_id} in service in this lot")
@@ -179,6 +181,7 @@ class Reservations:
         begun = window.start <= now.utc
         if self._spots.is_granted(request.spot_id, window) or (begun and self._spots.is_occupied(request.spot_id)):
             raise Refused("spot_taken", f"{request.spot_id} is taken in that window")
+        return kind
 
     def _is_released(self, reservation_id: str) -> bool:
         sql = "SELECT 1 FROM released WHERE reservation_id = ?"

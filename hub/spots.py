@@ -21,10 +21,9 @@ class Spots:
         """The tightest spot in service that fits, that nobody stands on and that nobody was granted in this window."""
         return self._first_free(FITS[vehicle], window)
 
-    def as_good_spot(self, vehicle: VehicleType, booked: str, window: Window) -> str | None:
-        """A free spot, as above, that is equal to the one that was booked, or better."""
-        row = self._sql.execute("SELECT kind FROM spot WHERE spot_id = ?", (booked,)).fetchone()
-        return self._first_free(as_good(vehicle, SpotKind(row["kind"])), window)
+    def as_good_spot(self, vehicle: VehicleType, booked: SpotKind, window: Window) -> str | None:
+        """A free spot, as above, that is equal to what was booked, or better."""
+        return self._first_free(as_good(vehicle, booked), window)
 
     def is_free(self, spot_id: str, window: Window) -> bool:
         """Whether the spot is in service, nobody was granted it in this window, nobody is known to stand there."""

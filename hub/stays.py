@@ -149,7 +149,7 @@ class Stays:
             return passage.spot_id
         if not self._spots.is_occupied(own):
             return own
-        return self._spots.as_good_spot(reservation.vehicle_type, own, window)
+        return self._spots.as_good_spot(reservation.vehicle_type, reservation.booked_kind, window)
 
     def _spot_of_conflict(
         self, passage: GatePassed, reservation: Reservation, outcome: SpotOutcome, now: Now

@@ -66,6 +66,8 @@ def no_shows_withdrawals_and_moves(db: Database) -> None:
         ALTER TABLE reservation ADD COLUMN expected_at TEXT
             GENERATED ALWAYS AS (max(start_time, coalesce(confirmed_at, start_time))) VIRTUAL;
         ALTER TABLE reservation ADD COLUMN no_show_at TEXT;
+        ALTER TABLE reservation ADD COLUMN booked_kind TEXT NOT NULL DEFAULT 'standard';
+        UPDATE reservation SET booked_kind = (SELECT kind FROM spot WHERE spot.spot_id = reservation.spot_id);
         ALTER TABLE reservation ADD COLUMN moved_from TEXT REFERENCES spot;
         ALTER TABLE reservation ADD COLUMN moved_at TEXT;
         ALTER TABLE reservation ADD COLUMN no_spot_told INTEGER NOT NULL DEFAULT 0;

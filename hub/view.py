@@ -265,7 +265,7 @@ class LotView:
         unit, _, number = stay_id.partition("/")
         epoch, _, seq = number.partition("/")
         row = self._sql.execute(
-            "SELECT payload ->> '$.plate.box', payload ->> '$.plate.mark' FROM fact"
+            "SELECT json_extract(payload, '$.plate.box'), json_extract(payload, '$.plate.mark') FROM fact"
             " WHERE unit = ? AND epoch = ? AND seq = ?",
             (unit, epoch, seq),
         ).fetchone()

@@ -139,6 +139,14 @@ class TestWhereTo:
         lot.woken(2 - MOVE_H)
         assert lot.reservation(2).spot_id == LARGE_SPOT
 
+    def test_equal_is_what_was_booked_and_not_what_it_was_moved_to(self, lot: Riverside) -> None:
+        taken(lot, 3, OTHER_SPOT)
+        lot.woken(2 - MOVE_H)
+        assert lot.reservation(2).spot_id == LARGE_SPOT
+        lot.cancel(3, NOW.later(2 * HOUR_MS - MOVE_MS))
+        lot.lot.lay_out({OTHER_SPOT: SpotKind.STANDARD}, GATES, NOW.later(2 * HOUR_MS))
+        assert lot.reservation(2).spot_id == OTHER_SPOT
+
     def test_never_a_lesser_one(self, lot: Riverside) -> None:
         lot.booked(3, hold_request(3, spot_id=LARGE_SPOT, end=1))
         lot.came_in(3)
@@ -276,14 +284,15 @@ class TestOverstay:
             riverside.woken(hour)
         assert not riverside.alarms()
 
-    def test_a_hold_may_become_a_booking(self, riverside: Riverside) -> None:
+    def test_nor_is_one_before_a_hold_that_may_come_to_nothing(self, riverside: Riverside) -> None:
         riverside.booked(1)
         riverside.came_in(1)
         now = NOW.later(HOUR_MS + 10 * MINUTE_MS)
         riverside.hold(hold_request(2, start=1.2, end=2), now)
-        assert riverside.lot.next_wakeup_ms(now) == now.mono_ms
-        assert riverside.lot.woken(now)
+        assert not riverside.lot.woken(now)
+        riverside.confirm(2, now)
         assert len(self.overstays(riverside)) == 1
+        assert riverside.reservation(2).spot_id == OTHER_SPOT
 
 
 def test_the_database_would_refuse_a_move_onto_another(lot: Riverside) -> None:

@@ -140,7 +140,7 @@ def _check_spots(riverside: Riverside, now: Now) -> None:
         is_due = one.window.start <= now.later(MOVE_MS).utc and now.utc < one.window.end
         closed = riverside.lot.spots.kind_in_service(one.spot_id) is None
         if one.status is Status.CONFIRMED and is_due and (one.spot_id in occupied or closed):
-            assert riverside.lot.spots.as_good_spot(one.vehicle_type, one.spot_id, one.window) is None
+            assert riverside.lot.spots.as_good_spot(one.vehicle_type, one.booked_kind, one.window) is None
             assert unable.count(one.reservation_id[:5]) == 1
         if one.status is Status.CONFIRMED:
             assert one.ticket is not None

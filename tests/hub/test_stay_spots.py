@@ -17,6 +17,11 @@ class TestSpotOfAConflict:
         riverside.came_in(hours=0.2)
         assert riverside.stays()[-1].spot_id == SPOT
 
+    def test_after_cancel_the_one_that_the_gate_named(self, riverside: Riverside) -> None:
+        riverside.brought_to(Status.CANCELLED)
+        riverside.came_in(hours=0.2, sent_to=OTHER_SPOT)
+        assert riverside.stays()[-1].spot_id == OTHER_SPOT
+
     def test_after_cancel_another_where_it_was_given_away(self, riverside: Riverside) -> None:
         riverside.brought_to(Status.CANCELLED)
         riverside.booked(2, hold_request(2, start=0.5, end=2))

@@ -9,6 +9,7 @@ import pytest
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from domain.reservation import Status
+from domain.spot import SpotKind
 from hub.lot import Lot
 from hub.tables import migrations
 from tests.hub.riverside import HOUR_MS, KEY, NOW, OTHER_SPOT, SPOT, Riverside, hold_request, rid
@@ -148,7 +149,7 @@ def test_a_lot_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
         migrations.apply(store.db, stop_before="no_shows_withdrawals_and_moves")
         assert "withdrawal" not in store.db.table_names()
         sql = store.connection
-        sql.execute("INSERT INTO spot VALUES (?, 'standard', 1)", (SPOT,))
+        sql.execute("INSERT INTO spot VALUES (?, 'large', 1)", (SPOT,))
         sql.execute("INSERT INTO gate VALUES ('riverside.entry-1', 'entry')")
         values = (rid(1), 2, "confirmed", SPOT, "u", "v", "Ada", "standard", "00", "00", TEN, ELEVEN, 100, "EUR")
         sql.execute(f"INSERT INTO reservation ({COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
@@ -159,6 +160,7 @@ def test_a_lot_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
         kept = lot.book.find(rid(1))
         assert kept is not None
         assert (kept.status, kept.revision, kept.confirmed_at, kept.no_show_at) == (Status.CONFIRMED, 2, None, None)
+        assert kept.booked_kind is SpotKind.LARGE
         assert lot.next_wakeup_ms(NOW) == NOW.mono_ms  # noon: nobody came at ten
         assert lot.woken(NOW)
         [car] = lot.stays.inside()
