@@ -26,10 +26,8 @@ from gate_firmware.events import (
     Command,
     Event,
     Identified,
-    Look,
     LookAway,
     Looked,
-    LookForCode,
     LowerArm,
     RaiseArm,
     SafetyLoop,
@@ -85,7 +83,6 @@ class Lane:
         self._asked_up = False  # the last command was to open, and the arm has not been down since
         self._until_ms: int | None = None
         self._close_tries = 0
-        self._is_looking = False  # at the plate
         self._passage = Passage()
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
@@ -180,7 +177,7 @@ class Lane:
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
         if looked.passage_id != self._passage.passage_id:
             return []  # a look at a car that has gone
-        self._is_looking = False
+        self._passage.is_looked_at = False
         self._camera.looked(looked, now)
         if looked.code is not None:
             self._passage.judged(looked.code)
@@ -204,7 +201,7 @@ class Lane:
             raise TryLater("lane_busy", "the barrier is still busy with the car before", retry_after_s=BUSY_S)
         judgement = self._judge.named(said.by, passage.seen, now)
         if self._direction is Direction.EXIT:
-            self._recognise(judgement, now)
+            passage.recognise(judgement, self._record, now)
         elif judgement.reservation_id is None or judgement.reservation_id != passage.reservation_id:
             raise TryLater("lane_busy", "the barrier is open for another car", retry_after_s=BUSY_S)
         return []
@@ -212,34 +209,20 @@ class Lane:
     def _decide_unseen(self, said: Identified, now: Now) -> list[Command]:
         """On a car that has not come yet."""
         judgement = self._judge.named(said.by, None, now)
-        passage = Passage(self._new_passage(), now.mono_ms, judgement, is_awaited=True)
-        self._record.decision(passage.passage_id, judgement, 0, now)
+        passage = Passage(self._new_passage(), now.mono_ms, is_awaited=True)
+        passage.decide(judgement, self._record, now)
         if not judgement.passes:
             return []
         self._passage = passage
         return self._step(Input.LET_PASS, now)
 
     def _decide(self, judgement: Judgement, now: Now, *, asked: bool = False) -> list[Command]:
-        """Act on a judgement, and store it first where it says something new or `asked` for it was."""
-        passage = self._passage
         if self.state in ARM_IS_UP_FOR_IT:
-            self._recognise(judgement, now)
+            self._passage.recognise(judgement, self._record, now)
         if self.state not in (State.LOOKING, State.HELD_BACK):
             return []
-        before, passage.judgement = passage.judgement, judgement
-        if asked or before is None or before.decision != judgement.decision:
-            self._record.decision(passage.passage_id, judgement, now.mono_ms - passage.since_ms, now)
+        self._passage.decide(judgement, self._record, now, asked=asked)
         return self._step(Input.LET_PASS if judgement.passes else Input.HOLD_BACK, now)
-
-    def _recognise(self, judgement: Judgement, now: Now) -> None:
-        """A car that was let out unknown has been named after all: its stay can end, or can be found by the plate."""
-        passage = self._passage
-        before = passage.judgement
-        if before is None or before.reservation_id is not None or not judgement.passes:
-            return
-        if judgement.reservation_id is not None or (before.plate is None and judgement.plate is not None):
-            passage.judgement = judgement
-            self._record.decision(passage.passage_id, judgement, now.mono_ms - passage.since_ms, now)
 
     def _step(self, by: Input, now: Now) -> list[Command]:
         after = STEPS[self.state].get(by)
@@ -266,11 +249,11 @@ class Lane:
     def _looking(self, now: Now) -> list[Command]:
         self._passage = Passage(self._new_passage(), now.mono_ms)
         self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
-        return [self._tell(Signal.RED, *LOOKING), *self._look()]
+        return [self._tell(Signal.RED, *LOOKING), self._passage.look()]
 
     def _held_back(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.retry_ms
-        return [self._tell(Signal.RED, *self._words()), *self._keep_down(), *self._look_for_code()]
+        return [self._tell(Signal.RED, *self._words()), *self._keep_down(), *self._passage.look_for_code()]
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
@@ -310,7 +293,7 @@ class Lane:
 
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.retry_ms
-        return [*self._keep_down(), *([] if self._is_looking else self._look())]
+        return [*self._keep_down(), *([] if self._passage.is_looked_at else [self._passage.look()])]
 
     def _keep_down(self) -> list[Command]:
         """An arm that is still up from the car before does not let this one pass."""
@@ -346,16 +329,8 @@ class Lane:
         self._until_ms = now.mono_ms + self._motion_ms_max
         return [] if self._safety else [LowerArm()]
 
-    def _look(self) -> list[Command]:
-        self._is_looking, self._passage.codes = True, ()
-        return [Look(self._passage.passage_id)]
-
-    def _look_for_code(self) -> list[Command]:
-        """A look at the plate that is not over yet looks for codes too."""
-        return [] if self._is_looking else [LookForCode(self._passage.passage_id, frozenset(self._passage.codes))]
-
     def _look_away(self) -> list[Command]:
-        self._is_looking = False
+        self._passage.is_looked_at = False
         return [LookAway()]
 
     def _tell(self, signal: Signal, line1: str, line2: str) -> Tell:

@@ -22,7 +22,7 @@ from gate_firmware.replica import Replica
 from hardware.camera import Camera, Frame
 from lpr.frame import is_blind
 from lpr.matching import Decision, Expected, Match, match
-from lpr.qr import QrReader
+from lpr.qr import Code, QrFinder
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.voting import Vote
 
@@ -52,7 +52,7 @@ class _Seen:
 
     match: Match
     sightings: Sequence[Sighting]
-    code: str | None
+    codes: Sequence[Code]
 
 
 class Looker:
@@ -62,7 +62,7 @@ class Looker:
         self,
         camera: Camera,
         reader: Awaitable[PlateReader],
-        codes: QrReader,
+        codes: QrFinder,
         replica: Replica,
         seal: Seal,
         clock: Clock,
@@ -124,6 +124,7 @@ class Looker:
         loop = asyncio.get_running_loop()
         last_ms, seen_ms, frames = -1, self._clock().mono_ms, 0
         code: str | None = None
+        codes: Sequence[Code] = ()
         while True:
             frame = self._camera.newest()
             fresh = frame is not None and frame.mono_ms > last_ms
@@ -133,12 +134,12 @@ class Looker:
                 await asyncio.sleep(NEXT_FRAME_S)
                 continue
             last_ms, frames = frame.mono_ms, frames + 1
-            codes = self._codes if code is None else None
-            seen = await loop.run_in_executor(self._thread, _read, reader, codes, frame, expected)
-            seen_ms = self._clock().mono_ms
+            seen = await loop.run_in_executor(self._thread, _read, reader, self._codes, frame, expected, codes)
+            seen_ms, codes = self._clock().mono_ms, seen.codes
             best_read.add(seen.sightings)
-            if code is None and seen.code is not None:
-                code, until_ms = seen.code, min(until_ms, seen_ms + CODE_SETTLE_MS)
+            found = next((found.text for found in codes if looks_like_ticket(found.text)), None)
+            if code is None and found is not None:
+                code, until_ms = found, min(until_ms, seen_ms + CODE_SETTLE_MS)
             settled = vote.add(seen.match) or (vote.close() if seen_ms >= until_ms else None)
             if settled is not None:
                 return _looked(passage_id, settled, best_read.plate, frames, code)
@@ -185,17 +186,28 @@ class _BestRead:
             return  # a line of that length is no plate
 
 
-def _read(reader: PlateReader, codes: QrReader | None, frame: Frame, expected: Expected) -> _Seen:
-    code = None if codes is None else _read_code(codes, frame)
-    sightings = reader.read(frame.pixels)
-    return _Seen(match(sightings, expected), sightings, code)
+def _read(
+    reader: PlateReader, finder: QrFinder, frame: Frame, expected: Expected, codes_before: Sequence[Code]
+) -> _Seen:
+    """Codes and plates in one frame; where no code is seen now, it is most likely where it was in the frame before."""
+    codes = finder.find(frame.pixels, looks_like_ticket) or codes_before
+    sightings = [each for each in reader.read(frame.pixels) if not any(_is_around(code, each) for code in codes)]
+    return _Seen(match(sightings, expected), sightings, codes)
 
 
-def _read_code(codes: QrReader, frame: Frame, but: Collection[str] = ()) -> str | None:
+def _is_around(code: Code, sighting: Sighting) -> bool:
+    """Whether a line stands on the code's phone or sheet, where the spot and the reservation are written: no plate."""
+    x, y, width, height = code.box
+    left, top, across, down = sighting.box
+    middle_x, middle_y = left + across / 2, top + down / 2
+    return x - width <= middle_x <= x + 2 * width and y - height <= middle_y <= y + 2 * height
+
+
+def _read_code(finder: QrFinder, frame: Frame, but: Collection[str]) -> str | None:
     def is_sought(text: str) -> bool:
         return looks_like_ticket(text) and text not in but
 
-    return next(filter(is_sought, codes.read(frame.pixels, is_sought)), None)
+    return next((code.text for code in finder.find(frame.pixels, is_sought) if is_sought(code.text)), None)
 
 
 def _looked(passage_id: str, settled: Match, best_read: Plate | None, frames: int, code: str | None) -> Looked:

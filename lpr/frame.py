@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Frame: TypeAlias = NDArray[np.uint8]
 """H x W x 3, blue-green-red, 0..255."""
 
+Box: TypeAlias = tuple[int, int, int, int]
+"""x, y, width, height in pixels of the frame."""
+
 _CONTRAST_MIN = 24
 """Least difference, of 255, between the brightest and the darkest part of a picture that shows something."""
 

@@ -6,6 +6,7 @@ only sees frames in which zxing-cpp found a code that it could not read. docs/lp
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cv2
@@ -13,7 +14,7 @@ import numpy as np
 import zxingcpp
 
 from domain.errors import OperatorError
-from lpr.frame import Frame
+from lpr.frame import Box, Frame
 
 SIDE_PX_MAX = 1920
 """Longer frames are shrunk to this: a photograph of 50 million pixels must not hold up the gate."""
@@ -33,6 +34,14 @@ def any_text(text: str) -> bool:
     return bool(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code in a frame: its text, empty where something is seen of it that cannot be read; its upright box in px."""
+
+    text: str
+    box: Box
+
+
 class QrReader(Protocol):
     """Reads QR codes in single frames, and remembers nothing between them."""
 
@@ -41,6 +50,13 @@ class QrReader(Protocol):
 
         A lot's own sign may carry a code too: whoever seeks tickets says how to tell them.
         """
+
+
+class QrFinder(Protocol):
+    """Finds QR codes in single frames, and remembers nothing between them."""
+
+    def find(self, frame: Frame, sought: Callable[[str], bool] = any_text) -> Sequence[Code]:
+        """As `QrReader.read`, with where the codes are; those too of which something is seen but cannot be read."""
 
 
 class Zbar:
@@ -55,9 +71,10 @@ class Zbar:
         self._decode: Callable[..., list[Any]] = pyzbar.decode
         self._symbols = [pyzbar.ZBarSymbol.QRCODE]
 
-    def texts(self, grey: Frame) -> list[str]:
-        """The texts in a grey frame, H x W."""
-        return [code.data.decode(errors="replace") for code in self._decode(grey, symbols=self._symbols)]
+    def codes(self, grey: Frame) -> list[Code]:
+        """The codes in a grey frame, H x W."""
+        found = self._decode(grey, symbols=self._symbols)
+        return [Code(code.data.decode(errors="replace"), tuple(code.rect)) for code in found]
 
 
 class QrChain:
@@ -76,29 +93,50 @@ class QrChain:
             self.missing = error
 
     def read(self, frame: Frame, sought: Callable[[str], bool] = any_text) -> list[str]:
-        """See QrReader. Takes grey frames and those with transparency too, of any size."""
+        """See QrReader: of what `find` finds that which can be read."""
+        return [code.text for code in self.find(frame, sought) if code.text]
+
+    def find(self, frame: Frame, sought: Callable[[str], bool] = any_text) -> list[Code]:
+        """See QrFinder. Takes grey frames and those with transparency too, of any size."""
         grey = _grey(frame)
         if not grey.size:
             return []
-        found: dict[str, None] = {}  # in the order of reading
-        damaged = False
+        found: dict[str, Code] = {}  # in the order of reading
+        damaged: list[Code] = []
         for look in (_smoothed, _enlarged, _black_and_white):
+            looked = look(grey)
+            scale = frame.shape[1] / looked.shape[1]
             for code in zxingcpp.read_barcodes(
-                look(grey),
+                looked,
                 formats=_FORMATS,
                 try_downscale=False,
                 try_invert=look is _smoothed,  # a phone in dark mode may turn the whole page over
                 return_errors=True,
             ):
                 if code.valid:
-                    found[code.text] = None
+                    found.setdefault(code.text, Code(code.text, _box(code.position, scale)))
                 else:
-                    damaged = True
+                    damaged.append(Code("", _box(code.position, scale)))
             if any(map(sought, found)):
-                return list(found)
+                return list(found.values())
         if damaged and self._zbar is not None:
-            found |= dict.fromkeys(self._zbar.texts(_scaled(grey, _ZBAR_SCALE)))
-        return list(found)
+            looked = _scaled(grey, _ZBAR_SCALE)
+            scale = frame.shape[1] / looked.shape[1]
+            for read in self._zbar.codes(looked):
+                found.setdefault(read.text, Code(read.text, _times(read.box, scale)))
+        return [*found.values(), *damaged]
+
+
+def _box(position: Any, scale: float) -> Box:
+    """The upright box around the four corners that zxing-cpp gives, in a frame that is `scale` times as large."""
+    corners = [getattr(position, corner) for corner in ("top_left", "top_right", "bottom_right", "bottom_left")]
+    across, down = [corner.x for corner in corners], [corner.y for corner in corners]
+    return _times((min(across), min(down), max(across) - min(across), max(down) - min(down)), scale)
+
+
+def _times(box: Box, scale: float) -> Box:
+    x, y, width, height = (round(side * scale) for side in box)
+    return x, y, width, height
 
 
 def _grey(frame: Frame) -> Frame:

@@ -16,9 +16,9 @@ from rapidocr import RapidOCR
 from rapidocr.main import RapidOCRError
 
 from lpr.ctc import best_read, plate_columns, reduced
-from lpr.frame import Frame
+from lpr.frame import Box, Frame
 from lpr.plate_line import is_typical_plate, may_be_plate
-from lpr.reader import Box, Sighting
+from lpr.reader import Sighting
 
 _SETTINGS = {
     "Global.log_level": "critical",

@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import OperatorError
-from lpr.frame import Frame
+from lpr.frame import Box, Frame
 
 SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The signs of a plate: columns 0 to 35 of `Sighting.log_probs`."""
 
 BLANK = len(SIGNS)
 """The column of CTC's blank, into which goes everything that is no sign of a plate: dashes, seals, spaces."""
-
-Box: TypeAlias = tuple[int, int, int, int]
-"""x, y, width, height in pixels of the frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,8 @@ from domain.reservation import Status
 from gate_firmware.events import Looked, Sight
 from gate_firmware.looking import BLIND_MS, EXPECTED_FOR, Looker
 from hardware.camera import Frame, Pixels
-from lpr.qr import QrReader, any_text
+from lpr.frame import Box
+from lpr.qr import Code, QrFinder, any_text
 from lpr.reader import BLANK, SIGNS, PlateReader, Sighting, engine
 from lpr.voting import FRAMES_MAX
 from simulator.street.conditions import Conditions
@@ -85,18 +86,23 @@ class Reader:
         return seen
 
 
+FAR_FROM_THE_PLATE = (900, 20, 100, 100)
+
+
 class Codes:
     """Sees the codes that it was told to, frame by frame, and the last of it for ever."""
 
-    def __init__(self, *frames: Sequence[str]) -> None:
+    def __init__(self, *frames: Sequence[str], box: Box = FAR_FROM_THE_PLATE) -> None:
         self.frames = list(frames or [[]])
+        self.box = box
         self.reads = 0
         self.threads: set[str] = set()
 
-    def read(self, frame: Pixels, sought: Callable[[str], bool] = any_text) -> Sequence[str]:
+    def find(self, frame: Pixels, sought: Callable[[str], bool] = any_text) -> Sequence[Code]:
         self.reads += 1
         self.threads.add(threading.current_thread().name)
-        return self.frames.pop(0) if len(self.frames) > 1 else self.frames[0]
+        seen = self.frames.pop(0) if len(self.frames) > 1 else self.frames[0]
+        return [Code(text, self.box) for text in seen]
 
 
 def decoded(jpeg: bytes) -> Pixels:
@@ -116,7 +122,7 @@ class Lookers:
         self._made: list[Looker] = []
 
     def __call__(
-        self, camera: Camera, reader: PlateReader | Awaitable[PlateReader], codes: QrReader | None = None
+        self, camera: Camera, reader: PlateReader | Awaitable[PlateReader], codes: QrFinder | None = None
     ) -> Looker:
         loading = reader if isinstance(reader, Awaitable) else ready(reader)
         looker = Looker(

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from domain.admission import Evidence, Reason
+from domain.plate import Plate
 from gate_firmware.events import ByTicket, CodeSeen, Sight
 from gate_firmware.looking import CODE_SETTLE_MS, FAILED_S
 from hardware.camera import Frame
-from lpr.qr import QrChain
+from lpr.qr import Code, QrChain
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach, empty_lane
 from simulator.street.held import Held, Medium
@@ -53,10 +54,18 @@ class TestBesideThePlate:
         looked = await looker(Camera(), Reader([sighting(PLATE.open)]), Codes([], [CODE])).look("p1")
         assert (looked.frames, looked.code) == (1, None)
 
-    async def test_once_found_it_is_not_sought_on(self, looker: Lookers) -> None:
-        codes = Codes([], [SIGN], [CODE, SIGN], [ANOTHER])
-        looked = await looker(Camera(), Reader([]), codes).look("p1")
-        assert (looked.code, codes.reads) == (CODE, 3)
+    async def test_the_first_that_may_be_a_ticket_is_the_one(self, looker: Lookers) -> None:
+        looked = await looker(Camera(), Reader([]), Codes([], [SIGN], [SIGN, CODE], [ANOTHER])).look("p1")
+        assert looked.code == CODE
+
+    @pytest.mark.parametrize("frames", [([CODE],), ([""],), ([CODE], [])])
+    async def test_what_stands_on_the_phone_is_no_plate(self, looker: Lookers, frames: tuple[list[str], ...]) -> None:
+        """The spot and the reservation, in large letters; also where the code itself cannot be read."""
+        beside = Codes(*frames, box=(10, 80, 160, 160))
+        looked = await looker(Camera(), Reader([sighting("SPOT1042")]), beside).look("p1")
+        assert (looked.sight, looked.plate) == (Sight.UNSURE, None)
+        looked = await looker(Camera(), Reader([sighting("SPOT1042")]), Codes(*frames)).look("p1")
+        assert (looked.sight, looked.plate) == (Sight.STRANGER, Plate("SPOT1042"))
 
     async def test_the_lots_own_sign_is_no_ticket(self, looker: Lookers) -> None:
         looked = await looker(Camera(), Reader([]), Codes([SIGN, "lower case" * 20])).look("p1")
@@ -66,9 +75,9 @@ class TestBesideThePlate:
         camera = Camera()
 
         class Curtain(Codes):
-            def read(self, *_args: object) -> Sequence[str]:
+            def find(self, *_args: object) -> Sequence[Code]:
                 camera.pixels = BLACK
-                return [CODE]
+                return [Code(CODE, self.box)]
 
         looked = await looker(camera, Reader([]), Curtain()).look("p1")
         assert (looked.sight, looked.code) == (Sight.BLIND, CODE)
@@ -113,11 +122,11 @@ class TestAlone:
         assert FAILED_S > 0
 
         class Flaky(Codes):
-            def read(self, *args: object) -> Sequence[str]:
+            def find(self, *_args: object) -> Sequence[Code]:
                 self.reads += 1
                 if self.reads == 1:
                     raise RuntimeError("out of memory")
-                return [CODE]
+                return [Code(CODE, self.box)]
 
         assert (await looker(Camera(), Reader([]), Flaky()).look_for_code("p1")).code == CODE
         assert caplog.text.count("gate.code_reader_failed") == 1

@@ -117,14 +117,21 @@ class Site:
 
 def booked(plate: Plate = PLATE, status: Status = Status.CONFIRMED) -> ReservationChanged:
     """A booking from an hour ago until in an hour, by this machine's clock: the process has no other."""
-    hours = (datetime.now(UTC) - NOON) / timedelta(hours=1)
-    return right(status=status, plate=plate, start=hours - 1, end=hours + 1)
+    return right(status=status, plate=plate, start=hours() - 1, end=hours() + 1)
+
+
+def hours() -> float:
+    """After the noon that the tests' bookings count from."""
+    return (datetime.now(UTC) - NOON) / timedelta(hours=1)
 
 
 @asynccontextmanager
-async def serving(folder: Path, direction: Direction, *known: Payload) -> AsyncIterator[Site]:
+async def serving(
+    folder: Path, direction: Direction, *known: Payload, broker: Broker | None = None
+) -> AsyncIterator[Site]:
     """A gate process that has heard this of its hub, until the `with` ends."""
     settings = gate_settings(folder, direction)
+    settings = settings if broker is None else settings.model_copy(update={"broker": broker})
     with closing(Store(settings.store.path)) as store:
         replica = Replica(store)
         for seq, said in enumerate(known, 1):

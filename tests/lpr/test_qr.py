@@ -10,8 +10,8 @@ import pytest
 import segno
 
 from domain.errors import OperatorError
-from lpr.frame import Frame
-from lpr.qr import SIDE_PX_MAX, QrChain, QrReader, Zbar
+from lpr.frame import Box, Frame
+from lpr.qr import SIDE_PX_MAX, Code, QrChain, QrReader, Zbar
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach, empty_lane
 from simulator.street.held import Held, Medium
@@ -33,6 +33,10 @@ def code_picture(text: str, scale: int = 4) -> Frame:
 
 def decoded(jpeg: bytes) -> Frame:
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def is_near(box: Box, there: Box, px: int = 8) -> bool:
+    return all(abs(side - other) <= px for side, other in zip(box, there, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +133,32 @@ def test_reading_changes_nothing(reader: QrReader) -> None:
     np.testing.assert_array_equal(frame, before)
 
 
+@pytest.mark.parametrize("module_px", [2.5, 5, 8])
+@pytest.mark.parametrize("enlarged", [1, 2])
+def test_says_where_a_code_is(reader: QrChain, module_px: float, enlarged: int) -> None:
+    shot = held_up(4, ticket_text(1), held=Held(module_px=module_px))
+    (left, top), (right, bottom) = shot.corners.min(axis=0), shot.corners.max(axis=0)
+    [code] = reader.find(shot.pixels.repeat(enlarged, axis=0).repeat(enlarged, axis=1))
+    where = [round(float(side) * enlarged) for side in (left, top, right - left, bottom - top)]
+    assert is_near(code.box, (where[0], where[1], where[2], where[3]), px=12 * enlarged)
+
+
+def test_says_where_one_is_that_cannot_be_read(reader: QrChain) -> None:
+    torn = code_picture(ticket_text(5))
+    torn[80:180, 80:220] = 255
+    [code, *_] = reader.find(torn)
+    assert code.text == ""
+    assert reader.read(torn) == []
+    assert is_near(code.box, (16, 16, len(torn) - 32, len(torn) - 32), px=len(torn) // 4)
+
+
 def test_zbar_is_asked_only_where_a_code_was_found_and_not_read(reader: QrChain) -> None:
     asked = []
 
     class Asked(Zbar):
-        def texts(self, grey: Frame) -> list[str]:
+        def codes(self, grey: Frame) -> list[Code]:
             asked.append(grey.shape)
-            return ["BY ZBAR"]
+            return [Code("BY ZBAR", (0, 0, 10, 10))]
 
     chain = QrChain()
     chain._zbar = Asked()
@@ -149,7 +172,10 @@ def test_zbar_is_asked_only_where_a_code_was_found_and_not_read(reader: QrChain)
 
 
 def test_zbar_reads() -> None:
-    assert Zbar().texts(code_picture("7K3MQ-2XD9P")[:, :, 0]) == ["7K3MQ-2XD9P"]
+    picture = code_picture("7K3MQ-2XD9P")[:, :, 0]
+    [code] = Zbar().codes(picture)
+    assert code.text == "7K3MQ-2XD9P"
+    assert is_near(code.box, (16, 16, len(picture) - 32, len(picture) - 32))
 
 
 def test_without_zbar_the_chain_reads_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
