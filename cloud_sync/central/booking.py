@@ -7,6 +7,7 @@ ghost of their own lost hold: it is released first, and the spot asked for anew.
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,12 @@ log = logging.getLogger(__name__)
 
 PAST_TOLERANCE = timedelta(seconds=60)
 """How far back a window may begin: clocks differ, and typing takes time."""
+
+AT_ONCE_MAX = 16
+"""Holds asked of one lot at once. A rush waits its turn here, and not at the hub, where `answer_by` would run out."""
+
+WAITING_MAX = 1_000
+"""Drivers who are booking at once; more are told to try later."""
 
 LATE = timedelta(seconds=2)
 """After the answer's time is up, how much longer until the hold counts as lost."""
@@ -98,6 +105,7 @@ class Bookings:
         self._new_id = new_id
         self._lost = lost
         self._asking: dict[Wish, asyncio.Task[str]] = {}
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE_MAX))
 
     async def hold(self, wish: Wish) -> str:
         """The id of the reservation that now holds the spot for this driver.
@@ -106,6 +114,8 @@ class Bookings:
         what cannot be asked for, Refused where the spot is not to be had, TryLater where the hub cannot be reached.
         """
         task = self._asking.get(wish)
+        if task is None and len(self._asking) >= WAITING_MAX:
+            raise TryLater("lot_busy", "too many want to book at once; try again in a moment")
         if task is None:  # a driver who presses the button twice asks once
             task = asyncio.ensure_future(self._hold(wish))
             self._asking[wish] = task
@@ -118,11 +128,16 @@ class Bookings:
             return plan.existing
         if not self._hubs.online(plan.lot_id):
             raise hub_offline(plan.lot_id)
+        async with self._turns[plan.lot_id]:
+            return await self._take_turn(plan)
+
+    async def _take_turn(self, plan: _Plan) -> str:
         for ghost in plan.ghosts:
             await self._hubs.ask(plan.lot_id, "release", ReleaseRequest(reservation_id=ghost), Wire)
             await asyncio.to_thread(self._released, ghost)
         assert plan.hold is not None, "a plan without an existing reservation asks for one"
-        return await self._ask(plan.lot_id, plan.hold)
+        answer_by = utc(self._clock().utc + self._answer)
+        return await self._ask(plan.lot_id, plan.hold.model_copy(update={"answer_by": answer_by}))
 
     def _plan(self, wish: Wish) -> _Plan:
         now = self._clock().utc

@@ -7,7 +7,7 @@ there a transaction takes the whole file's write lock at once).
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class Database:
         Raises OperatorError where it cannot be opened, is in use by another process, or was made by a newer version.
         """
         self._here = threading.local()
+        # In one process SQLite's writers queue up here: its own waiting is polling, in which one may starve.
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if url.get_backend_name() == "sqlite" else nullcontext()
+        )
         self._lock = _lock_file(url)
         try:
             self._engine = _engine(url)
@@ -67,7 +71,7 @@ class Database:
             with outer.begin_nested():
                 yield outer
             return
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self._turn, Session(self._engine, expire_on_commit=False) as session, session.begin():
             self._here.session = session
             try:
                 yield session
@@ -92,7 +96,8 @@ class Database:
         return getattr(self._here, "session", None)
 
     def _create_tables(self) -> None:
-        SQLModel.metadata.create_all(self._engine)
+        # The version comes first: a database of another one is left as it is.
+        SQLModel.metadata.create_all(self._engine, [SQLModel.metadata.tables[str(SchemaVersion.__tablename__)]])
         with self.transaction() as session:
             version = session.get(SchemaVersion, 1)
             if version is None:
@@ -103,6 +108,7 @@ class Database:
                     f"the database has schema {version.version}, this version of Gatehouse wants {SCHEMA_VERSION};"
                     " run the version that made it, or start with a new database",
                 )
+        SQLModel.metadata.create_all(self._engine)
 
     def _unlock(self) -> None:
         if self._lock is not None:

@@ -34,7 +34,7 @@ _DECIDED = (Kind.EARLY_EXIT, Kind.CANCEL, Kind.NO_SHOW, Kind.FEE_BACK)
 _COUNTS = {
     Ending.USED: (None,),
     Ending.UNPAID: (None,),
-    Ending.CANCELLED: (None, Conflict.AFTER_CANCEL.value),
+    Ending.CANCELLED: (None, Conflict.AFTER_CANCEL.value, Conflict.AFTER_NO_SHOW.value),
     Ending.BY_LOT: (None, Conflict.AFTER_CANCEL.value),
     Ending.NO_SHOW: (None, Conflict.AFTER_NO_SHOW.value),
 }
@@ -138,12 +138,13 @@ def _pay_back(session: Session, payment: Payment, kind: Kind, missing_minor: int
 
 
 def _charge(session: Session, payment: Payment, kind: Kind, owed_minor: int, now: datetime) -> None:
-    moved = _moved(session, payment, kind)
-    amount_minor = owed_minor - sum(movement.amount_minor for movement in moved)
+    charged = [movement for owed in ledger.OWED for movement in _moved(session, payment, owed)]
+    amount_minor = owed_minor - sum(movement.amount_minor for movement in charged)
     if amount_minor <= 0:
         return
     amount = Money(amount_minor, payment.currency)
-    ledger.queue_charge(session, payment, amount, now, kind=kind, revision=len(moved) + 1)
+    revision = sum(movement.kind == kind.value for movement in charged) + 1
+    ledger.queue_charge(session, payment, amount, now, kind=kind, revision=revision)
 
 
 def _moved(session: Session, payment: Payment, kind: Kind) -> list[Movement]:

@@ -1,15 +1,20 @@
 """Central, on a clock moved by hand."""
 
+import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
 from cloud_sync.central.database import Database
+from simulator.ports import free_port
 from tests.cloud_sync.central.banks import BankProcess, MemoryBank
-from tests.cloud_sync.central.site import Site
+from tests.cloud_sync.central.processes import Central
+from tests.cloud_sync.central.site import Site, write_config
 from tests.cloud_sync.central.street import StreetSide, Watch
+from tests.parts import BrokerSite
 
 
 @pytest.fixture
@@ -48,3 +53,19 @@ def bank_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankProce
     bank = BankProcess(tmp_path_factory.mktemp("bank"))
     yield bank
     bank.stop()
+
+
+@pytest.fixture
+def central(tmp_path: Path, central_broker: BrokerSite, bank_process: BankProcess) -> Iterator[Central]:
+    port = free_port()
+    config = write_config(
+        tmp_path,
+        http_port=port,
+        broker_port=central_broker.port,
+        broker_user_file=str(central_broker.folder / "central"),
+        bank=bank_process.url,
+    )
+    central = Central(config, port)
+    with ExitStack() as stack:
+        stack.callback(lambda: central.process and central.end(signal.SIGKILL))
+        yield central

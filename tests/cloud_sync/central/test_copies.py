@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cloud_sync.central.tables import ReservationCopy, SpotCopy
+from cloud_sync.central.tables import ReservationCopy, SpotCopy, WithdrawalCopy
 from cloud_sync.link.v1.facts import AlarmRaised, SpotChanged
 from domain.errors import PeerError, UnknownVersion
 from domain.reservation import Status
@@ -61,3 +61,24 @@ def test_spots_are_taken_over_and_alarms_are_logged(site: Site, caplog: pytest.L
         spot = session.get_one(SpotCopy, SPOT)
     assert (spot.kind, spot.in_service) == ("large", False)
     assert "lot.alarm" in caplog.messages
+
+
+async def test_a_doubt_about_who_came_in_stays(site: Site) -> None:
+    reservation_id = await site.paid()
+    for complete in (True, False, True):
+        site.street.withdrawn(reservation_id, complete=complete)
+        site.take_in()
+    with site.office.database.reading() as session:
+        assert session.get_one(WithdrawalCopy, reservation_id).complete is False
+
+
+async def test_an_older_move_than_the_copy_is_no_move(site: Site) -> None:
+    reservation_id = await site.paid()
+    site.street.move(reservation_id, "riverside.1-007")
+    site.street.move(reservation_id, "riverside.1-008")
+    *_, older, newer = site.street.facts
+    copies = site.office.copies(LOT)
+    copies.apply(newer)
+    copies.apply(older)
+    assert copy_of(site, reservation_id).spot_id == "riverside.1-008"
+    assert (site.bookings()[0].spot_id, site.bookings()[0].ticket_revision_min) == ("riverside.1-008", 4)

@@ -15,10 +15,10 @@ from cloud_sync.central.saga import Step
 from domain.reservation import Status
 from tests.cloud_sync.central.banks import BankProcess
 from tests.cloud_sync.central.site import Driver, Site
-from tests.cloud_sync.central.street import START, StreetSide, Watch
+from tests.cloud_sync.central.street import END, START, StreetSide, Watch
 
 PAYING = (Payments, ("_take", "_perform", "_store"))
-REFUNDING = (Movements, ("_take", "_store"))
+MOVING = (Movements, ("_take", "_store"))
 STEPS = 3
 """Of a payment that goes well: authorise, confirm, capture."""
 
@@ -100,7 +100,7 @@ async def test_one_refund_whatever_line_it_dies_at(
     site.street.stay(reservation_id, left_at=START + timedelta(hours=1))
     site.take_in()
     with monkeypatch.context() as dying:
-        crossed = kill_at(dying, *REFUNDING, crossing)
+        crossed = kill_at(dying, *MOVING, crossing)
         await site.work()
         assert crossed() > crossing, "it died"
     site.restart()
@@ -108,6 +108,26 @@ async def test_one_refund_whatever_line_it_dies_at(
     (refund,) = bank_process.posted("/v1/refunds", reservation_id)
     assert refund["answer"]["amount"] == 400
     assert site.balances() == {"bank": 400, "revenue:riverside": -400, "refunds_due": 0}
+
+
+@pytest.mark.parametrize("crossing", range(4))
+async def test_one_charge_to_the_card_on_file_whatever_line_it_dies_at(
+    stripe_site: Site, bank_process: BankProcess, monkeypatch: pytest.MonkeyPatch, crossing: int
+) -> None:
+    site = stripe_site
+    _, reservation_id = await paid(site)
+    site.watch.pass_by(timedelta(hours=5))
+    site.street.stay(reservation_id, left_at=END + timedelta(minutes=20))
+    site.take_in()
+    with monkeypatch.context() as dying:
+        crossed = kill_at(dying, *MOVING, crossing)
+        await site.work()
+        assert crossed() > crossing, "it died"
+    site.restart()
+    await site.work()
+    (charged,) = bank_process.posted("/v1/payment_intents", f"{reservation_id}:overstay")
+    assert (charged["answer"]["amount"], charged["answer"]["status"]) == (200, "succeeded")
+    assert site.balances() == {"bank": 1_000, "revenue:riverside": -1_000, "drivers_owe": 0}
 
 
 async def test_the_crossings_are_all_there_are(stripe_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """The database: one process, all or nothing, honest about what it cannot open."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,25 @@ def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
     database = Database(url)
     with database.transaction() as session:
         session.get_one(SchemaVersion, 1).version = 99
+        session.execute(text("DROP TABLE withdrawals"))
     database.close()
     with pytest.raises(OperatorError, match="schema 99"):
         Database(url)
+    with closing(sqlite3.connect(tmp_path / "central.db")) as left:
+        assert left.execute("SELECT 1 FROM sqlite_master WHERE name = 'withdrawals'").fetchall() == []
+
+
+def test_writers_take_turns_and_none_starves(database: Database) -> None:
+    """SQLite's own waiting is polling with a time limit; here each writer comes to its turn."""
+    count = 40
+
+    def write(number: int) -> None:
+        with database.transaction() as session:
+            session.add(spot(f"{number:02}"))
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(count)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=20)
+    assert len(spots(database)) == count

@@ -4,14 +4,10 @@ import asyncio
 import json
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -28,45 +24,12 @@ from cloud_sync.link.v1.messages import Reply, UnitStatus
 from domain.fact import Fact
 from domain.now import Trust, rfc3339
 from domain.spot import SpotKind
-from simulator.ports import free_port
 from tests.cloud_sync.central.banks import BankProcess
-from tests.cloud_sync.central.site import write_config
+from tests.cloud_sync.central.processes import Central, until
 from tests.cloud_sync.central.street import LOT, SPOT
 from tests.parts import BrokerSite, linked, running, soon
 
-COMMAND = "import typer; from cloud_sync.central.cli import central; typer.run(central)"
 PASSWORD = "correct horse"
-
-
-class Central:
-    """The process."""
-
-    def __init__(self, config: Path, port: int) -> None:
-        self._config, self.port = config, port
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "--config", str(self._config)], stderr=subprocess.PIPE, text=True
-        )
-
-    def end(self, by: signal.Signals) -> tuple[int, str]:
-        """Its exit status and what it wrote on standard error."""
-        assert self.process is not None
-        self.process.send_signal(by)
-        _, written = self.process.communicate()
-        code, self.process = self.process.returncode, None
-        return code, written
-
-    def refused(self) -> str:
-        """What a process that cannot start tells the operator; it ends by itself."""
-        self.start()
-        assert self.process is not None
-        _, written = self.process.communicate()
-        code, self.process = self.process.returncode, None
-        assert code == 1
-        assert "Traceback" not in written
-        return written.splitlines()[-1]
 
 
 @dataclass
@@ -122,41 +85,9 @@ def status(online: bool) -> UnitStatus:
 
 
 @pytest.fixture
-def central(tmp_path: Path, central_broker: BrokerSite, bank_process: BankProcess) -> Iterator[Central]:
-    port = free_port()
-    config = write_config(
-        tmp_path,
-        http_port=port,
-        broker_port=central_broker.port,
-        broker_user_file=str(central_broker.folder / "central"),
-        bank=bank_process.url,
-    )
-    central = Central(config, port)
-    with ExitStack() as stack:
-        stack.callback(lambda: central.process and central.end(signal.SIGKILL))
-        yield central
-
-
-@pytest.fixture
 async def http(central: Central) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{central.port}", timeout=20) as client:
         yield client
-
-
-async def until(http: httpx.AsyncClient, path: str, **wanted: Any) -> dict[str, Any]:
-    """The document at `path`, once it has these members; asks again until then."""
-
-    async def asking() -> dict[str, Any]:
-        while True:
-            try:
-                document: dict[str, Any] = (await http.get(path)).json()
-                if wanted.items() <= document.items():
-                    return document
-            except httpx.TransportError:
-                pass  # it is not up yet
-            await asyncio.sleep(0.02)
-
-    return await soon(asking())
 
 
 async def log_in(http: httpx.AsyncClient) -> dict[str, str]:

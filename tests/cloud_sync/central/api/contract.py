@@ -1,0 +1,135 @@
+"""An office over which requests are drawn, and what is there for them to name."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import schemathesis
+from schemathesis.core.result import Ok
+from schemathesis.python.asgi import get_client
+
+from cloud_sync.central.accounts import Caller, Role
+from cloud_sync.central.app import api
+from cloud_sync.link.v1.facts import SpotChanged
+from cloud_sync.link.v1.messages import AdmitAnswer
+from domain.admission import Reason, Verdict
+from domain.errors import Refused, TryLater
+from domain.now import rfc3339
+from domain.reservation import Status
+from domain.spot import SpotKind
+from tests.cloud_sync.central.banks import MemoryBank
+from tests.cloud_sync.central.site import CARD, PLATE, Site
+from tests.cloud_sync.central.street import END, EXIT_GATE, GATE, LOT, START, StreetSide, Watch
+from tests.parts import NOON
+
+REAL = 0.75
+"""How often an id that was drawn is replaced by a real one."""
+
+WAYS = ("reservation_id", "license_plate")
+SPOTS = [f"{LOT}.2-{number:03}" for number in range(80)]
+SCHEMA = schemathesis.openapi.from_dict(api().openapi())
+OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
+
+
+@dataclass
+class World:
+    """An office with a street side and a bank, and what is there to be named."""
+
+    site: Site
+    bank: MemoryBank
+    http: requests.Session
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    known: dict[str, list[str]] = field(default_factory=dict)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self.http.post(path, json=body, headers=self.headers["driver"])
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def settle_in(self, reservations: int) -> None:
+        """A driver with a car and some reservations; the first third of them is paid for."""
+        account = {"email": "driver@example.com", "password": "correct horse", "name": "Dana"}
+        user_id = self.http.post("/users", json=account).json()["user_id"]
+        now = self.site.watch().utc
+        for role in Role:
+            caller = Caller(user_id if role is Role.DRIVER else "usr_operator", role)
+            self.headers[role.value] = {"Authorization": f"Bearer {self.site.office.tokens.issue(caller, now)}"}
+        self.headers["nobody"] = {}
+        vehicle = self.post(f"/users/{user_id}/vehicles", {"plate": PLATE, "type": "standard"})
+        self.known = {
+            "user_id": [user_id],
+            "vehicle_id": [vehicle["vehicle_id"]],
+            "lot_id": [LOT],
+            "spot_id": SPOTS,
+            "gate_id": [GATE, EXIT_GATE],
+            "license_plate": [PLATE],
+            "plate": [PLATE],
+            "payment_method_token": [CARD],
+            "start_time": [rfc3339(START)],
+            "end_time": [rfc3339(END)],
+            "reservation_id": [self.book(spot_id, user_id, vehicle["vehicle_id"]) for spot_id in SPOTS[:reservations]],
+            "currency": ["EUR"],
+            "username": ["driver@example.com"],
+            "password": ["correct horse"],
+        }
+        self.known["payment_id"] = [self.pay(name) for name in self.known["reservation_id"][: reservations // 3]]
+
+    def every_state(self) -> None:
+        """The first reservations come to be in every state that there is."""
+        for name, status in zip(self.known["reservation_id"], Status, strict=False):
+            self.site.street.step(name, status, "test")
+        self.site.street.stay(self.known["reservation_id"][0], left_at=START)
+        self.site.take_in()
+
+    def book(self, spot_id: str, user_id: str, vehicle_id: str) -> str:
+        window = {"start_time": rfc3339(START), "end_time": rfc3339(END)}
+        wish = {"spot_id": spot_id, "user_id": user_id, "vehicle_id": vehicle_id, **window}
+        return str(self.post("/reservations", wish)["reservation_id"])
+
+    def pay(self, reservation_id: str) -> str:
+        body = {"reservation_id": reservation_id, "payment_method_token": CARD}
+        return str(self.post("/payments", body)["payment_id"])
+
+    def weather(self, rng: random.Random) -> None:
+        """What the lot and the bank are like for the next request."""
+        street = self.site.street
+        street.away, street.deaf, street.mute = (rng.random() < 0.15 for _ in range(3))
+        verdict, reason = rng.choice(list(Verdict)), rng.choice(list(Reason))
+        decided = AdmitAnswer(verdict=verdict, reason=reason, reservation_id=None, spot_id=None, at=NOON, took_ms=3)
+        no_car, no_gate = Refused("no_car", "nobody is there"), TryLater("gate_offline", "not on the link")
+        street.answer = rng.choice((decided, decided, no_car, no_gate))
+        calls = ("authorise", "capture", "refund")
+        self.bank.silent = {rng.choice(calls)} if rng.random() < 0.1 else set()
+        self.bank.refuses = {rng.choice(calls): "card_declined"} if rng.random() < 0.3 else {}
+
+    def make_real(self, thing: Any, rng: random.Random) -> Any:
+        """The same, with most ids replaced by ones that exist."""
+        if not isinstance(thing, dict):
+            return thing
+        if "gate_id" in thing and rng.random() < REAL:  # a body that says which reservation in one way only
+            return {name: rng.choice(self.known[name]) for name in ("gate_id", rng.choice(WAYS))}
+        return {
+            name: rng.choice(self.known[name])
+            if name in self.known and rng.random() < REAL
+            else self.make_real(value, rng)
+            for name, value in thing.items()
+        }
+
+
+@contextmanager
+def contract_world(folder: Path, reservations: int) -> Iterator[World]:
+    """A world in `folder`, for the time of a `with`."""
+    watch = Watch()
+    street, bank = StreetSide(watch), MemoryBank()
+    for spot_id in SPOTS:
+        street.tell(SpotChanged(spot_id=spot_id, spot_kind=SpotKind.STANDARD, in_service=True))
+    site = Site(folder, watch, street, bank)
+    with get_client(site.app) as http:  # type: ignore[arg-type]  # its scope is a plain dict
+        world = World(site, bank, http)
+        world.settle_in(reservations)
+        yield world
+    site.office.close()
