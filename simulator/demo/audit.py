@@ -17,20 +17,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from cloud_sync.link.seal import Seal
-from domain.money import Money
 from domain.now import parse_instant
 from domain.plate import Plate, SealedPlate
-from domain.policy import Policy, early_exit_refund
+from domain.policy import Policy, Tariff
 from domain.window import Window
 from simulator.cli import street_record
 from simulator.demo import provider
+from simulator.demo.money_audit import Account, wrong
 from simulator.demo.replay import replay
 
 CENTRAL = "central"
 SHORT_PLATE = 6
 """Shorter plates turn up by chance inside longer random text; they are looked for as words of their own."""
 
+_POLICY = TypeAdapter(Policy)
 FactKey = tuple[str, int, int]
 
 
@@ -49,6 +52,7 @@ class Car:
     car: str
     gate_id: str
     plate: Plate
+    by: str
     frames: tuple[str, ...]
 
 
@@ -65,7 +69,7 @@ class Kept:
     def cars(self) -> list[Car]:
         record = street_record(self.folder)
         lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-        return [Car(one["car"], one["gate_id"], Plate(one["plate"]), tuple(one["frames"])) for one in lines]
+        return [Car(one["car"], one["gate_id"], Plate(one["plate"]), one["by"], tuple(one["frames"])) for one in lines]
 
     def rows(self, database: str, sql: str, *values: object) -> list[sqlite3.Row]:
         connection = sqlite3.connect(f"file:{self.databases[database]}?mode=ro", uri=True)
@@ -143,42 +147,49 @@ def _doubled_spots(kept: Kept) -> Iterator[Finding]:
 def _money(kept: Kept) -> Iterator[Finding]:
     """money-adds-up: what the bank did follows from the stays, once for each, and central's ledger says the same."""
     record = kept.folder / "provider.jsonl"
-    captured, refunded = provider.captures(record), provider.refunds(record)
+    moved = provider.moved(record)
     for hub in kept.hubs:
-        policies = kept.facts(hub, hub, "policy.changed/%")
-        policy = Policy(**{**policies[-1]["payload"]["policy"], "cancel_steps": ()})
-        stays = {fact["payload"]["reservation_id"]: fact["payload"] for fact in kept.facts(hub, hub, "stay.changed/%")}
-        latest = {f["payload"]["reservation_id"]: f["payload"] for f in kept.facts(hub, hub, "reservation.changed/%")}
-        for reservation_id, now in latest.items():
-            paid = captured.pop(reservation_id, [])
-            back = refunded.pop(reservation_id, [])
-            due = [now["price"]["amount_minor"]] if now["status"] in ("checked_in", "completed") else []
-            if now["status"] not in ("confirmed", "held") and paid != due:
-                yield Finding("money-adds-up", f"{reservation_id} is {now['status']}: captured {paid}, due {due}")
-            expected = _refund_due(now, stays.get(reservation_id), policy) if paid else []
-            if back != expected:
-                yield Finding("money-adds-up", f"{reservation_id}: refunded {back} in place of {expected}")
-    if captured or refunded:
-        yield Finding(
-            "money-adds-up", f"the bank moved money for reservations that no hub knows: {[*captured, *refunded]}"
-        )
+        promise = kept.facts(hub, hub, "policy.changed/%")[-1]["payload"]
+        policy, tariff = _POLICY.validate_python(promise["policy"]), Tariff(**promise["tariff"])
+        for reservation_id, account in _accounts(kept, hub).items():
+            for what in wrong(account, moved.pop(reservation_id, []), policy, tariff):
+                yield Finding("money-adds-up", f"{reservation_id}: {what}")
+    if moved:
+        yield Finding("money-adds-up", f"the bank moved money for reservations that no hub knows: {[*moved]}")
+    if held := provider.authorised(record):
+        yield Finding("money-adds-up", f"authorised, and neither captured nor given back: {sorted(held)}")
     for row in kept.rows(
         CENTRAL, "SELECT posting, sum(amount_minor) AS off FROM ledger GROUP BY posting HAVING off <> 0"
     ):
         yield Finding("money-adds-up", f"posting {row['posting']} is off by {row['off']}")
 
 
-def _refund_due(reservation: dict[str, Any], stay: dict[str, Any] | None, policy: Policy) -> list[int]:
-    if stay is None or stay["left_at"] is None:
-        return []
-    price = Money(**reservation["price"])
-    window = Window(parse_instant(reservation["start_time"]), parse_instant(reservation["end_time"]))
-    refund = early_exit_refund(price, window, parse_instant(stay["left_at"]), policy)
-    return [refund.amount_minor] if refund.amount_minor else []
+def _accounts(kept: Kept, hub: str) -> dict[str, Account]:
+    """The reservations of a lot, with what became of them by its hub's log."""
+    wishes = kept.rows(CENTRAL, "SELECT reservation_id, cancel_requested_at FROM bookings")
+    cancelled_at = {row["reservation_id"]: row["cancel_requested_at"] for row in wishes}
+    stays = {fact["payload"]["stay_id"]: fact["payload"] for fact in kept.facts(hub, hub, "stay.changed/%")}
+    settled = {
+        fact["payload"]["reservation_id"]: fact["payload"]["complete"]
+        for fact in kept.facts(hub, hub, "withdrawal.settled/%")
+    }
+    latest = {f["payload"]["reservation_id"]: f["payload"] for f in kept.facts(hub, hub, "reservation.changed/%")}
+    return {
+        reservation_id: Account(
+            now,
+            tuple(stay for stay in stays.values() if stay["reservation_id"] == reservation_id),
+            settled.get(reservation_id),
+            parse_instant(at) if (at := cancelled_at.get(reservation_id)) else None,
+        )
+        for reservation_id, now in latest.items()
+    }
 
 
 def _plates_decided(kept: Kept) -> Iterator[Finding]:
-    """The plate in the frames, the plate that drove, and the plate that the gate decided on are one."""
+    """The plate in the frames, the plate that drove, and the plate that the gate decided on are one.
+
+    Whose plate could not be read was let in on their own booking all the same.
+    """
     for gate in kept.gates:
         cars = [car for car in kept.cars if car.gate_id == gate]
         passages: dict[str, dict[str, Any]] = {}
@@ -188,9 +199,15 @@ def _plates_decided(kept: Kept) -> Iterator[Finding]:
             yield Finding("plates-decided", f"{gate}: {len(cars)} cars came, {len(passages)} were decided on")
             continue
         seal = kept.seal(gate.partition(".")[0])
-        rights = kept.rows(gate, "SELECT plate_box, plate_mark FROM rights")
-        expected = [seal.open(SealedPlate(row["plate_box"], row["plate_mark"])) for row in rights]
+        rights = kept.rows(gate, "SELECT reservation_id, plate_box, plate_mark FROM rights")
+        booked = {row["reservation_id"]: seal.open(SealedPlate(row["plate_box"], row["plate_mark"])) for row in rights}
+        expected = list(booked.values())
         for car, decided in zip(cars, passages.values(), strict=True):
+            if car.by != "plate":
+                admitted, theirs = decided["verdict"] == "admit", booked.get(decided["reservation_id"])
+                if admitted and (theirs is None or theirs.folded != car.plate.folded):
+                    yield Finding("plates-decided", f"{gate}: {car.car}, known by {car.by}, was let in as another")
+                continue
             plate = None if decided["plate"] is None else seal.open(SealedPlate(**decided["plate"]))
             passed = decided["reservation_id"] is not None
             if passed and (plate is None or plate.folded != car.plate.folded):

@@ -3,8 +3,20 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that the bank has moved, by its cause: a reservation, a kind and a revision."""
+
+    reservation_id: str
+    kind: str
+    revision: int
+    minor: int
+    is_refund: bool
 
 
 def requests(record: Path) -> Iterator[dict[str, Any]]:
@@ -18,20 +30,41 @@ def requests(record: Path) -> Iterator[dict[str, Any]]:
                 yield request
 
 
-def captures(record: Path) -> dict[str, list[int]]:
-    """What was captured for each reservation, in minor units."""
-    captured: dict[str, list[int]] = defaultdict(list)
+def moved(record: Path) -> dict[str, list[Moved]]:
+    """Everything that was taken or paid back, by reservation, in order."""
+    by_reservation: dict[str, list[Moved]] = defaultdict(list)
     for request in requests(record):
-        if request["path"].endswith("/capture"):
-            captured[request["answer"]["metadata"]["reservation_id"]].append(request["answer"]["amount"])
-    return captured
+        answer, path = request["answer"], request["path"]
+        taken_at_once = path == "/v1/payment_intents" and answer["status"] == "succeeded"
+        if path.endswith("/capture") or taken_at_once:
+            cause = answer["metadata"]["cause"]
+        elif path == "/v1/refunds":
+            cause = request["params"]["metadata[cause]"]
+        else:
+            continue
+        reservation_id, kind, revision = cause.split(":")
+        one = Moved(reservation_id, kind, int(revision), answer["amount"], path == "/v1/refunds")
+        by_reservation[reservation_id].append(one)
+    return by_reservation
 
 
 def refunds(record: Path) -> dict[str, list[int]]:
     """What was paid back for each reservation, in minor units."""
-    refunded: dict[str, list[int]] = defaultdict(list)
+    return {
+        reservation_id: [one.minor for one in all_moved if one.is_refund]
+        for reservation_id, all_moved in moved(record).items()
+    }
+
+
+def authorised(record: Path) -> set[str]:
+    """The intents for which the bank still holds money back on a card, neither taken nor given back."""
+    held: set[str] = set()
     for request in requests(record):
-        if request["path"] == "/v1/refunds":
-            reservation_id = request["params"]["metadata[cause]"].partition(":")[0]
-            refunded[reservation_id].append(request["answer"]["amount"])
-    return refunded
+        answer = request["answer"]
+        if not request["path"].startswith("/v1/payment_intents"):
+            continue
+        if answer["status"] == "requires_capture":
+            held.add(answer["id"])
+        else:
+            held.discard(answer["id"])
+    return held

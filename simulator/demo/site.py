@@ -60,7 +60,7 @@ class Site:
         self.operator_password = secrets.token_hex(16)
         self.provider_record = folder / "provider.jsonl"
         self.central = CentralSite(port=ports.central, broker_port=next(free), bank_port=next(free))
-        names = (("riverside", "Riverside Garage", 30), ("hillside", "Hillside Deck", 6))
+        names = (("riverside", "Riverside Garage", 30), ("hillside", "Hillside Deck", 8))
         gates = iter(gate_ports)
         self.lots = tuple(
             LotSite(

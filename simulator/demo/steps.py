@@ -19,6 +19,8 @@ from simulator.demo.timeline import Chapter, StepFailed
 from simulator.street.plates import NumberPlate, draw_plate
 
 HTTP_S = 15.0
+SOON_S = 15.0
+"""Drivers come some seconds before their window begins: early enough not to be missed, not too early to be let in."""
 
 Reservation = dict[str, Any]
 
@@ -58,7 +60,7 @@ class Steps:
     async def book(self, driver: Driver, lot: LotSite, window: dict[str, str] | None = None) -> Reservation:
         """Search, reserve one of the spots on offer, pay."""
         async with self.step(f"{driver.name} searches {lot.name}") as notes:
-            window = window or window_from_now(self.rng.randint(2, 6))
+            window = window or window_from_now(self.rng.randint(2, 6), begins_in_s=SOON_S)
             spots = await until(lambda: driver.search(lot.lot_id, window), bool, "any spot on offer")
             spot = self.rng.choice(spots)
             cheapest = min(spots, key=lambda spot: int(spot["price"]["amount_minor"]))

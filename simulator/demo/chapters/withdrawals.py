@@ -2,7 +2,7 @@
 
 from simulator.demo.driver import until, window_from_now
 from simulator.demo.provider import refunds
-from simulator.demo.steps import Steps, expect, money, say_passage
+from simulator.demo.steps import SOON_S, Steps, expect, money, say_passage
 
 TWO_DAYS_S = 48 * 3600
 
@@ -71,7 +71,7 @@ async def no_show(steps: Steps) -> None:
         await steps.status(donald, missed, "no_show")
         notes.say(f"{missed['spot_id']}, {lot.grace_s} s after the start")
     back = await steps.refunded(donald, missed, "every entry gate has answered: the fee is kept, the rest paid back")
-    again = await steps.reserve_and_pay(radia, missed["spot_id"], window_from_now(3))
+    again = await steps.reserve_and_pay(radia, missed["spot_id"], window_from_now(3, begins_in_s=SOON_S))
     await steps.drive_in(radia, lot, again)
     async with steps.step("Donald comes after all, and gets another spot") as notes:
         passage = await steps.street.drive_through(gate, donald.number)

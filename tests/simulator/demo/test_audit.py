@@ -67,7 +67,7 @@ def test_what_touches_or_moves_or_stands_elsewhere_is_no_conflict(tmp_path: Path
 )
 def test_a_short_plate_is_looked_for_as_a_word(tmp_path: Path, plate: str, text: str, in_clear: bool) -> None:
     found = kept(tmp_path)
-    car = {"car": "car-01", "gate_id": f"{LOT}.entry-1", "plate": plate, "frames": []}
+    car = {"car": "car-01", "gate_id": f"{LOT}.entry-1", "plate": plate, "by": "plate", "frames": []}
     (tmp_path / "kept.street.jsonl").write_text(json.dumps(car) + "\n", encoding="utf-8")
     (found.folder / "hub.log").write_text(text, encoding="utf-8")
     assert bool(list(CHECKS["plates-sealed"](found))) is in_clear
