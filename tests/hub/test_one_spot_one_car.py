@@ -47,7 +47,7 @@ WAKEUPS_MAX = 60
 OPERATIONS = ["hold", "book", "book", "book", "book", "confirm", "cancel", "release", "in", "in", "in", "out", "out"]
 OPERATIONS += ["wait", "wait", "wait", "wait", "heard", "noted", "noted", "noted", "lay out"]
 WINDOWS = [(0, 10), (0, 20), (-5, 15), (7, 20), (11, 30), (21, 40)]  # from so many minutes from now, so many minutes
-STEPS, SEEDS = 70, 40
+STEPS, SEEDS = 70, 25
 Step = tuple[str, int, str, tuple[int, int], int]
 
 
