@@ -190,6 +190,15 @@ class TestNoSpot:
         assert full.reservation(2).spot_id == SPOT
         assert causes(full) == ["held", "paid"]
 
+    def test_another_car_leaves(self, lot: Riverside) -> None:
+        lot.booked(3, hold_request(3, spot_id=OTHER_SPOT))
+        lot.came_in(3)
+        taken(lot, 4, LARGE_SPOT)
+        lot.woken(2 - MOVE_H)
+        assert lot.reservation(2).spot_id == SPOT
+        lot.went_out(3, hours=1.95)
+        assert lot.reservation(2).spot_id == OTHER_SPOT
+
     def test_another_booking_is_cancelled(self, full: Riverside) -> None:
         full.cancel(3, NOW.later(2 * HOUR_MS - MINUTE_MS))
         assert full.reservation(2).spot_id == OTHER_SPOT
