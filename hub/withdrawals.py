@@ -109,7 +109,7 @@ class Withdrawals:
     def _settle(self, reservation_id: str, now: Now) -> None:
         self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
         row = self._sql.execute(
-            "UPDATE withdrawal SET settled_at = ? WHERE reservation_id = ? AND settled_at IS NULL RETURNING *",
+            "UPDATE withdrawal SET settled_at = ? WHERE reservation_id = ? RETURNING revision, complete",
             (rfc3339(now.utc), reservation_id),
         ).fetchone()
         settled = WithdrawalSettled(

@@ -205,14 +205,14 @@ class Riverside:
 
     def woken(self, hours: float) -> bool:
         """The lot is woken so many hours after noon."""
-        return self.lot.woken(NOW.later(int(hours * HOUR_MS)))
+        return self.lot.woken(NOW.later(round(hours * HOUR_MS)))
 
     def noted(
         self, number: int = 1, *, unit: str = ENTRY, revision: int | None = None, hours: float = 0, epoch: int = 1
     ) -> Fact:
         """An entry gate answers that it knows of a withdrawal; the hub takes it in."""
         revision = self.reservation(number).revision if revision is None else revision
-        now = NOW.later(int(hours * HOUR_MS))
+        now = NOW.later(round(hours * HOUR_MS))
         log = self.log_of(unit)
         log.epoch = epoch
         return self.tells(unit, WithdrawalNoted(reservation_id=rid(number), revision=revision), now)
@@ -256,12 +256,12 @@ class Riverside:
         sent_to: str | None = None,
     ) -> Fact:
         fact = self.crossed(unit, at(hours), number=number, plate=plate, spot_id=sent_to)
-        self.take(fact, now=NOW.later(int(hours * HOUR_MS)))
+        self.take(fact, now=NOW.later(round(hours * HOUR_MS)))
         return fact
 
     def went_out(self, number: int | None = 1, *, hours: float = 0.5, plate: Plate | None = None) -> Fact:
         fact = self.crossed(EXIT, at(hours), number=number, plate=plate)
-        self.take(fact, now=NOW.later(int(hours * HOUR_MS)))
+        self.take(fact, now=NOW.later(round(hours * HOUR_MS)))
         return fact
 
     def facts(self) -> Sequence[Fact]:

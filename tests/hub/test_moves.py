@@ -195,6 +195,15 @@ class TestNoSpot:
         assert full.reservation(2).spot_id == SPOT
         assert causes(full) == ["held", "paid"]
 
+    def test_another_car_leaves(self, lot: Riverside) -> None:
+        lot.booked(3, hold_request(3, spot_id=OTHER_SPOT))
+        lot.came_in(3)
+        taken(lot, 4, LARGE_SPOT)
+        lot.woken(2 - MOVE_H)
+        assert lot.reservation(2).spot_id == SPOT
+        lot.went_out(3, hours=1.95)
+        assert lot.reservation(2).spot_id == OTHER_SPOT
+
     def test_another_booking_is_cancelled(self, full: Riverside) -> None:
         full.cancel(3, NOW.later(2 * HOUR_MS - MINUTE_MS))
         assert full.reservation(2).spot_id == OTHER_SPOT
@@ -275,6 +284,17 @@ class TestOverstay:
         assert not riverside.lot.woken(NOW.later(over_ms - 1))
         assert riverside.lot.woken(NOW.later(over_ms))
         assert len(self.overstays(riverside)) == 1
+
+    def test_of_two_the_first_wakes(self, riverside: Riverside) -> None:
+        riverside.booked(1)
+        riverside.booked(2, hold_request(2, spot_id=OTHER_SPOT, end=1.05))
+        for number, spot_id in enumerate([SPOT, OTHER_SPOT, LARGE_SPOT], 3):
+            riverside.booked(number, hold_request(number, spot_id=spot_id, start=1.06, end=2))
+        riverside.came_in(1)
+        riverside.came_in(2)
+        riverside.woken(1)
+        over_ms = HOUR_MS + int(OVERSTAY_GRACE.total_seconds() * 1_000)
+        assert riverside.lot.next_wakeup_ms(NOW.later(HOUR_MS)) == NOW.mono_ms + over_ms
 
     def test_that_disturbs_nobody_is_none_of_theirs(self, riverside: Riverside) -> None:
         riverside.booked(1)

@@ -100,10 +100,11 @@ class TestAnswers:
     def test_to_a_hold_that_was_given_up_are_not_awaited(self, lot: Riverside) -> None:
         lot.hold(hold_request(2, start=2, end=3))
         lot.release(2)
-        lot.noted(2)
         lot.hold(hold_request(3, start=2, end=3))
         lot.cancel(3)
-        lot.noted(3)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(2, unit=unit)
+            lot.noted(3, unit=unit)
         assert not settled(lot)
         assert not lot.set_aside()
 
