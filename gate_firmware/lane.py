@@ -134,6 +134,14 @@ class Lane:
             case Identified():
                 return self._identified(event, now)
 
+    def withdrawn(self, reservation_id: str, revision: int, now: Now) -> None:
+        """The hub has withdrawn a right; called in the transaction in which this gate learns of it.
+
+        It is noted in the log after the passage of whoever is on their way in on it.
+        """
+        under_way = self._passage.may_pass and self._passage.reservation_id == reservation_id
+        self._record.withdrawal(reservation_id, revision, now, later=under_way)
+
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
         return self._until_ms
@@ -242,12 +250,13 @@ class Lane:
     def _idle(self, now: Now) -> list[Command]:
         if self._arm is not Position.DOWN:
             return self._enter(State.CLOSING, now)
-        self._passage, self._asked_up = Passage(), False
+        self._asked_up = False
+        self._begin_passage(Passage(), now)
         commands: list[Command] = [*self._look_away(), self._tell(Signal.RED, *IDLE)]
         return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
 
     def _looking(self, now: Now) -> list[Command]:
-        self._passage = Passage(self._new_passage(), now.mono_ms)
+        self._begin_passage(Passage(self._new_passage(), now.mono_ms), now)
         self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
         return [self._tell(Signal.RED, *LOOKING), self._passage.look()]
 
@@ -342,4 +351,9 @@ class Lane:
 
     def _complete_passage(self, now: Now) -> None:
         self._record.passage(self._passage.passage_id or self._new_passage(), self._passage.judgement, now)
-        self._passage = Passage()  # whoever follows before the arm is down is another car: nobody has decided on it
+        self._begin_passage(Passage(), now)  # whoever follows before the arm is down is another car
+
+    def _begin_passage(self, passage: Passage, now: Now) -> None:
+        """Nobody is on their way in as the car before: nothing was decided yet on this one."""
+        self._passage = passage
+        self._record.withdrawals_due(now)

@@ -1,7 +1,7 @@
 """What a lane writes down: its decisions, its passages, its alarms. Each is on disk when the call returns."""
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed, WithdrawalNoted
 from domain.now import Now
 from gate_firmware.deciding import Judgement
 from gate_firmware.replica import Replica
@@ -63,6 +63,26 @@ class Record:
                 self._replica.spots.came_in(fact.ref, passed.reservation_id, passed.spot_id, passed.evidence)
             elif passed.reservation_id is not None:
                 self._replica.spots.went_out(passed.reservation_id)
+
+    def withdrawal(self, reservation_id: str, revision: int, now: Now, *, later: bool) -> None:
+        """Write down that a right is known to be withdrawn, or that this is still to be said.
+
+        Called in the transaction of the fact that this gate knows it by.
+        """
+        if later:
+            self._replica.note_withdrawal_later(reservation_id, revision)
+        else:
+            self._journal.append(WithdrawalNoted(reservation_id=reservation_id, revision=revision), now)
+
+    def withdrawals_due(self, now: Now) -> None:
+        """Say what was still to be said: no car is on its way in any more."""
+        due = self._replica.withdrawals_due()
+        if not due:
+            return
+        with self._journal.transaction():
+            for reservation_id, revision in due:
+                self.withdrawal(reservation_id, revision, now, later=False)
+            self._replica.withdrawals_noted()
 
     def alarm(self, alarm: str, detail: str, now: Now) -> None:
         """Write an alarm down; docs/running.md lists them."""

@@ -63,11 +63,14 @@ def rights_stays_and_keys(db: Database) -> None:
 
 
 @migrations()
-def tickets(db: Database) -> None:
+def tickets_and_withdrawals(db: Database) -> None:
     db.conn.executescript("""
         CREATE TABLE used_ticket (ticket_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
         CREATE TABLE shown_ticket (  -- the last that the arm was raised for: its passage may end after a restart
             only_one INTEGER PRIMARY KEY CHECK (only_one = 1), passage_id TEXT NOT NULL, ticket_id TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE withdrawal_due (  -- of a right that a car was on its way in on
+            reservation_id TEXT PRIMARY KEY, revision INTEGER NOT NULL
         ) STRICT;
     """)
 
@@ -168,6 +171,18 @@ class Replica:
         """The ticket that the arm was raised for in this passage."""
         row = self._sql.execute("SELECT ticket_id FROM shown_ticket WHERE passage_id = ?", (passage_id,)).fetchone()
         return None if row is None else str(row["ticket_id"])
+
+    def note_withdrawal_later(self, reservation_id: str, revision: int) -> None:
+        self._sql.execute("INSERT OR REPLACE INTO withdrawal_due VALUES (?, ?)", (reservation_id, revision))
+
+    def withdrawals_due(self) -> list[tuple[str, int]]:
+        """The withdrawals that are to be noted later, by reservation and revision."""
+        rows = self._sql.execute("SELECT reservation_id, revision FROM withdrawal_due")
+        return [(row["reservation_id"], row["revision"]) for row in rows]
+
+    def withdrawals_noted(self) -> None:
+        """None is due any more."""
+        self._sql.execute("DELETE FROM withdrawal_due")
 
     def _horizon(self, now: Now) -> tuple[str, str]:
         # Without a trusted clock the time may be later than `now`, by nobody knows how much: expect what is booked.

@@ -16,7 +16,7 @@ from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, WithdrawalNoted
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided
 from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
 from domain.errors import Refused, TryLater
 from domain.fact import Fact
@@ -195,7 +195,7 @@ class GateService:
         return ack
 
     def _withdrawn(self, reservation_id: str, revision: int) -> None:
-        self._journal.append(WithdrawalNoted(reservation_id=reservation_id, revision=revision), self._clock())
+        self._lane.withdrawn(reservation_id, revision, self._clock())
 
     def _alarm(self, alarm: str, detail: str) -> None:
         with self._journal.transaction():

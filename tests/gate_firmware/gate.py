@@ -28,7 +28,6 @@ from cloud_sync.link.v1.facts import (
     SpotChanged,
     StayChanged,
     TicketKeyPublished,
-    WithdrawalNoted,
     payload_of,
 )
 from cloud_sync.link.v1.messages import AckState
@@ -220,7 +219,7 @@ class Gate:
         )
 
     def _withdrawn(self, reservation_id: str, revision: int) -> None:
-        self.journal.append(WithdrawalNoted(reservation_id=reservation_id, revision=revision), self.now)
+        self.lane.withdrawn(reservation_id, revision, self.now)
 
     def hub_says(self, *payloads: Payload) -> None:
         """Facts of the hub, taken in as they come over the link."""

@@ -65,6 +65,7 @@ def test_taking_the_old_one_leaves_the_new_one_valid_a_moment(challenge: Challen
     second = challenge.current
     assert taken(challenge, first, due)
     assert challenge.current not in (first, second)
+    assert not taken(challenge, second, due.later(OVERLAP_MS))
     assert taken(challenge, second, due.later(OVERLAP_MS - 1))
 
 

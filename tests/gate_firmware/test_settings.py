@@ -35,6 +35,7 @@ def test_a_lane(tmp_path: Path) -> None:
     assert settings.store.path == tmp_path / "data/gate.db"
     assert settings.api.port == 8091
     assert settings.reader.engine == "rapidocr"
+    assert (settings.keypad.tries_max, settings.keypad.locked_s) == (5, 300)
 
 
 def test_an_exit_cannot_be_set_to_wait_longer_than_five_seconds() -> None:
@@ -51,6 +52,7 @@ def test_an_exit_cannot_be_set_to_wait_longer_than_five_seconds() -> None:
         ('direction = "entry"', 'direction = "both"', "direction"),
         ('kind = "simulated"', 'kind = "simulated"\n[reader]\nengine = "tesseract"', "no plate reader is called that"),
         ('kind = "simulated"', 'kind = "simulated"\n[timing]\nretry_ms = 1', "retry_ms"),
+        ('kind = "simulated"', 'kind = "simulated"\n[keypad]\ntries_max = 0', "tries_max"),
         ('kind = "simulated"', 'kind = "simulated"\ncolour = "red"', "colour"),
         ('kind = "simulated"', 'kind = "imagined"', "kind"),
     ],
