@@ -95,6 +95,7 @@ class Cancellations:
         owner = uuid4().hex
         wish = await asyncio.to_thread(self._take, reservation_id, owner)
         if wish is None:
+            self._refund_queued()  # the window may have ended
             return
         request = CancelRequest(reservation_id=reservation_id, cause=DRIVER, requested_at=wish.requested_at)
         try:

@@ -107,8 +107,16 @@ class LotCopies:
 
     def _withdrawal(self, session: Session, said: WithdrawalSettled) -> str:
         known = session.get(WithdrawalCopy, said.reservation_id)
-        complete = said.complete and (known is None or known.complete)  # once in doubt, the driver's benefit
-        session.merge(WithdrawalCopy(reservation_id=said.reservation_id, lot_id=self._lot_id, complete=complete))
+        complete = said.complete
+        if known is not None and known.revision >= said.revision:
+            if known.revision > said.revision:
+                return said.reservation_id
+            complete = complete and known.complete  # once in doubt, the driver's benefit
+        session.merge(
+            WithdrawalCopy(
+                reservation_id=said.reservation_id, lot_id=self._lot_id, revision=said.revision, complete=complete
+            )
+        )
         return said.reservation_id
 
     def _stay(self, session: Session, said: StayChanged) -> str | None:

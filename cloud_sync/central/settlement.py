@@ -104,7 +104,7 @@ def _case(session: Session, booking: Booking | None, reservation: ReservationCop
         window=Window(reservation.start_time, reservation.end_time),
         ending=ending,
         cancelled_at=None if booking is None else booking.cancel_requested_at,
-        withdrawal=_withdrawal(withdrawal),
+        withdrawal=_withdrawal(withdrawal, reservation.revision),
         visits=tuple(
             Visit(stay.entered_at or stay.left_at or reservation.start_time, stay.left_at)
             for stay in session.exec(stays)
@@ -122,8 +122,8 @@ def _ending(booking: Booking | None, reservation: ReservationCopy) -> Ending:
     return Ending.NO_SHOW if status is Status.NO_SHOW else Ending.USED
 
 
-def _withdrawal(known: WithdrawalCopy | None) -> Withdrawal:
-    if known is None:
+def _withdrawal(known: WithdrawalCopy | None, revision: int) -> Withdrawal:
+    if known is None or known.revision < revision:  # a no-show that was cancelled after all is withdrawn anew
         return Withdrawal.OPEN
     return Withdrawal.COMPLETE if known.complete else Withdrawal.UNSURE
 

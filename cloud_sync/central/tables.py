@@ -225,11 +225,13 @@ class StayCopy(SQLModel, table=True):
 
 
 class WithdrawalCopy(SQLModel, table=True):
-    """Who came in on a reservation that was cancelled or became a no-show is known; not `complete`: not for sure."""
+    """Who came in on a reservation that by this revision was cancelled or a no-show is known; not `complete`: not for
+    sure."""
 
     __tablename__ = "withdrawals"
     reservation_id: str = Field(primary_key=True)
     lot_id: str
+    revision: int
     complete: bool
 
 

@@ -117,3 +117,20 @@ def test_it_listens_on_the_loopback_only_and_says_when_its_port_is_taken(stripe:
     )
     assert second.returncode == 1
     assert second.stderr.startswith("bank: cannot serve")
+
+
+def test_a_card_that_was_set_up_for_future_use_is_charged_without_its_holder_and_no_other(stripe: Stripe) -> None:
+    customer: str = stripe.post("/v1/customers", {}).json()["id"]
+    paid = stripe.post("/v1/payment_intents", {**INTENT, "customer": customer, "setup_future_usage": "off_session"})
+    card = paid.json()["payment_method"]
+    assert paid.json()["status"] == "requires_capture"
+    again = {"amount": "200", "currency": "eur", "customer": customer, "confirm": "true", "off_session": "true"}
+    charged = stripe.post("/v1/payment_intents", {**again, "payment_method": card})
+    assert charged.json()["status"] == "succeeded"
+    listed = stripe.http.get("/v1/payment_intents", params={"customer": customer, "limit": "100"}).json()["data"]
+    assert {intent["id"] for intent in listed} == {paid.json()["id"], charged.json()["id"]}
+    once = stripe.post("/v1/payment_intents", INTENT).json()["payment_method"]
+    for unfit in ({**again, "payment_method": once}, {**again, "payment_method": "pm_card_visa"}):
+        assert stripe.post("/v1/payment_intents", unfit).status_code == 400
+    other: str = stripe.post("/v1/customers", {}).json()["id"]
+    assert stripe.post("/v1/payment_intents", {**INTENT, "customer": other, "payment_method": card}).status_code == 400

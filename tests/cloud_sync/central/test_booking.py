@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cloud_sync.central import booking
 from cloud_sync.central.booking import State
 from cloud_sync.central.hubs import Answer
 from cloud_sync.link.seal import Seal
@@ -194,3 +195,33 @@ async def test_a_car_of_somebody_else_is_unknown(site: Site) -> None:
     mine, other = await site.driver(), await site.driver("other@example.com")
     answer = await mine.post("/reservations", {**mine.wish(), "vehicle_id": other.vehicle_id})
     assert (answer.status_code, answer.json()["code"]) == (404, "vehicle_unknown")
+
+
+async def test_a_rush_waits_its_turn_and_its_time_runs_from_when_the_lot_is_asked(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(booking, "AT_ONCE_MAX", 1)
+    drivers = [await site.driver(f"{number}@example.com") for number in range(3)]
+    ask, at_once, most = site.street.ask, 0, 0
+
+    async def slowly(lot_id: str, name: str, message: Envelope, answer: type[Answer]) -> Answer:
+        nonlocal at_once, most
+        assert isinstance(message, HoldRequest)
+        assert message.answer_by > site.watch().utc
+        at_once += 1
+        most = max(most, at_once)
+        site.watch.pass_by(timedelta(seconds=10))
+        await asyncio.sleep(0)
+        at_once -= 1
+        return await ask(lot_id, name, message, answer)
+
+    monkeypatch.setattr(site.street, "ask", slowly)
+    answers = await asyncio.gather(*(driver.book() for driver in drivers))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    assert most == 1
+
+
+async def test_more_than_can_wait_are_told_to_come_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking, "WAITING_MAX", 0)
+    answer = await (await site.driver()).book()
+    assert (answer.status_code, answer.json()["code"]) == (503, "lot_busy")

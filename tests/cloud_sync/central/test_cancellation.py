@@ -152,6 +152,23 @@ async def test_a_wish_that_came_in_time_is_no_no_show(site: Site, bank: MemoryBa
     assert bank.refunds == {f"{reservation_id}:cancel:1": 400}
 
 
+async def test_a_no_show_that_the_lot_cancels_after_all_is_settled_when_the_gates_know_that(
+    site: Site, bank: MemoryBank
+) -> None:
+    reservation_id = await site.paid()
+    site.street.away = True
+    await site.me.cancel(reservation_id)
+    site.watch.pass_by(START + 20 * MINUTE - site.watch().utc)
+    site.street.step(reservation_id, Status.NO_SHOW, "no_show")
+    site.street.withdrawn(reservation_id)
+    site.street.step(reservation_id, Status.CANCELLED, "driver")
+    await site.hear()
+    assert bank.refunds == {}
+    site.street.withdrawn(reservation_id)
+    await site.hear()
+    assert bank.refunds == {f"{reservation_id}:cancel:1": 400}
+
+
 async def test_a_lot_that_is_away_to_the_end_is_asked_no_more(site: Site, bank: MemoryBank) -> None:
     reservation_id = await site.paid()
     site.street.deaf = True

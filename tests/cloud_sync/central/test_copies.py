@@ -70,6 +70,14 @@ async def test_a_doubt_about_who_came_in_stays(site: Site) -> None:
         site.take_in()
     with site.office.database.reading() as session:
         assert session.get_one(WithdrawalCopy, reservation_id).complete is False
+    site.street.step(reservation_id, Status.CANCELLED, "driver")
+    site.street.withdrawn(reservation_id)
+    *_, older, _, newer = site.street.facts
+    for fact in (newer, older):
+        site.office.copies(LOT).apply(fact)
+    with site.office.database.reading() as session:
+        known = session.get_one(WithdrawalCopy, reservation_id)
+    assert (known.revision, known.complete) == (3, True), "withdrawn anew, it is known anew"
 
 
 async def test_an_older_move_than_the_copy_is_no_move(site: Site) -> None:

@@ -148,6 +148,11 @@ def test_a_stay_is_paid_for_by_when_it_ends(left: int, back: int, owed: int) -> 
     assert decide(stayed) == Dues(Kind.EARLY_EXIT, back, Kind.OVERSTAY, owed)
 
 
+def test_a_car_that_comes_again_after_the_window_owes_the_time_that_it_was_inside() -> None:
+    again = (Visit(START, END), Visit(END + 60 * MINUTE, END + 90 * MINUTE))
+    assert decide(replace(WAITING, visits=again)) == Dues(Kind.EARLY_EXIT, 0, Kind.OVERSTAY, 200)
+
+
 def test_a_time_longer_than_any_booking_has_a_price() -> None:
     assert price(TARIFF, START, START) == price(TARIFF, END, START) == 0
     assert price(TARIFF, START, START + 2 * LONGEST + timedelta(days=1)) == (2 * LONGEST.days + 1) * 2_000

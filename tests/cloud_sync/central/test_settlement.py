@@ -199,6 +199,20 @@ async def test_who_comes_late_after_all_owes_no_fee(site: Site, bank: MemoryBank
     assert bank.refunds == {f"{reservation_id}:fee-back:1": 400}
 
 
+async def test_a_refund_that_the_bank_refused_has_not_gone_back(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await site.paid()
+    site.street.step(reservation_id, Status.NO_SHOW, "no_show")
+    site.street.withdrawn(reservation_id, complete=False)
+    bank.refuses["refund"] = "refund_failed"
+    await site.hear()
+    bank.refuses.clear()
+    site.street.withdrawn(reservation_id, complete=False)
+    await site.hear()
+    assert bank.refunds == {}, "it is not tried for ever: an operator must look at it"
+    await left(site, reservation_id, timedelta(hours=1), Conflict.AFTER_NO_SHOW)
+    assert bank.refunds == {f"{reservation_id}:fee-back:1": 800}
+
+
 async def test_who_leaves_late_pays_for_the_time_after_the_window(site: Site, bank: MemoryBank) -> None:
     reservation_id = await site.paid()
     await left(site, reservation_id, timedelta(hours=2, minutes=20))

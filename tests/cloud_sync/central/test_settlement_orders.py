@@ -46,7 +46,7 @@ def wished(session: Session, name: str) -> None:
 
 def settled(complete: bool) -> Fact:
     def fact(session: Session, name: str) -> None:
-        session.merge(WithdrawalCopy(reservation_id=name, lot_id=LOT, complete=complete))
+        session.merge(WithdrawalCopy(reservation_id=name, lot_id=LOT, revision=1, complete=complete))
 
     return fact
 
