@@ -81,18 +81,18 @@ class Judge:
         sealed = judgement.plate if seen.plate is None else self._seal.seal(seen.plate)
         return replace(judgement, plate=sealed, score=seen.score, frames=seen.frames)
 
-    def resume(self, journal: Journal, now: Now) -> tuple[Judgement | None, str]:
-        """The judgement and passage that the arm was last opened for.
+    def resume(self, journal: Journal, now: Now) -> tuple[Judgement | None, str, bool]:
+        """The judgement and passage that the arm was last opened for, and whether its car was still to come.
 
         Neither where that passage was completed, or where the decision is older than `RESUME_WITHIN`.
         """
         decided, passed = journal.last_own(GateDecided.kind), journal.last_own(GatePassed.kind)
         if decided is None:
-            return None, ""
+            return None, "", False
         last = GateDecided.model_validate(decided.payload)
         done = passed is not None and passed.payload["passage_id"] == last.passage_id
         if done or last.verdict not in PASSES or now.utc - decided.at > RESUME_WITHIN:
-            return None, ""
+            return None, "", False
         judgement = Judgement(
             decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
             evidence=last.evidence,
@@ -102,7 +102,7 @@ class Judge:
             reservation_id=last.reservation_id,
             ticket_id=self._replica.noted_ticket(last.passage_id),
         )
-        return judgement, last.passage_id
+        return judgement, last.passage_id, last.awaited
 
     def _by_sight(self, looked: Looked, now: Now) -> Judgement:
         sealed = None if looked.plate is None else self._seal.seal(looked.plate)

@@ -103,13 +103,19 @@ class Lane:
         }
 
     def start(self, arrival: bool, safety: bool, arm: Position, now: Now) -> list[Command]:
-        """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short."""
+        """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short.
+
+        Where its car is gone, it has most likely driven through: nobody has closed the arm behind it. It counts as
+        passed, since a driver must not pay for not having come, and an attendant is told to look.
+        """
         self._arrival, self._safety, self._arm = arrival, safety, arm
-        judgement, passage_id = self._judge.resume(self._journal, now)
+        judgement, passage_id, awaited = self._judge.resume(self._journal, now)
         self._passage = Passage(passage_id, now.mono_ms, judgement)
         if judgement is not None and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
-        if arm is Position.DOWN and not (safety and judgement is not None):
+            if arm is not Position.DOWN and not awaited:
+                self._complete_passage(now, unseen=True)
+        if arm is Position.DOWN and not (safety and self._passage.may_pass):
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
@@ -349,8 +355,9 @@ class Lane:
     def _words(self) -> tuple[str, str]:
         return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
 
-    def _complete_passage(self, now: Now) -> None:
-        self._record.passage(self._passage.passage_id or self._new_passage(), self._passage.judgement, now)
+    def _complete_passage(self, now: Now, *, unseen: bool = False) -> None:
+        passage_id = self._passage.passage_id or self._new_passage()
+        self._record.passage(passage_id, self._passage.judgement, now, unseen=unseen)
         self._begin_passage(Passage(), now)  # whoever follows before the arm is down is another car
 
     def _begin_passage(self, passage: Passage, now: Now) -> None:

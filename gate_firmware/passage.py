@@ -60,7 +60,7 @@ class Passage:
         """Take a judgement; it is stored where it says something new, or where it was `asked` for."""
         before, self.judgement = self.judgement, judgement
         if asked or before is None or before.decision != judgement.decision:
-            record.decision(self.passage_id, judgement, now.mono_ms - self.since_ms, now)
+            record.decision(self.passage_id, judgement, now.mono_ms - self.since_ms, now, awaited=self.is_awaited)
 
     def recognise(self, judgement: Judgement, record: Record, now: Now) -> None:
         """A car that was let out unknown has been named after all: its stay can end, or can be found by the plate."""

@@ -15,8 +15,8 @@ class Record:
         self._journal = journal
         self._replica = replica
 
-    def decision(self, passage_id: str, judgement: Judgement, took_ms: int, now: Now) -> None:
-        """Write a decision down. Nothing may move before."""
+    def decision(self, passage_id: str, judgement: Judgement, took_ms: int, now: Now, *, awaited: bool = False) -> None:
+        """Write a decision down. Nothing may move before. `awaited`: on a car that is still to come."""
         decision, ticket_id = judgement.decision, judgement.ticket_id
         with self._journal.transaction():
             self._journal.append(
@@ -32,16 +32,17 @@ class Record:
                     score=judgement.score,
                     frames=judgement.frames,
                     took_ms=took_ms,
+                    awaited=awaited,
                 ),
                 now,
             )
             if judgement.passes and ticket_id is not None:
                 self._replica.note_ticket(passage_id, ticket_id)
 
-    def passage(self, passage_id: str, judgement: Judgement | None, now: Now) -> None:
+    def passage(self, passage_id: str, judgement: Judgement | None, now: Now, *, unseen: bool = False) -> None:
         """Write down that a car has crossed, and keep in mind that it is inside, or out, until the hub says so.
 
-        It uses its ticket up: whoever was let in and did not drive has it still.
+        It uses its ticket up: whoever was let in and did not drive has it still. `unseen`: nobody saw it cross.
         """
         entry = self._direction is Direction.ENTRY
         passed = GatePassed(passage_id=passage_id, direction=self._direction, reservation_id=None, plate=None)
@@ -54,6 +55,7 @@ class Record:
                 evidence=judgement.evidence,
                 spot_id=judgement.decision.spot_id if entry else None,
                 ticket_id=judgement.ticket_id if entry else None,
+                unseen=unseen,
             )
         with self._journal.transaction():
             fact = self._journal.append(passed, now)

@@ -169,15 +169,15 @@ def test_every_reason_is_reached_here_or_by_a_ticket() -> None:
 
 class TestResume:
     def test_as_long_as_the_passage_is_open_and_fresh(self, entry: Gate) -> None:
-        assert entry.judge.resume(entry.journal, NOW) == (None, "")
+        assert entry.judge.resume(entry.journal, NOW) == (None, "", False)
         entry.hub_says(right())
         passage_id = entry.admitted()
         just = Now(0, NOW.utc + RESUME_WITHIN)
-        judgement, resumed = entry.judge.resume(entry.journal, just)
+        judgement, resumed, _ = entry.judge.resume(entry.journal, just)
         assert resumed == passage_id
         assert judgement is not None
         assert (judgement.reservation_id, judgement.decision.spot_id, judgement.passes) == (rid(1), SPOT, True)
-        assert entry.judge.resume(entry.journal, Now(0, just.utc + timedelta(milliseconds=1))) == (None, "")
+        assert entry.judge.resume(entry.journal, Now(0, just.utc + timedelta(milliseconds=1))) == (None, "", False)
 
     def test_a_clock_that_stepped_back_is_no_reason_to_forget(self, entry: Gate) -> None:
         entry.hub_says(right())
@@ -186,7 +186,7 @@ class TestResume:
 
     def test_a_car_that_was_let_out_unknown(self, exit_: Gate) -> None:
         exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
-        judgement, resumed = exit_.judge.resume(exit_.journal, NOW)
+        judgement, resumed, _ = exit_.judge.resume(exit_.journal, NOW)
         assert resumed == "p1"
         assert judgement is not None
         assert judgement.reservation_id is None

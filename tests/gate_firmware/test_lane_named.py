@@ -421,11 +421,20 @@ class TestWithdrawn:
         entry.happens(ArmMoved(Arm.UP))
         entry.hub_says(self.CANCELLED)
         entry.crash()
-        entry.start(arm=arm)
+        entry.start(safety=arm is Arm.UP, arm=arm)
         if arm is Arm.UP:
             assert entry.told(WithdrawalNoted) == []
-            entry.happens(SafetyLoop(True), SafetyLoop(False))
+            entry.happens(SafetyLoop(False))
         assert len(entry.told(WithdrawalNoted)) == 1
+
+    def test_a_car_that_passed_unseen_comes_before_the_note(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP))
+        entry.hub_says(self.CANCELLED)
+        entry.crash()
+        entry.start(arm=Arm.UP)
+        assert entry.stored()[-2:] == [GatePassed.kind, WithdrawalNoted.kind]
 
     def test_of_any_other_car_it_is_noted_at_once(self, entry: Gate) -> None:
         entry.hub_says(right(), right(2, plate=OTHER))

@@ -109,7 +109,7 @@ class PaymentChanged(Payload):
 
 class GateDecided(Payload):
     """gate: a decision, stored before anything moves. `plate` is what was read, sealed; `took_ms` from the car's
-    arrival on the loop to the decision."""
+    arrival on the loop to the decision. `awaited`: nobody stands there yet, the arm goes up for who is to come."""
 
     kind = "gate.decided/1"
     passage_id: str
@@ -123,11 +123,13 @@ class GateDecided(Payload):
     score: Annotated[float | None, PlainSerializer(lambda x: None if x is None else round(x, 3), when_used="json")]
     frames: int
     took_ms: int
+    awaited: bool = False
 
 
 class GatePassed(Payload):
     """gate: a car has crossed the safety loop. `reservation_id` says whose it is, where the gate knows, `evidence` by
-    what, `spot_id` where the driver was sent, `ticket_id` which ticket is used up."""
+    what, `spot_id` where the driver was sent, `ticket_id` which ticket is used up. `unseen`: the gate was down when the
+    car must have crossed."""
 
     kind = "gate.passed/1"
     passage_id: str
@@ -137,6 +139,7 @@ class GatePassed(Payload):
     evidence: Evidence = Evidence.NONE
     spot_id: str | None = None
     ticket_id: str | None = None
+    unseen: bool = False
 
 
 class WithdrawalNoted(Payload):
