@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import Direction
+from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, WithdrawalNoted, payload_of
 from domain.admission import Verdict
 from domain.errors import Refused, TryLater
 from domain.now import Now
 from domain.plate import Plate
+from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -68,9 +69,18 @@ HAPPENINGS = st.lists(
         ),
         st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
         st.just("crash"),
+        st.just("withdrawn"),
+        st.just("comes"),
+        st.just("drives"),
     ),
     max_size=40,
 )
+
+OFTEN: dict[str, tuple[object, ...]] = {
+    "comes": (ArrivalLoop(True), (Sight.KNOWN, PLATE)),
+    "drives": (ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False)),
+}
+"""What mostly happens one after the other, and seldom would by chance."""
 
 
 @dataclass
@@ -107,6 +117,11 @@ class Bystander:
                 self.check(gate.passes_ms(ms))
             case (Sight() as sight, Plate() | None as plate):
                 self.check(gate.happens(Looked(self.look, sight, plate, None, 1)))
+            case "comes" | "drives":
+                for each in OFTEN[happening]:
+                    self.happens(each)
+            case "withdrawn":
+                gate.hub_says(right(status=Status.NO_SHOW, revision=3, end=9))
             case str(code):
                 self.check(gate.happens(CodeSeen(self.look, code)))
             case Identified() as said:
@@ -139,7 +154,22 @@ def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[o
             range(1, len(gate.journal.after(Position(), 999)) + 1)
         )
         assert len({passed.passage_id for passed in gate.passages}) == len(gate.passages)
+        nobody_after_the_withdrawal(gate)
         inside_out(bystander)
+
+
+def nobody_after_the_withdrawal(gate: Gate) -> None:
+    """Once a gate has said that it knows of it, nobody whom it let in before comes through on that right."""
+    decided: set[str] = set()
+    withdrawn: set[str] = set()
+    for said in map(payload_of, gate.journal.after(Position(), 999)):
+        match said:
+            case GateDecided(verdict=Verdict.ADMIT):
+                decided.add(said.passage_id)
+            case WithdrawalNoted():
+                withdrawn |= decided
+            case GatePassed(reservation_id=str()) if gate.direction is Direction.ENTRY:
+                assert said.passage_id not in withdrawn or said.reservation_id != rid(1)
 
 
 def inside_out(bystander: Bystander) -> None:
