@@ -27,8 +27,8 @@ from simulator.soak.dying import ARM, Boundary
 from simulator.street.plates import draw_plate
 
 KINDS = ("gate", "hub", "central", "broker")
-BOUNDARY_COUNT_MAX = 4
-"""A boundary is died at when it is come to for the first to fourth time: a visit comes to each at least that often."""
+COUNT_MAX = {boundary: 2 if boundary is Boundary.BEFORE_ANSWER else 4 for boundary in Boundary}
+"""How often a visit comes to a boundary at least; a unit dies at one of these times. A hub is asked to hold and confirm."""
 LOOK_EVERY_S = 0.5
 SETTLE_LOOKS_MAX = 240
 
@@ -130,7 +130,7 @@ class _Rounds:
         return f"{victim} killed {at_s:.2f} s into it, while {doing}"
 
     async def _dying(self, victim: str, boundary: Boundary, driver: PatientDriver, lot: LotSite) -> str:
-        count = self._rng.randint(1, BOUNDARY_COUNT_MAX)
+        count = self._rng.randint(1, COUNT_MAX[boundary])
         ordinary = self._supervisor.command(victim)
         wrapper = (*PYTHON, "-m", "simulator.soak.dying", boundary.value, str(count))
         self._supervisor.next_run(victim, (*wrapper, *ordinary[ordinary.index("gatehouse") + 1 :]))
