@@ -28,7 +28,7 @@ from simulator.street.plates import draw_plate
 
 KINDS = ("gate", "hub", "central", "broker")
 COUNT_MAX = {boundary: 2 if boundary is Boundary.BEFORE_ANSWER else 4 for boundary in Boundary}
-"""How often a visit comes to a boundary at least; a unit dies at one of these times. A hub is asked to hold and confirm."""
+"""How often a visit comes to a boundary at least; a unit dies at one of these times. A hub is asked twice."""
 LOOK_EVERY_S = 0.5
 SETTLE_LOOKS_MAX = 240
 
