@@ -75,6 +75,11 @@ class Driver:
         body = {"gate_id": gate_id, "reservation_id": reservation_id}
         return await self._http.post("/gate/check-in", json=body, headers=self._headers)
 
+    async def check_out(self, gate_id: str, reservation_id: str) -> httpx.Response:
+        """Tell central, from the phone, whose car leaves; the answer as it came."""
+        body = {"gate_id": gate_id, "reservation_id": reservation_id}
+        return await self._http.post("/gate/check-out", json=body, headers=self._headers)
+
     async def ticket(self, reservation_id: str) -> str:
         """What the ticket's QR code says."""
         return (await self._ticket(reservation_id, "text/plain")).text

@@ -91,6 +91,19 @@ async def _by_phone(steps: Steps) -> None:
         expect(answer.status_code == 200, f"200, not {answer.status_code} {answer.text}")
         expect(answer.json()["decision"] == "admit", f"admitted, not {answer.json()}")
         say_passage(notes.say, await visit.through(), answer.json())
+    leaving = steps.lot.gate("exit")
+    async with (
+        steps.step("she leaves, still unreadable, and says so from her phone") as notes,
+        steps.street.visit(leaving, driver.number, UNREADABLE, by="id") as visit,
+    ):
+        answer = await until(
+            lambda: driver.check_out(leaving.gate_id, reservation_id),
+            lambda answer: answer.status_code == 200,  # 409 until she stands there
+            "checked out",
+        )
+        expect(answer.json()["decision"] == "release", f"released, not {answer.json()}")
+        say_passage(notes.say, await visit.through(), answer.json())
+        await steps.status(driver, reservation, "completed")
 
 
 def _tampered(ticket: str) -> str:

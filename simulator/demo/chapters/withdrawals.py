@@ -56,6 +56,9 @@ async def cancellations(steps: Steps) -> None:
         expect(answer.status_code == 202, f"202, not {answer.status_code} {answer.text}")
         expect(answer.json()["status"] == "cancelling", f"cancelling, not {answer.json()['status']}")
         notes.say(answer.json()["status"])
+        answer = await vint.check_in(lot.gate("entry").gate_id, second["reservation_id"])
+        expect(answer.status_code == 503, f"503, not {answer.status_code} {answer.text}")
+        notes.say(f"checking in from afar: {answer.json()['title']}")
     async with steps.step("the hub comes back, and the spot is free") as notes:
         await steps.scene.supervisor.start(lot.lot_id)
         await steps.status(vint, second, "cancelled")
