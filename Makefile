@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/gatehouse demo $(if $(ONCE),--once)
 
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # What takes longer than the tests may: every process killed at any moment of a driver's visit.
 soak: setup

@@ -1,7 +1,8 @@
 """Opening a gate from afar: central finds out whose wish it is, the lot's gate decides.
 
-What was sent is resolved here: a driver may name their own reservations, vehicles and tickets only, and a plate goes on
-sealed with the lot's key. Whether the arm moves is for the gate alone to say, as if the driver had stood before it.
+What was sent is resolved here: a driver may name their own reservations, vehicles and tickets only. Their plate stands
+for their reservation there, since anybody may register any plate; an operator's goes on sealed with the lot's key.
+Whether the arm moves is for the gate alone to say, as if the driver had stood before it.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlmodel import Session, select
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
 
 from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.database import Database
@@ -25,6 +27,7 @@ from cloud_sync.link.v1.wire import utc
 from domain.errors import NotFound, TryLater
 from domain.ids import is_unit_id
 from domain.plate import Plate, SealedPlate
+from domain.reservation import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class CheckIns:
             if not is_unit_id(knock.gate_id) or lot_id not in self._lots or not session.get(GateCopy, knock.gate_id):
                 raise NotFound("gate_unknown", "there is no such gate")
             if by.role is not Role.OPERATOR:
-                self._check_theirs(session, lot_id, knock, by)
+                knock = self._theirs(session, lot_id, knock, by)
         return lot_id, AdmitRequest(
             request_id=uuid4().hex,
             gate_id=knock.gate_id,
@@ -99,7 +102,11 @@ class CheckIns:
             known = session.get(ReservationCopy, answer.reservation_id)
             return by.role is Role.OPERATOR or (known is not None and by.may_act_for(known.user_id))
 
-    def _check_theirs(self, session: Session, lot_id: str, knock: Knock, by: Caller) -> None:
+    def _theirs(self, session: Session, lot_id: str, knock: Knock, by: Caller) -> Knock:
+        """What a driver sent, if it is theirs. Raises NotFound."""
+        if knock.plate is not None:
+            booked = self._booked(session, lot_id, knock.plate, knock.direction, by)
+            return Knock(knock.gate_id, knock.direction, booked)
         reservation_id = knock.reservation_id
         if knock.ticket is not None:
             keys = session.exec(select(TicketKeyCopy).where(TicketKeyCopy.lot_id == lot_id))
@@ -109,8 +116,31 @@ class CheckIns:
             known = session.get(ReservationCopy, reservation_id)
             if known is None or not by.may_act_for(known.user_id):
                 raise NotFound("reservation_unknown", "there is no such reservation")
-        if knock.plate is not None and not self._vehicles.has(session, by.user_id, knock.plate):
-            raise NotFound("vehicle_unknown", "there is no such vehicle")
+        return knock
+
+    def _booked(self, session: Session, lot_id: str, plate: Plate, direction: Direction, by: Caller) -> str:
+        """The driver's own reservation at a lot for their vehicle with this plate: the first that is not over, and on
+        the way out one whose car is inside."""
+        vehicle = self._vehicles.named(session, by.user_id, plate)
+        inside = Status.CHECKED_IN.value
+        wanted = (inside,) if direction is Direction.EXIT else (Status.CONFIRMED.value, Status.NO_SHOW.value, inside)
+        found = (
+            select(ReservationCopy.reservation_id)
+            .where(
+                ReservationCopy.lot_id == lot_id,
+                ReservationCopy.user_id == by.user_id,
+                ReservationCopy.vehicle_id == vehicle.vehicle_id,
+                col(ReservationCopy.status).in_(wanted),
+                # A car that overstays leaves after its window's end.
+                or_(col(ReservationCopy.end_time) > self._clock().utc, col(ReservationCopy.status) == inside),
+            )
+            .order_by(col(ReservationCopy.status) == inside, col(ReservationCopy.start_time))
+            .limit(1)
+        )
+        reservation_id = session.exec(found).first()
+        if reservation_id is None:
+            raise NotFound("reservation_unknown", "this vehicle has no reservation there")
+        return reservation_id
 
     def _sealed(self, lot_id: str, plate: Plate | None) -> SealedPlate | None:
         return None if plate is None else self._vehicles.sealed_for(lot_id, plate)

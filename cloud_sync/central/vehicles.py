@@ -60,10 +60,13 @@ class Vehicles:
         """A plate, sealed with the key of a lot."""
         return self._lots[lot_id].seal(plate)
 
-    def has(self, session: Session, user_id: str, plate: Plate) -> bool:
-        """Whether one of this user's vehicles has this plate."""
+    def named(self, session: Session, user_id: str, plate: Plate) -> Vehicle:
+        """This user's vehicle with this plate. Raises NotFound where they have none."""
         known = select(Vehicle).where(Vehicle.user_id == user_id, Vehicle.plate_mark == self._own.mark(plate))
-        return session.exec(known).first() is not None
+        vehicle = session.exec(known).first()
+        if vehicle is None:
+            raise NotFound("vehicle_unknown", "there is no such vehicle")
+        return vehicle
 
     def masked(self, vehicle: Vehicle) -> str:
         """The plate as its owner is shown it."""

@@ -9,8 +9,8 @@ from tests.cloud_sync.central.street import EXIT_GATE, GATE
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        ("check-in", {"gate_id": GATE, "license_plate": PLATE}, 200),
-        ("check-out", {"gate_id": EXIT_GATE, "license_plate": PLATE}, 200),
+        ("check-in", {"gate_id": GATE, "license_plate": PLATE}, 404),
+        ("check-out", {"gate_id": EXIT_GATE, "license_plate": PLATE}, 404),
         ("check-out", {"gate_id": GATE}, 422),
         ("check-in", {"gate_id": GATE, "license_plate": PLATE, "qr_code": "6BF"}, 422),
         ("check-in", {"gate_id": GATE, "license_plate": "?!"}, 422),
