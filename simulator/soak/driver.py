@@ -16,6 +16,8 @@ from simulator.street.lane_client import StreetClient
 from simulator.street.plates import NumberPlate
 
 TRY_AGAIN_S = 0.1
+SOON_S = 25.0
+"""How long before its window a visit begins: what dies on the way in must not make a no-show of the driver."""
 PATIENCE_S = 90.0
 """Longer than the slowest recovery: a lease of central's that died with its owner."""
 
@@ -59,7 +61,7 @@ class PatientDriver:
         self._vehicle_id = (await self._post(f"/users/{self._user_id}/vehicles", vehicle))["vehicle_id"]
 
     async def _book(self, lot: LotSite) -> str:
-        window = window_from_now(2)
+        window = window_from_now(2, begins_in_s=SOON_S)
         query = {"lot_id": lot.lot_id, "vehicle_type": "standard", **window}
         spots = (await self._get("/spots/available", query))["spots"]
         wish = {"user_id": self._user_id, "vehicle_id": self._vehicle_id, **window}
