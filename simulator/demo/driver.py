@@ -26,7 +26,7 @@ class Driver:
         self.number = number
         self._http = http
         self._vehicle_type = vehicle_type
-        self._headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
         self.user_id = ""
         self.vehicle_id = ""
 
@@ -37,7 +37,7 @@ class Driver:
         self.user_id = (await self._expect(201, "POST", "/users", json=body))["user_id"]
         form = {"username": email, "password": password}
         token = await self._expect(200, "POST", "/auth/token", data=form)
-        self._headers = {"Authorization": f"Bearer {token['access_token']}"}
+        self.headers = {"Authorization": f"Bearer {token['access_token']}"}
         vehicle = {"plate": self.number.plate.open, "type": self._vehicle_type}
         self.vehicle_id = (await self._expect(201, "POST", f"/users/{self.user_id}/vehicles", json=vehicle))[
             "vehicle_id"
@@ -53,12 +53,12 @@ class Driver:
     async def reserve(self, spot_id: str, window: dict[str, str]) -> httpx.Response:
         """Ask for a spot; the answer as it came."""
         body = {"spot_id": spot_id, "user_id": self.user_id, "vehicle_id": self.vehicle_id, **window}
-        return await self._http.post("/reservations", json=body, headers=self._headers)
+        return await self._http.post("/reservations", json=body, headers=self.headers)
 
     async def pay(self, reservation_id: str) -> dict[str, Any]:
         """Pay by card and wait until it has gone through. Raises StepFailed where it does not."""
         body = {"reservation_id": reservation_id, "payment_method_token": "pm_card_visa"}
-        answer = await self._http.post("/payments", json=body, headers=self._headers)
+        answer = await self._http.post("/payments", json=body, headers=self.headers)
         if answer.status_code not in (201, 202):
             raise StepFailed(f"POST /payments: {answer.status_code} {answer.text}")
         payment_id = answer.json()["payment_id"]
@@ -68,17 +68,17 @@ class Driver:
 
     async def cancel(self, reservation_id: str) -> httpx.Response:
         """Ask to cancel; the answer as it came."""
-        return await self._http.put(f"/reservations/{reservation_id}/cancel", headers=self._headers)
+        return await self._http.put(f"/reservations/{reservation_id}/cancel", headers=self.headers)
 
     async def check_in(self, gate_id: str, reservation_id: str) -> httpx.Response:
         """Ask central, from the phone, to open the gate; the answer as it came."""
         body = {"gate_id": gate_id, "reservation_id": reservation_id}
-        return await self._http.post("/gate/check-in", json=body, headers=self._headers)
+        return await self._http.post("/gate/check-in", json=body, headers=self.headers)
 
     async def check_out(self, gate_id: str, reservation_id: str) -> httpx.Response:
         """Tell central, from the phone, whose car leaves; the answer as it came."""
         body = {"gate_id": gate_id, "reservation_id": reservation_id}
-        return await self._http.post("/gate/check-out", json=body, headers=self._headers)
+        return await self._http.post("/gate/check-out", json=body, headers=self.headers)
 
     async def ticket(self, reservation_id: str) -> str:
         """What the ticket's QR code says."""
@@ -87,19 +87,25 @@ class Driver:
     async def get(self, path: str) -> dict[str, Any]:
         return await self._expect(200, "GET", path)
 
+    async def newer_ticket(self, reservation_id: str, than: str) -> str | None:
+        """What the ticket says once it has been replaced; None while it has not."""
+        headers = {**self.headers, "Accept": "text/plain"}
+        answer = await self._http.get(f"/reservations/{reservation_id}/ticket", headers=headers)
+        return None if answer.status_code != httpx.codes.OK or answer.text == than else answer.text
+
     async def ticket_picture(self, reservation_id: str) -> bytes:
         """The ticket's QR code as PNG."""
         return (await self._ticket(reservation_id, "image/png")).content
 
     async def _ticket(self, reservation_id: str, media_type: str) -> httpx.Response:
-        headers = {**self._headers, "Accept": media_type}
+        headers = {**self.headers, "Accept": media_type}
         answer = await self._http.get(f"/reservations/{reservation_id}/ticket", headers=headers)
         if answer.status_code != httpx.codes.OK:
             raise StepFailed(f"GET ticket: {answer.status_code} {answer.text}")
         return answer
 
     async def _expect(self, status: int, method: str, path: str, **content: Any) -> dict[str, Any]:
-        answer = await self._http.request(method, path, headers=self._headers, **content)
+        answer = await self._http.request(method, path, headers=self.headers, **content)
         if answer.status_code != status:
             raise StepFailed(f"{method} {path}: {answer.status_code} in place of {status}: {answer.text}")
         document: dict[str, Any] = answer.json()
@@ -111,19 +117,19 @@ class Operator:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
-        self._headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
 
     async def log_in(self, email: str, password: str) -> None:
         """Raises StepFailed where that is no account."""
         answer = await self._http.post("/auth/token", data={"username": email, "password": password})
         if answer.status_code != httpx.codes.OK:
             raise StepFailed(f"POST /auth/token: {answer.status_code} {answer.text}")
-        self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     async def refund(self, payment_id: str, amount: Money, reason: str) -> httpx.Response:
         """Pay back by hand; the answer as it came."""
         body = {"reason": reason, "amount": {"amount_minor": amount.amount_minor, "currency": amount.currency}}
-        return await self._http.post(f"/payments/{payment_id}/refund", json=body, headers=self._headers)
+        return await self._http.post(f"/payments/{payment_id}/refund", json=body, headers=self.headers)
 
 
 def window_from_now(hours: float, *, begins_in_s: float = 0) -> dict[str, str]:

@@ -11,7 +11,7 @@ from domain.ids import shown
 from domain.money import Money
 from simulator.demo.configuration import GateSite, LotSite
 from simulator.demo.driver import Driver, until, window_from_now
-from simulator.demo.provider import refunds
+from simulator.demo.provider import moved, refunds
 from simulator.demo.site import Site
 from simulator.demo.street import Passage, Street
 from simulator.demo.supervisor import Supervisor
@@ -147,6 +147,11 @@ class Steps:
             expect(paid_back[0] == payment["refunded"]["amount_minor"], "the same amount at the provider")
             notes.say(f"{money(payment['refunded'])} of {money(payment['amount'])}")
         return Money(**payment["refunded"])
+
+    async def charged(self, reservation: Reservation, kind: str) -> int:
+        """What the bank has taken for a reservation by this cause, in minor units."""
+        by_bank = moved(self.scene.site.provider_record).get(reservation["reservation_id"], [])
+        return sum(one.minor for one in by_bank if one.kind == kind)
 
     async def moved(self, driver: Driver, reservation: Reservation) -> Reservation:
         """Wait until a reservation has another spot."""

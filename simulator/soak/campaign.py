@@ -8,14 +8,18 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
+from simulator.demo import provider
 from simulator.demo.audit import CHECKS, Finding, Kept
-from simulator.demo.configuration import IN_HASTE, LotSite
+from simulator.demo.configuration import IN_HASTE, OPERATOR_EMAIL, LotSite
+from simulator.demo.driver import Driver, Operator
+from simulator.demo.money_audit import BY_HAND
 from simulator.demo.site import PYTHON, Ports, Site
 from simulator.demo.steps import HTTP_S
 from simulator.demo.street import Street
@@ -85,7 +89,17 @@ async def campaign(folder: Path, seed: int, plan: list[Round], say: Callable[[st
             say(f"{number}/{len(plan)} {one}: {await play.one(one, number)}")
         await _settled(folder)
     kept = Kept(folder)
-    return [finding for check in AUDITED for finding in check(kept)]
+    findings = [finding for check in AUDITED for finding in check(kept)]
+    return [*findings, *_refunds_by_hand(site.provider_record, visits=1 + len(plan))]
+
+
+def _refunds_by_hand(record: Path, visits: int) -> Iterator[Finding]:
+    """Each visit's complaint was paid once, however often it was sent."""
+    by_hand = [
+        one.reservation_id for all_moved in provider.moved(record).values() for one in all_moved if one.kind in BY_HAND
+    ]
+    if len(by_hand) != visits or len(set(by_hand)) != visits:
+        yield Finding("money-adds-up", f"{len(by_hand)} refunds by hand of {len(set(by_hand))} visits, not {visits}")
 
 
 class _Rounds:
@@ -100,9 +114,11 @@ class _Rounds:
         self._http = http
         self._rng = rng
         self._visit_s = 0.0
+        self._operator = Operator(http)
 
     async def undisturbed(self) -> float:
         """How long a visit takes with nothing in its way; kills are drawn from that long."""
+        await self._operator.log_in(OPERATOR_EMAIL, self._site.operator_password)
         driver, began = await self._driver(), time.monotonic()
         await driver.visit(self._site.lots[0])
         self._visit_s = time.monotonic() - began
@@ -163,9 +179,9 @@ class _Rounds:
                 return kind
 
     async def _driver(self) -> PatientDriver:
-        driver = PatientDriver(self._http, self._street, draw_plate(self._rng))
-        await driver.sign_up()
-        return driver
+        driver = Driver(self._http, f"robin-{uuid4().hex}", draw_plate(self._rng))
+        await driver.sign_up(uuid4().hex)
+        return PatientDriver(self._http, self._street, driver, self._operator)
 
 
 async def _settled(folder: Path) -> None:

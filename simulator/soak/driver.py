@@ -8,14 +8,14 @@ from uuid import uuid4
 import httpx
 
 from domain.errors import PeerError, Refused
-from simulator.demo.configuration import GateSite, LotSite
-from simulator.demo.driver import window_from_now
+from simulator.demo.configuration import CURRENCY, GateSite, LotSite
+from simulator.demo.driver import Driver, Operator, window_from_now
 from simulator.demo.street import Street
 from simulator.demo.timeline import StepFailed
 from simulator.street.lane_client import StreetClient
-from simulator.street.plates import NumberPlate
 
 TRY_AGAIN_S = 0.1
+BY_HAND_MINOR = 10
 SOON_S = 25.0
 """How long before its window a visit begins: what dies on the way in must not make a no-show of the driver."""
 PATIENCE_S = 90.0
@@ -25,17 +25,17 @@ PATIENCE_S = 90.0
 class PatientDriver:
     """One driver, one vehicle, one visit. Raises StepFailed where something does not come about in `PATIENCE_S`."""
 
-    def __init__(self, http: httpx.AsyncClient, street: Street, number: NumberPlate) -> None:
+    def __init__(self, http: httpx.AsyncClient, street: Street, driver: Driver, operator: Operator) -> None:
+        """`driver` has signed up; `operator` pays something back by hand at the end."""
+        self.doing = "signed up"
         self._http = http
         self._street = street
-        self.number = number
-        self._headers: dict[str, str] = {}
-        self._user_id = ""
-        self._vehicle_id = ""
-        self.doing = "signing up"
+        self._driver = driver
+        self._operator = operator
+        self._headers = driver.headers
 
     async def visit(self, lot: LotSite) -> str:
-        """Book, pay, drive in, drive out, and be paid back; returns the reservation's id."""
+        """Book, pay, drive in, drive out, be paid back, and once more by hand; returns the reservation's id."""
         self.doing = "booking"
         reservation_id = await self._book(lot)
         self.doing = "paying"
@@ -47,24 +47,18 @@ class PatientDriver:
         self.doing = "waiting for the refund"
         await self._until(f"/reservations/{reservation_id}", "completed")
         await self._until(f"/payments/{payment_id}", "partially_refunded")
+        self.doing = "complaining"
+        self._headers = self._operator.headers
+        body = {"reason": "the lift was out of order", "amount": {"amount_minor": BY_HAND_MINOR, "currency": CURRENCY}}
+        await self._post(f"/payments/{payment_id}/refund", body)
         self.doing = "home"
         return reservation_id
-
-    async def sign_up(self) -> None:
-        """Make an account, log in, register the vehicle."""
-        email, password = f"{uuid4().hex}@example.com", uuid4().hex
-        user = await self._post("/users", {"email": email, "password": password, "name": "Robin"})
-        answer = await self._http.post("/auth/token", data={"username": email, "password": password})
-        self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        self._user_id = user["user_id"]
-        vehicle = {"plate": self.number.plate.open, "type": "standard"}
-        self._vehicle_id = (await self._post(f"/users/{self._user_id}/vehicles", vehicle))["vehicle_id"]
 
     async def _book(self, lot: LotSite) -> str:
         window = window_from_now(2, begins_in_s=SOON_S)
         query = {"lot_id": lot.lot_id, "vehicle_type": "standard", **window}
         spots = (await self._get("/spots/available", query))["spots"]
-        wish = {"user_id": self._user_id, "vehicle_id": self._vehicle_id, **window}
+        wish = {"user_id": self._driver.user_id, "vehicle_id": self._driver.vehicle_id, **window}
         for spot in spots:
             answer = await self._post("/reservations", {"spot_id": spot["spot_id"], **wish}, or_status=409)
             if "reservation_id" in answer:
@@ -79,7 +73,7 @@ class PatientDriver:
 
     async def _drive(self, gate: GateSite) -> None:
         """Turn into the lane and wait until the car is through; the lane's process may die and come back meanwhile."""
-        car, shots = await self._street.render(gate, self.number)
+        car, shots = await self._street.render(gate, self._driver.number)
         pictures = [shot.jpeg for shot in shots]
         through: int | None = None
         give_up = time.monotonic() + PATIENCE_S

@@ -1,6 +1,7 @@
 """Cars that are where they should not be: too long, twice, or with no booking at all."""
 
-from simulator.demo.driver import window_from_now
+from domain.money import Money
+from simulator.demo.driver import until, window_from_now
 from simulator.demo.steps import Steps, expect, say_passage
 
 SHORT_S = 14
@@ -13,11 +14,16 @@ async def overstay(steps: Steps) -> None:
     first = await steps.book(leslie, lot, short)
     following = {"start_time": short["end_time"], "end_time": window_from_now(3)["end_time"]}
     second = await steps.reserve_and_pay(niklaus, first["spot_id"], following)
+    ticket = await niklaus.ticket(second["reservation_id"])
     await steps.drive_in(leslie, lot, first)
     async with steps.step("Leslie stays too long: Niklaus is moved to an equal or better spot") as notes:
         moved = await steps.moved(niklaus, second)
         notes.say(f"from {second['spot_id']} to {moved['spot_id']}; {lot.name} shows {first['spot_id']} overstayed")
         await steps.hub_sees(lot, first["spot_id"], "overstayed")
+        await until(
+            lambda: niklaus.newer_ticket(second["reservation_id"], ticket), lambda new: new is not None, "a new ticket"
+        )
+        notes.say("and has a new ticket")
     async with steps.step("Niklaus drives up and is told his new spot") as notes:
         passage = await steps.street.drive_through(gate, niklaus.number)
         answer = await steps.last_decision(gate)
@@ -25,6 +31,11 @@ async def overstay(steps: Steps) -> None:
         expect(moved["spot_id"].partition(".")[2] in passage.display[1], "the display names the new spot")
         say_passage(notes.say, passage, answer)
     await steps.drive_out(leslie, lot)
+    async with steps.step("Leslie's card on file pays for the time too long") as notes:
+        charged = await until(
+            lambda: steps.charged(first, "overstay"), lambda minor: minor > 0, "charged for the overstay"
+        )
+        notes.say(str(Money(charged, first["price"]["currency"])))
 
 
 async def second_car_and_stranger(steps: Steps) -> None:
