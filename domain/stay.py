@@ -13,7 +13,7 @@ from domain.reservation import Status
 
 class Conflict(Enum):
     AFTER_CANCEL = "after-cancel"  # came in on a reservation that was cancelled or had expired
-    AFTER_NO_SHOW = "after-no-show"  # came in after the spot was given up
+    AFTER_NO_SHOW = "after-no-show"  # came in after the spot was given up, or went out and must have been in
     DOUBLE_ENTRY = "double-entry"  # came in while the same right was inside already
     EXIT_WITHOUT_ENTRY = "exit-without-entry"  # went out and had never been seen coming in
     NO_RIGHT = "no-right"  # in or out with no reservation at all

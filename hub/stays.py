@@ -102,7 +102,7 @@ class Stays:
                 spot_id=None,
                 entered_at=None,
                 left_at=fact.at,
-                conflict=Conflict.EXIT_WITHOUT_ENTRY,
+                conflict=Conflict.AFTER_NO_SHOW if _came_after_all(passage, known) else Conflict.EXIT_WITHOUT_ENTRY,
             )
         reservation = self._book.find(stay.reservation_id)
         if reservation is not None and reservation.status is Status.CHECKED_IN and stay.conflict is None:
@@ -215,6 +215,13 @@ class Stays:
             f"{unit}: the car of {shown(stay.reservation_id)} is in, its spot is occupied, and none as good is free"
         )
         self._journal.append(AlarmRaised(alarm="no-spot", detail=detail), now)
+
+
+def _came_after_all(passage: GatePassed, known: Reservation | None) -> bool:
+    """Whether this exit proves that a no-show's own car was in the lot: an attendant let it in, or nobody saw it."""
+    if known is None or known.status is not Status.NO_SHOW or passage.plate is None:
+        return False
+    return passage.plate.mark == known.plate.mark
 
 
 def _stay_id(origin: FactRef) -> str:

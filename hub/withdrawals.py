@@ -3,7 +3,8 @@
 A reservation that is cancelled, or becomes a no-show, may have let a car in at a gate that did not know yet. The fact
 of the change goes to every entry gate, and each answers it in its own log, behind all that it let in before: once all
 have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
-time, was taken out of the lot, or has begun a new log since: what it let in may then never be known.
+time, was taken out of the lot, or has begun a new log since: what it let in may then never be known. Nor is it where
+the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged.
 """
 
 from datetime import datetime, timedelta
@@ -109,7 +110,10 @@ class Withdrawals:
     def _settle(self, reservation_id: str, now: Now) -> None:
         self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
         row = self._sql.execute(
-            "UPDATE withdrawal SET settled_at = ? WHERE reservation_id = ? RETURNING revision, complete",
+            "UPDATE withdrawal SET settled_at = ?, complete = complete AND NOT EXISTS (SELECT 1 FROM stay"
+            " JOIN reservation USING (reservation_id) WHERE stay.reservation_id = withdrawal.reservation_id"
+            " AND stay.entered_at IS NULL AND stay.plate_mark = reservation.plate_mark)"
+            " WHERE reservation_id = ? RETURNING revision, complete",
             (rfc3339(now.utc), reservation_id),
         ).fetchone()
         settled = WithdrawalSettled(

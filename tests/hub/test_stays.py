@@ -144,6 +144,23 @@ class TestConflicts:
         assert riverside.alarms() == ["exit-without-entry"]
         assert riverside.status() is Status.CONFIRMED
 
+    def test_a_no_show_whose_own_plate_goes_out_had_come(self, riverside: Riverside) -> None:
+        """It pays for what it had, and not for staying away; its spot was given up all the same."""
+        riverside.brought_to(Status.NO_SHOW)
+        riverside.went_out(1, plate=PLATE)
+        [stay] = riverside.stays()
+        assert (stay.conflict, stay.entered_at, stay.left_at) == (Conflict.AFTER_NO_SHOW, None, at(0.5))
+        assert (stay.reservation_id, stay.spot_id, riverside.status()) == (rid(1), None, Status.NO_SHOW)
+
+    @pytest.mark.parametrize("plate", [None, Plate("XX999")])
+    def test_another_plate_on_its_booking_or_none_proves_nothing(
+        self, riverside: Riverside, plate: Plate | None
+    ) -> None:
+        riverside.brought_to(Status.NO_SHOW)
+        riverside.went_out(1, plate=plate)
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.EXIT_WITHOUT_ENTRY]
+        assert riverside.alarms() == ["exit-without-entry"]
+
     def test_every_conflict_is_covered_here(self) -> None:
         assert {conflict for _, conflict in ENTRIES} | {Conflict.EXIT_WITHOUT_ENTRY} == set(Conflict)
 
