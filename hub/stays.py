@@ -7,6 +7,7 @@ A car is where its driver was sent: to the spot that the gate named, while nobod
 Where somebody stands there, it is another that is as good. No stay begins on a spot that is known to be occupied.
 """
 
+import json
 import sqlite3
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from domain.fact import Fact, FactRef
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.reservation import Status, Step
-from domain.stay import OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
+from domain.stay import LATE, OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
 from domain.window import LONGEST, Window
 from hub.book import Book, Reservation
 from hub.spots import Spots
@@ -74,7 +75,8 @@ class Stays:
 
     def _entered(self, passage: GatePassed, fact: Fact, earlier_exit: Stay | None, now: Now) -> Stay:
         reservation = self._book.find(passage.reservation_id)
-        conflict = entry_conflict(None if reservation is None else reservation.status)
+        inside = earlier_exit is None and self._is_inside(passage.reservation_id)
+        conflict = entry_conflict(None if reservation is None else reservation.status, inside=inside)
         spot_id = None
         if reservation is not None and conflict is not None:
             spot_id = self._spot_of_conflict(passage, reservation, OUTCOMES[conflict].spot, now)
@@ -110,7 +112,8 @@ class Stays:
         return replace(stay, left_at=fact.at)
 
     def _open_stay(self, passage: GatePassed, fact: Fact) -> Stay | None:
-        """The stay that this exit closes: by the reservation, else by the plate. One without a conflict comes first.
+        """The stay that this exit closes: by the reservation, else by the plate. Of several on one reservation the one
+        with this plate comes first, then one without a conflict.
 
         One that began later comes last: its gate's clock may be ahead, but it may as well be the car's next stay.
         """
@@ -125,7 +128,8 @@ class Stays:
     def _matching(self, passage: GatePassed, where: str, order: str, at: str) -> Stay | None:
         row = self._sql.execute(
             f"SELECT * FROM stay WHERE {where} AND (reservation_id = :reservation OR plate_mark = :mark)"  # noqa: S608
-            f" ORDER BY coalesce(reservation_id = :reservation, 0) DESC, {order} LIMIT 1",
+            f" ORDER BY coalesce(reservation_id = :reservation, 0) DESC, coalesce(plate_mark = :mark, 0) DESC, {order}"
+            " LIMIT 1",
             {"reservation": passage.reservation_id, "mark": passage.plate and passage.plate.mark, "at": at},
         ).fetchone()
         return None if row is None else _stay(row)
@@ -141,6 +145,16 @@ class Stays:
             (reservation_id, Conflict.AFTER_NO_SHOW.value),
         )
         return [_stay(row) for row in rows.fetchall()]
+
+    def _is_inside(self, reservation_id: str | None) -> bool:
+        """Whether a car is inside that is the reservation's own as far as is known, be it late."""
+        late = [conflict.value for conflict in LATE]
+        row = self._sql.execute(
+            "SELECT 1 FROM stay WHERE reservation_id = ? AND left_at IS NULL"
+            " AND (conflict IS NULL OR conflict IN (SELECT value FROM json_each(?)))",
+            (reservation_id, json.dumps(late)),
+        ).fetchone()
+        return row is not None
 
     def _spot_sent_to(self, passage: GatePassed, reservation: Reservation) -> str | None:
         """Where a car that has the right to come in stands; None where no spot is to be had."""
