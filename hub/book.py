@@ -111,7 +111,8 @@ class Book:
                 " no_show_at = :no_show_at, spot_id = :spot_id,"
                 # What stands on the right of the sign is the row as it was.
                 " moved_from = CASE WHEN spot_id = :spot_id THEN moved_from ELSE spot_id END,"
-                " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END"
+                " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END,"
+                " no_spot_told = no_spot_told AND spot_id = :spot_id"
                 " WHERE reservation_id = :reservation_id",
                 {
                     "status": changed.status.value,

@@ -42,7 +42,7 @@ class Stays:
         with self._store.transaction():
             before = self._exit_without_entry(passage, fact) if entry else self._open_stay(passage, fact)
             stay = self._entered(passage, fact, before, now) if entry else self._left(passage, fact, before, now)
-            self._save(stay, None if passage.plate is None else passage.plate.mark)
+            self._save(stay, None if passage.plate is None else passage.plate.mark, now)
             self._tell(stay, fact.ref, now)
             if stay.conflict is not None and (before is None or before.conflict is not stay.conflict):
                 self._conflict_arose(stay, stay.conflict, fact.unit, now)
@@ -61,7 +61,7 @@ class Stays:
                 cancelled = self._journal.last_own(ReservationChanged.kind)
                 assert cancelled is not None, "the cancellation is told before what follows from it"
                 after = replace(stay, conflict=Conflict.AFTER_CANCEL)
-                self._save(after, None)
+                self._save(after, None, now)
                 self._tell(after, cancelled.ref, now)
                 self._conflict_arose(after, Conflict.AFTER_CANCEL, self._journal.unit, now)
 
@@ -181,13 +181,14 @@ class Stays:
         for by in steps:
             reservation = self._book.change(reservation, by, "passage", now)
 
-    def _save(self, stay: Stay, plate_mark: str | None) -> None:
+    def _save(self, stay: Stay, plate_mark: str | None, now: Now) -> None:
         self._sql.execute(
             "INSERT INTO stay (stay_id, reservation_id, spot_id, plate_mark, entered_at, left_at, conflict, evidence,"
-            " ticket_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
+            " ticket_id, told_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
             " reservation_id = excluded.reservation_id, spot_id = excluded.spot_id, entered_at = excluded.entered_at,"
             " left_at = excluded.left_at, conflict = excluded.conflict, evidence = excluded.evidence,"
-            " ticket_id = excluded.ticket_id, plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
+            " ticket_id = excluded.ticket_id, told_at = excluded.told_at,"
+            " plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
             (
                 stay.stay_id,
                 stay.reservation_id,
@@ -198,6 +199,7 @@ class Stays:
                 stay.conflict and stay.conflict.value,
                 stay.evidence.value,
                 stay.ticket_id,
+                rfc3339(now.utc),
             ),
         )
 
