@@ -18,11 +18,11 @@ from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, Reserva
 from domain.admission import Evidence
 from domain.fact import Fact, FactRef
 from domain.ids import shown
-from domain.now import Now, parse_instant, rfc3339
+from domain.now import Now, rfc3339
 from domain.reservation import Status, Step
 from domain.stay import LATE, OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
 from domain.window import LONGEST, Window
-from hub.book import Book, Reservation
+from hub.book import Book, Reservation, instant_or_none
 from hub.spots import Spots
 
 
@@ -85,7 +85,7 @@ class Stays:
             steps = (Step.CHECK_IN, Step.COMPLETE) if earlier_exit else (Step.CHECK_IN,)
             self._step(reservation.on_spot(spot_id or reservation.spot_id), now, *steps)
         return Stay(
-            stay_id=earlier_exit.stay_id if earlier_exit else _stay_id(fact.ref),
+            stay_id=earlier_exit.stay_id if earlier_exit else fact.ref.stay_id,
             reservation_id=None if reservation is None else reservation.reservation_id,
             spot_id=spot_id,
             entered_at=fact.at,
@@ -99,7 +99,7 @@ class Stays:
         if stay is None:
             known = self._book.find(passage.reservation_id)
             return Stay(
-                stay_id=_stay_id(fact.ref),
+                stay_id=fact.ref.stay_id,
                 reservation_id=None if known is None else known.reservation_id,
                 spot_id=None,
                 entered_at=None,
@@ -240,18 +240,13 @@ def _came_after_all(passage: GatePassed, known: Reservation | None) -> bool:
     return passage.plate.mark == known.plate.mark
 
 
-def _stay_id(origin: FactRef) -> str:
-    """A stay is named after the fact that it began with: the same fact can never make two."""
-    return f"{origin.unit}/{origin.epoch}/{origin.seq}"
-
-
 def _stay(row: sqlite3.Row) -> Stay:
     return Stay(
         stay_id=row["stay_id"],
         reservation_id=row["reservation_id"],
         spot_id=row["spot_id"],
-        entered_at=None if row["entered_at"] is None else parse_instant(row["entered_at"]),
-        left_at=None if row["left_at"] is None else parse_instant(row["left_at"]),
+        entered_at=instant_or_none(row["entered_at"]),
+        left_at=instant_or_none(row["left_at"]),
         conflict=None if row["conflict"] is None else Conflict(row["conflict"]),
         evidence=Evidence(row["evidence"]),
         ticket_id=row["ticket_id"],

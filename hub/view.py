@@ -11,6 +11,7 @@ from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
+from hub.book import instant_or_none
 from hub.lot import Lot
 from hub.presence import Presence
 
@@ -149,7 +150,7 @@ class LotView:
                 state = "held" if row["status"] == "held" else "reserved"
             reservation = row["parked"] if row["stay_id"] else row["reservation_id"]
             cells.append(
-                SpotCell(row["spot_id"], row["kind"], state, reservation and shown(reservation), _instant(until))
+                SpotCell(row["spot_id"], row["kind"], state, reservation and shown(reservation), instant_or_none(until))
             )
         return cells
 
@@ -161,8 +162,8 @@ class LotView:
                 reservation=row["reservation_id"] and shown(row["reservation_id"]),
                 driver=row["driver_name"],
                 plate=self._masked(row["plate_box"], row["booked_mark"]) or self._plate_read(row["stay_id"]),
-                entered_at=_instant(row["entered_at"]),
-                paid_until=_instant(row["end_time"]),
+                entered_at=instant_or_none(row["entered_at"]),
+                paid_until=instant_or_none(row["end_time"]),
                 conflict=row["conflict"],
             )
             for row in self._lot.stays.inside()
@@ -292,7 +293,3 @@ def _payload(fact: Fact) -> Payload | None:
         return payload_of(fact)
     except PeerError:
         return None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else parse_instant(text)

@@ -14,9 +14,9 @@ from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import WithdrawalNoted, WithdrawalSettled
 from domain.errors import PeerError
 from domain.fact import Fact
-from domain.now import Now, parse_instant, rfc3339
+from domain.now import Now, rfc3339
 from domain.reservation import Status
-from hub.book import Book, Reservation
+from hub.book import Book, Reservation, instant_or_none
 
 NO_SHOW_WAIT = timedelta(days=1)
 """How long after its window, and its decision, a no-show waits for the gates' answers. A fee is in no hurry, and a gate
@@ -97,7 +97,7 @@ class Withdrawals:
     def next_settlement(self) -> datetime | None:
         """When the next withdrawal has waited long enough."""
         row = self._sql.execute("SELECT min(settle_by) AS at FROM withdrawal WHERE settled_at IS NULL").fetchone()
-        return None if row["at"] is None else parse_instant(row["at"])
+        return instant_or_none(row["at"])
 
     def _incomplete(self, reservation_id: str) -> None:
         self._sql.execute("UPDATE withdrawal SET complete = 0 WHERE reservation_id = ?", (reservation_id,))
