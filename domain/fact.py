@@ -25,6 +25,11 @@ class FactRef:
     epoch: int
     seq: int
 
+    @property
+    def stay_id(self) -> str:
+        """What the stay is called that began with this fact, at every unit: the same fact can never make two."""
+        return f"{self.unit}/{self.epoch}/{self.seq}"
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

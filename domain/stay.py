@@ -13,7 +13,7 @@ from domain.reservation import Status
 
 class Conflict(Enum):
     AFTER_CANCEL = "after-cancel"  # came in on a reservation that was cancelled or had expired
-    AFTER_NO_SHOW = "after-no-show"  # came in after the spot was given up
+    AFTER_NO_SHOW = "after-no-show"  # came in after the spot was given up, or went out and must have been in
     DOUBLE_ENTRY = "double-entry"  # came in while the same right was inside already
     EXIT_WITHOUT_ENTRY = "exit-without-entry"  # went out and had never been seen coming in
     NO_RIGHT = "no-right"  # in or out with no reservation at all
@@ -57,9 +57,17 @@ _ENTRY_ON: dict[Status, Conflict | None] = {
 }
 
 
-def entry_conflict(status: Status | None) -> Conflict | None:
-    """The conflict of a car that came in on a reservation in `status`; None in place of it: it had no reservation."""
-    return Conflict.NO_RIGHT if status is None else _ENTRY_ON[status]
+LATE = frozenset({Conflict.AFTER_CANCEL, Conflict.AFTER_NO_SHOW})
+"""On a right that had ended, and the right's own car as far as is known: the first one is, a second one is not."""
+
+
+def entry_conflict(status: Status | None, *, inside: bool = False) -> Conflict | None:
+    """The conflict of a car that came in on a reservation in `status`; None in place of it: it had no reservation.
+
+    `inside`: a car of that reservation is inside already, on its right or late.
+    """
+    conflict = Conflict.NO_RIGHT if status is None else _ENTRY_ON[status]
+    return Conflict.DOUBLE_ENTRY if inside and conflict in LATE else conflict
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class Book:
     def next_expiry(self) -> datetime | None:
         """When the next hold runs out."""
         row = self._sql.execute("SELECT min(hold_expires_at) AS at FROM reservation WHERE status = 'held'").fetchone()
-        return _instant(row["at"])
+        return instant_or_none(row["at"])
 
     def add(self, new: Reservation, cause: str, now: Now) -> None:
         """Enter a reservation and tell of it. The database refuses one that overlaps another on its spot."""
@@ -111,7 +111,8 @@ class Book:
                 " no_show_at = :no_show_at, spot_id = :spot_id,"
                 # What stands on the right of the sign is the row as it was.
                 " moved_from = CASE WHEN spot_id = :spot_id THEN moved_from ELSE spot_id END,"
-                " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END"
+                " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END,"
+                " no_spot_told = no_spot_told AND spot_id = :spot_id"
                 " WHERE reservation_id = :reservation_id",
                 {
                     "status": changed.status.value,
@@ -196,13 +197,14 @@ def _reservation(row: sqlite3.Row) -> Reservation:
         plate=SealedPlate(row["plate_box"], row["plate_mark"]),
         window=Window(parse_instant(row["start_time"]), parse_instant(row["end_time"])),
         price=Money(row["price_minor"], row["currency"]),
-        hold_expires_at=_instant(row["hold_expires_at"]),
+        hold_expires_at=instant_or_none(row["hold_expires_at"]),
         ticket=row["ticket"],
         ticket_revision=row["ticket_revision"],
-        confirmed_at=_instant(row["confirmed_at"]),
-        no_show_at=_instant(row["no_show_at"]),
+        confirmed_at=instant_or_none(row["confirmed_at"]),
+        no_show_at=instant_or_none(row["no_show_at"]),
     )
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant_or_none(text: str | None) -> datetime | None:
+    """An instant as a column of ours holds it, or the lack of one."""
     return None if text is None else parse_instant(text)

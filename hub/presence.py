@@ -66,7 +66,8 @@ class Presence:
 
     def _since(self, status: UnitStatus, known: Seen | None) -> datetime | None:
         if status.online:
-            return status.at
+            before = known is not None and known.status.online and known.status.boot == status.boot
+            return known.since if known is not None and before else status.at  # said again for its new challenge
         # A last will was written when the gate came onto the link: its instant says nothing of when it went.
         if known is None:
             return None

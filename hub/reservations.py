@@ -179,7 +179,9 @@ class Reservations:
         if window.end <= now.utc:
             raise Refused("window_past", "the window has ended already")
         begun = window.start <= now.utc
-        if self._spots.is_granted(request.spot_id, window) or (begun and self._spots.is_occupied(request.spot_id)):
+        spot_id = request.spot_id
+        stands = self._spots.is_kept(spot_id, window.start) or (begun and self._spots.is_occupied(spot_id))
+        if stands or self._spots.is_granted(spot_id, window):
             raise Refused("spot_taken", f"{request.spot_id} is taken in that window")
         return kind
 

@@ -1,5 +1,7 @@
 """The lot's spots: which are free, by what was granted and by who is known to stand there."""
 
+from datetime import datetime
+
 from cloud_sync.link.store import Store
 from domain.now import rfc3339
 from domain.spot import FITS, SpotKind, VehicleType, as_good
@@ -42,6 +44,19 @@ class Spots:
             " AND start_time < ? AND end_time > ?"
         )
         row = self._sql.execute(sql, (spot_id, rfc3339(window.end), rfc3339(window.start))).fetchone()
+        return row is not None
+
+    def is_kept(self, spot_id: str, start: datetime) -> bool:
+        """Whether a car stands there whose window ends after `start`, although it holds the spot no more: it came late.
+
+        Until then it is where it was sent. An overstayer is none: it ought to be gone by then.
+        """
+        row = self._sql.execute(
+            "SELECT 1 FROM stay JOIN reservation parked USING (reservation_id) WHERE stay.spot_id = ?"
+            " AND left_at IS NULL AND end_time > ?"
+            " AND NOT (parked.spot_id = stay.spot_id AND status IN ('held', 'confirmed', 'checked_in'))",
+            (spot_id, rfc3339(start)),
+        ).fetchone()
         return row is not None
 
     def _first_free(self, kinds: tuple[SpotKind, ...], window: Window) -> str | None:

@@ -7,6 +7,7 @@ A car is where its driver was sent: to the spot that the gate named, while nobod
 Where somebody stands there, it is another that is as good. No stay begins on a spot that is known to be occupied.
 """
 
+import json
 import sqlite3
 from dataclasses import replace
 from datetime import datetime
@@ -17,11 +18,11 @@ from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, Reserva
 from domain.admission import Evidence
 from domain.fact import Fact, FactRef
 from domain.ids import shown
-from domain.now import Now, parse_instant, rfc3339
+from domain.now import Now, rfc3339
 from domain.reservation import Status, Step
-from domain.stay import OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
+from domain.stay import LATE, OUTCOMES, Conflict, SpotOutcome, Stay, entry_conflict
 from domain.window import LONGEST, Window
-from hub.book import Book, Reservation
+from hub.book import Book, Reservation, instant_or_none
 from hub.spots import Spots
 
 
@@ -41,7 +42,7 @@ class Stays:
         with self._store.transaction():
             before = self._exit_without_entry(passage, fact) if entry else self._open_stay(passage, fact)
             stay = self._entered(passage, fact, before, now) if entry else self._left(passage, fact, before, now)
-            self._save(stay, None if passage.plate is None else passage.plate.mark)
+            self._save(stay, None if passage.plate is None else passage.plate.mark, now)
             self._tell(stay, fact.ref, now)
             if stay.conflict is not None and (before is None or before.conflict is not stay.conflict):
                 self._conflict_arose(stay, stay.conflict, fact.unit, now)
@@ -60,7 +61,7 @@ class Stays:
                 cancelled = self._journal.last_own(ReservationChanged.kind)
                 assert cancelled is not None, "the cancellation is told before what follows from it"
                 after = replace(stay, conflict=Conflict.AFTER_CANCEL)
-                self._save(after, None)
+                self._save(after, None, now)
                 self._tell(after, cancelled.ref, now)
                 self._conflict_arose(after, Conflict.AFTER_CANCEL, self._journal.unit, now)
 
@@ -74,7 +75,8 @@ class Stays:
 
     def _entered(self, passage: GatePassed, fact: Fact, earlier_exit: Stay | None, now: Now) -> Stay:
         reservation = self._book.find(passage.reservation_id)
-        conflict = entry_conflict(None if reservation is None else reservation.status)
+        inside = earlier_exit is None and self._is_inside(passage.reservation_id)
+        conflict = entry_conflict(None if reservation is None else reservation.status, inside=inside)
         spot_id = None
         if reservation is not None and conflict is not None:
             spot_id = self._spot_of_conflict(passage, reservation, OUTCOMES[conflict].spot, now)
@@ -83,7 +85,7 @@ class Stays:
             steps = (Step.CHECK_IN, Step.COMPLETE) if earlier_exit else (Step.CHECK_IN,)
             self._step(reservation.on_spot(spot_id or reservation.spot_id), now, *steps)
         return Stay(
-            stay_id=earlier_exit.stay_id if earlier_exit else _stay_id(fact.ref),
+            stay_id=earlier_exit.stay_id if earlier_exit else fact.ref.stay_id,
             reservation_id=None if reservation is None else reservation.reservation_id,
             spot_id=spot_id,
             entered_at=fact.at,
@@ -97,12 +99,12 @@ class Stays:
         if stay is None:
             known = self._book.find(passage.reservation_id)
             return Stay(
-                stay_id=_stay_id(fact.ref),
+                stay_id=fact.ref.stay_id,
                 reservation_id=None if known is None else known.reservation_id,
                 spot_id=None,
                 entered_at=None,
                 left_at=fact.at,
-                conflict=Conflict.EXIT_WITHOUT_ENTRY,
+                conflict=Conflict.AFTER_NO_SHOW if _came_after_all(passage, known) else Conflict.EXIT_WITHOUT_ENTRY,
             )
         reservation = self._book.find(stay.reservation_id)
         if reservation is not None and reservation.status is Status.CHECKED_IN and stay.conflict is None:
@@ -110,7 +112,8 @@ class Stays:
         return replace(stay, left_at=fact.at)
 
     def _open_stay(self, passage: GatePassed, fact: Fact) -> Stay | None:
-        """The stay that this exit closes: by the reservation, else by the plate. One without a conflict comes first.
+        """The stay that this exit closes: by the reservation, else by the plate. Of several on one reservation the one
+        with this plate comes first, then one without a conflict.
 
         One that began later comes last: its gate's clock may be ahead, but it may as well be the car's next stay.
         """
@@ -125,7 +128,8 @@ class Stays:
     def _matching(self, passage: GatePassed, where: str, order: str, at: str) -> Stay | None:
         row = self._sql.execute(
             f"SELECT * FROM stay WHERE {where} AND (reservation_id = :reservation OR plate_mark = :mark)"  # noqa: S608
-            f" ORDER BY coalesce(reservation_id = :reservation, 0) DESC, {order} LIMIT 1",
+            f" ORDER BY coalesce(reservation_id = :reservation, 0) DESC, coalesce(plate_mark = :mark, 0) DESC, {order}"
+            " LIMIT 1",
             {"reservation": passage.reservation_id, "mark": passage.plate and passage.plate.mark, "at": at},
         ).fetchone()
         return None if row is None else _stay(row)
@@ -141,6 +145,16 @@ class Stays:
             (reservation_id, Conflict.AFTER_NO_SHOW.value),
         )
         return [_stay(row) for row in rows.fetchall()]
+
+    def _is_inside(self, reservation_id: str | None) -> bool:
+        """Whether a car is inside that is the reservation's own as far as is known, be it late."""
+        late = [conflict.value for conflict in LATE]
+        row = self._sql.execute(
+            "SELECT 1 FROM stay WHERE reservation_id = ? AND left_at IS NULL"
+            " AND (conflict IS NULL OR conflict IN (SELECT value FROM json_each(?)))",
+            (reservation_id, json.dumps(late)),
+        ).fetchone()
+        return row is not None
 
     def _spot_sent_to(self, passage: GatePassed, reservation: Reservation) -> str | None:
         """Where a car that has the right to come in stands; None where no spot is to be had."""
@@ -167,13 +181,14 @@ class Stays:
         for by in steps:
             reservation = self._book.change(reservation, by, "passage", now)
 
-    def _save(self, stay: Stay, plate_mark: str | None) -> None:
+    def _save(self, stay: Stay, plate_mark: str | None, now: Now) -> None:
         self._sql.execute(
             "INSERT INTO stay (stay_id, reservation_id, spot_id, plate_mark, entered_at, left_at, conflict, evidence,"
-            " ticket_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
+            " ticket_id, told_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stay_id) DO UPDATE SET"
             " reservation_id = excluded.reservation_id, spot_id = excluded.spot_id, entered_at = excluded.entered_at,"
             " left_at = excluded.left_at, conflict = excluded.conflict, evidence = excluded.evidence,"
-            " ticket_id = excluded.ticket_id, plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
+            " ticket_id = excluded.ticket_id, told_at = excluded.told_at,"
+            " plate_mark = coalesce(stay.plate_mark, excluded.plate_mark)",
             (
                 stay.stay_id,
                 stay.reservation_id,
@@ -184,6 +199,7 @@ class Stays:
                 stay.conflict and stay.conflict.value,
                 stay.evidence.value,
                 stay.ticket_id,
+                rfc3339(now.utc),
             ),
         )
 
@@ -217,9 +233,11 @@ class Stays:
         self._journal.append(AlarmRaised(alarm="no-spot", detail=detail), now)
 
 
-def _stay_id(origin: FactRef) -> str:
-    """A stay is named after the fact that it began with: the same fact can never make two."""
-    return f"{origin.unit}/{origin.epoch}/{origin.seq}"
+def _came_after_all(passage: GatePassed, known: Reservation | None) -> bool:
+    """Whether this exit proves that a no-show's own car was in the lot: an attendant let it in, or nobody saw it."""
+    if known is None or known.status is not Status.NO_SHOW or passage.plate is None:
+        return False
+    return passage.plate.mark == known.plate.mark
 
 
 def _stay(row: sqlite3.Row) -> Stay:
@@ -227,8 +245,8 @@ def _stay(row: sqlite3.Row) -> Stay:
         stay_id=row["stay_id"],
         reservation_id=row["reservation_id"],
         spot_id=row["spot_id"],
-        entered_at=None if row["entered_at"] is None else parse_instant(row["entered_at"]),
-        left_at=None if row["left_at"] is None else parse_instant(row["left_at"]),
+        entered_at=instant_or_none(row["entered_at"]),
+        left_at=instant_or_none(row["left_at"]),
         conflict=None if row["conflict"] is None else Conflict(row["conflict"]),
         evidence=Evidence(row["evidence"]),
         ticket_id=row["ticket_id"],

@@ -92,3 +92,13 @@ def no_shows_withdrawals_and_moves(db: Database) -> None:
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX withdrawal_awaits_gate ON withdrawal_awaits (gate_id);
     """)
+
+
+@migrations()
+def when_stays_were_told(db: Database) -> None:
+    db.conn.executescript("""
+        ALTER TABLE stay ADD COLUMN told_at TEXT;  -- by the hub's own clock, also of what a gate tells late
+        UPDATE stay SET told_at = coalesce(left_at, entered_at);
+        DROP INDEX stay_conflicts;
+        CREATE INDEX stay_conflicts ON stay (told_at) WHERE conflict IS NOT NULL;
+    """)

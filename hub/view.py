@@ -11,6 +11,7 @@ from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
+from hub.book import instant_or_none
 from hub.lot import Lot
 from hub.presence import Presence
 
@@ -18,7 +19,7 @@ LATEST_MAX = 12
 """Decisions and alarms on the page."""
 
 RECENT = timedelta(hours=24)
-"""How long a conflict, a move or a no-show stays on the page."""
+"""How long a conflict, a move or a no-show stays on the page; a conflict whose car is inside as long as that."""
 
 RECENT_MAX = 50
 """Of each at most."""
@@ -149,7 +150,7 @@ class LotView:
                 state = "held" if row["status"] == "held" else "reserved"
             reservation = row["parked"] if row["stay_id"] else row["reservation_id"]
             cells.append(
-                SpotCell(row["spot_id"], row["kind"], state, reservation and shown(reservation), _instant(until))
+                SpotCell(row["spot_id"], row["kind"], state, reservation and shown(reservation), instant_or_none(until))
             )
         return cells
 
@@ -161,20 +162,22 @@ class LotView:
                 reservation=row["reservation_id"] and shown(row["reservation_id"]),
                 driver=row["driver_name"],
                 plate=self._masked(row["plate_box"], row["booked_mark"]) or self._plate_read(row["stay_id"]),
-                entered_at=_instant(row["entered_at"]),
-                paid_until=_instant(row["end_time"]),
+                entered_at=instant_or_none(row["entered_at"]),
+                paid_until=instant_or_none(row["end_time"]),
                 conflict=row["conflict"],
             )
             for row in self._lot.stays.inside()
         ]
 
     def conflicts(self, now: Now) -> list[ConflictRow]:
-        """Where rights and facts disagreed lately, newest first."""
+        """Where rights and facts disagree still, or the lot heard lately that they had; newest first, as it heard."""
         rows = self._sql.execute(
             "SELECT stay.*, coalesce(entered_at, left_at) AS at, plate_box, reservation.plate_mark AS booked_mark,"
             " entered_at IS NOT NULL AND left_at IS NULL AS inside FROM stay LEFT JOIN reservation"
-            " USING (reservation_id) WHERE conflict IS NOT NULL AND coalesce(entered_at, left_at) > ?"
-            " ORDER BY coalesce(entered_at, left_at) DESC LIMIT ?",
+            " USING (reservation_id) WHERE conflict IS NOT NULL AND stay.rowid IN"
+            # Each by its own index: an OR would go through all conflicts that ever were.
+            " (SELECT rowid FROM stay WHERE conflict IS NOT NULL AND told_at > ?"
+            " UNION SELECT rowid FROM stay WHERE left_at IS NULL) ORDER BY told_at DESC, stay.rowid DESC LIMIT ?",
             (rfc3339(now.utc - RECENT), RECENT_MAX),
         ).fetchall()
         return [
@@ -210,9 +213,12 @@ class LotView:
         ]
 
     def no_shows(self, now: Now) -> list[NoShowRow]:
-        """Whose car did not come lately, newest first."""
+        """Whose car did not come lately, newest first. Not who came late after all, or was seen leaving."""
         rows = self._sql.execute(
-            "SELECT * FROM reservation WHERE status = 'no_show' AND no_show_at > ? ORDER BY no_show_at DESC LIMIT ?",
+            "SELECT * FROM reservation WHERE status = 'no_show' AND no_show_at > ? AND NOT EXISTS (SELECT 1 FROM stay"
+            " WHERE stay.reservation_id = reservation.reservation_id AND (conflict = 'after-no-show'"
+            " OR (entered_at IS NULL AND stay.plate_mark = reservation.plate_mark)))"
+            " ORDER BY no_show_at DESC LIMIT ?",
             (rfc3339(now.utc - RECENT), RECENT_MAX),
         )
         return [
@@ -287,7 +293,3 @@ def _payload(fact: Fact) -> Payload | None:
         return payload_of(fact)
     except PeerError:
         return None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else parse_instant(text)

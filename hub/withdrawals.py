@@ -3,7 +3,8 @@
 A reservation that is cancelled, or becomes a no-show, may have let a car in at a gate that did not know yet. The fact
 of the change goes to every entry gate, and each answers it in its own log, behind all that it let in before: once all
 have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
-time, was taken out of the lot, or has begun a new log since: what it let in may then never be known.
+time, was taken out of the lot, or has begun a new log since: what it let in may then never be known. Nor is it where
+the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged.
 """
 
 from datetime import datetime, timedelta
@@ -13,9 +14,9 @@ from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import WithdrawalNoted, WithdrawalSettled
 from domain.errors import PeerError
 from domain.fact import Fact
-from domain.now import Now, parse_instant, rfc3339
+from domain.now import Now, rfc3339
 from domain.reservation import Status
-from hub.book import Book, Reservation
+from hub.book import Book, Reservation, instant_or_none
 
 NO_SHOW_WAIT = timedelta(days=1)
 """How long after its window, and its decision, a no-show waits for the gates' answers. A fee is in no hurry, and a gate
@@ -96,7 +97,7 @@ class Withdrawals:
     def next_settlement(self) -> datetime | None:
         """When the next withdrawal has waited long enough."""
         row = self._sql.execute("SELECT min(settle_by) AS at FROM withdrawal WHERE settled_at IS NULL").fetchone()
-        return None if row["at"] is None else parse_instant(row["at"])
+        return instant_or_none(row["at"])
 
     def _incomplete(self, reservation_id: str) -> None:
         self._sql.execute("UPDATE withdrawal SET complete = 0 WHERE reservation_id = ?", (reservation_id,))
@@ -109,7 +110,10 @@ class Withdrawals:
     def _settle(self, reservation_id: str, now: Now) -> None:
         self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
         row = self._sql.execute(
-            "UPDATE withdrawal SET settled_at = ? WHERE reservation_id = ? RETURNING revision, complete",
+            "UPDATE withdrawal SET settled_at = ?, complete = complete AND NOT EXISTS (SELECT 1 FROM stay"
+            " JOIN reservation USING (reservation_id) WHERE stay.reservation_id = withdrawal.reservation_id"
+            " AND stay.entered_at IS NULL AND stay.plate_mark = reservation.plate_mark)"
+            " WHERE reservation_id = ? RETURNING revision, complete",
             (rfc3339(now.utc), reservation_id),
         ).fetchone()
         settled = WithdrawalSettled(

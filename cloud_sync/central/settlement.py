@@ -106,11 +106,19 @@ def _case(session: Session, booking: Booking | None, reservation: ReservationCop
         cancelled_at=None if booking is None else booking.cancel_requested_at,
         withdrawal=_withdrawal(withdrawal, reservation.revision),
         visits=tuple(
-            Visit(stay.entered_at or stay.left_at or reservation.start_time, stay.left_at)
+            Visit(entered_at, stay.left_at)
             for stay in session.exec(stays)
-            if stay.conflict in _COUNTS[ending]
+            if stay.conflict in _COUNTS[ending] and (entered_at := _entered_at(stay, ending)) is not None
         ),
     )
+
+
+def _entered_at(stay: StayCopy, ending: Ending) -> datetime | None:
+    """When a stay began, for the money; None for one that has no price, because nobody saw it begin.
+
+    A no-show's own car that was only seen leaving came after all: it owes no fee, and no time but what was booked.
+    """
+    return stay.left_at if stay.entered_at is None and ending is Ending.NO_SHOW else stay.entered_at
 
 
 def _ending(booking: Booking | None, reservation: ReservationCopy) -> Ending:

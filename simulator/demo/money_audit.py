@@ -38,12 +38,12 @@ class Account:
 
     @property
     def visits(self) -> list[tuple[datetime, datetime | None]]:
-        """When its car came and left."""
+        """When its car came and left; of a no-show's that was only seen leaving, that instant twice."""
         own = (None, _OWN.get(self.reservation["status"]))
         return [
-            (parse_instant(stay["entered_at"]), stay["left_at"] and parse_instant(stay["left_at"]))
+            (parse_instant(stay["entered_at"] or stay["left_at"]), stay["left_at"] and parse_instant(stay["left_at"]))
             for stay in self.stays
-            if stay["conflict"] in own and stay["entered_at"] is not None
+            if stay["conflict"] in own and (stay["entered_at"] or self.reservation["status"] == "no_show")
         ]
 
 
@@ -85,7 +85,7 @@ def _due(account: Account, paid: Money, policy: Policy, tariff: Tariff) -> tuple
     if not visits:
         return [not_come], 0
     unused = early_exit_refund(paid, window, max(left for _, left in visits), policy).amount_minor
-    too_long = [(max(entered, window.end), left) for entered, left in visits if left > window.end]
+    too_long = [(max(entered, window.end), left) for entered, left in visits if left > max(entered, window.end)]
     return [max(unused, not_come)], sum(tariff.price(Window(*times)).amount_minor for times in too_long)
 
 

@@ -59,3 +59,8 @@ def test_the_order_of_keys_and_microseconds_do_not_count() -> None:
 
 def test_a_fact_is_named_by_unit_epoch_and_number() -> None:
     assert FACT.ref == FactRef("riverside.entry-1", 1, 7)
+
+
+def test_a_stay_is_called_the_same_at_every_unit() -> None:
+    """Recorded: hubs, gates and central hold stays by this name."""
+    assert FACT.ref.stay_id == "riverside.entry-1/1/7"

@@ -39,5 +39,21 @@ def test_an_entry_is_a_conflict_unless_it_was_confirmed(status: Status | None, c
     assert entry_conflict(status) is conflict
 
 
+@pytest.mark.parametrize(
+    ("status", "conflict"),
+    [
+        (None, Conflict.NO_RIGHT),
+        (Status.HELD, Conflict.NO_RIGHT),
+        (Status.CHECKED_IN, Conflict.DOUBLE_ENTRY),
+        (Status.COMPLETED, Conflict.NO_RIGHT),
+        (Status.EXPIRED, Conflict.DOUBLE_ENTRY),
+        (Status.CANCELLED, Conflict.DOUBLE_ENTRY),
+        (Status.NO_SHOW, Conflict.DOUBLE_ENTRY),
+    ],
+)
+def test_a_second_car_on_a_right_is_double_however_late(status: Status | None, conflict: Conflict) -> None:
+    assert entry_conflict(status, inside=True) is conflict
+
+
 def test_every_status_says_what_an_entry_on_it_is() -> None:
     assert {entry_conflict(status) for status in Status} == set(Conflict) - {Conflict.EXIT_WITHOUT_ENTRY} | {None}

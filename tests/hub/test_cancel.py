@@ -123,10 +123,19 @@ class TestCancel:
     def test_of_two_late_cars_the_first_counts(self, riverside: Riverside) -> None:
         riverside.booked()
         riverside.woken(0.5)
-        riverside.came_in(hours=0.7)
         riverside.take(riverside.crossed("riverside.entry-2", at(0.1), number=1), now=NOW.later(HOUR_MS))
+        riverside.came_in(hours=0.7)
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_NO_SHOW, Conflict.DOUBLE_ENTRY]
         with pytest.raises(IllegalStep):
             riverside.cancel(requested_at=at(0.2), now=NOW.later(HOUR_MS))
+
+    def test_of_two_late_cars_the_one_that_is_told_of_first_is_theirs(self, riverside: Riverside) -> None:
+        riverside.booked()
+        riverside.woken(0.5)
+        riverside.came_in(hours=0.7)
+        riverside.take(riverside.crossed("riverside.entry-2", at(0.1), number=1), now=NOW.later(HOUR_MS))
+        riverside.cancel(requested_at=at(0.2), now=NOW.later(HOUR_MS))
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_CANCEL, Conflict.DOUBLE_ENTRY]
 
     def test_of_one_that_ran_out(self, riverside: Riverside) -> None:
         riverside.hold()

@@ -126,10 +126,10 @@ class TestMove:
         riverside.heard(ENTRY, EXIT)
         riverside.booked(1)
         riverside.woken(0.25)
+        riverside.booked(2, hold_request(2, start=1, end=2), NOW.later(HOUR_MS // 3))
         riverside.came_in(1, hours=0.5)  # after its no-show: it has no grant any more
         assert riverside.stays()[0].spot_id == SPOT
-        riverside.booked(2, hold_request(2, start=0.9, end=2), NOW.later(HOUR_MS // 2))
-        riverside.woken(0.9 - MOVE_H)
+        riverside.woken(1 - MOVE_H)
         assert riverside.reservation(2).spot_id == OTHER_SPOT
 
 
@@ -189,6 +189,16 @@ class TestNoSpot:
         assert full.alarms().count("no-spot-to-move") == 1
         [detail] = [told.detail for told in full.told(AlarmRaised) if told.alarm == "no-spot-to-move"]
         assert SPOT in detail
+
+    def test_and_again_where_it_has_moved_since_and_cannot_stay_there_either(self, full: Riverside) -> None:
+        soon = NOW.later(2 * HOUR_MS - MINUTE_MS)
+        full.cancel(4, soon)
+        assert full.reservation(2).spot_id == LARGE_SPOT
+        full.store.connection.execute("UPDATE spot SET in_service = 0 WHERE spot_id = ?", (LARGE_SPOT,))
+        assert full.lot.next_wakeup_ms(soon.later(1)) == soon.later(1).mono_ms
+        full.lot.woken(soon.later(1))
+        assert full.alarms().count("no-spot-to-move") == 2
+        assert not full.lot.woken(soon.later(2))
 
     def test_the_car_leaves_after_all(self, full: Riverside) -> None:
         full.went_out(1, hours=1.99)

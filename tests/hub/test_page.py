@@ -101,8 +101,15 @@ async def test_what_ought_not_to_be_is_shown_although_no_car_is_inside(
     assert exit_["stay_id"] == f"{EXIT}/1/1"
     assert (second["reservation"], second["spot_id"], second["plate"]) == (shown(rid(4)), None, "••23")
     html = (await browser.get("/")).text
-    assert "Conflicts, last 24 hours" in html
-    assert "exit-without-entry" in html[html.index("Conflicts, last") :]
+    assert "Conflicts, open or of the last 24 hours" in html
+    assert "exit-without-entry" in html[html.index("Conflicts, open") :]
+
+
+async def test_a_conflict_of_days_ago_says_its_day(riverside: Riverside, browser: httpx.AsyncClient) -> None:
+    exit_ = riverside.crossed(EXIT, at(-48), plate=PLATE)
+    riverside.take(exit_)
+    html = (await browser.get("/")).text
+    assert "<td>12.05. 14:00</td>" in html
 
 
 async def test_who_was_moved_and_who_did_not_come(riverside: Riverside, browser: httpx.AsyncClient) -> None:

@@ -149,6 +149,22 @@ class TestHold:
         riverside.went_out(1, hours=2.1)
         riverside.hold(hold_request(4, start=1.5, end=3), NOW.later(int(2.2 * HOUR_MS)))
 
+    def test_nor_to_one_that_a_late_car_has_until_its_window_ends(self, riverside: Riverside) -> None:
+        riverside.brought_to(Status.NO_SHOW)
+        riverside.came_in(hours=0.3, sent_to=SPOT)
+        with pytest.raises(Refused) as refused:
+            riverside.hold(hold_request(2, start=1 - 1 / HOUR_MS, end=2), NOW.later(HOUR_MS // 2))
+        assert refused.value.code == "spot_taken"
+        riverside.hold(hold_request(3, start=1, end=2), NOW.later(HOUR_MS // 2))
+        riverside.went_out(hours=0.6)
+        riverside.hold(hold_request(4, start=0.7, end=1), NOW.later(int(0.6 * HOUR_MS)))
+
+    def test_whose_car_came_early_is_in_nobodys_way_before_its_window(self, riverside: Riverside) -> None:
+        """It holds the spot from its own start, and may be moved no more; who comes before it is sent elsewhere."""
+        riverside.booked(1, hold_request(1, start=1, end=2))
+        riverside.came_in(hours=0.5)
+        riverside.hold(hold_request(2, start=0.7, end=1), NOW.later(HOUR_MS // 2))
+
 
 class TestRelease:
     def test_gives_a_hold_up(self, riverside: Riverside) -> None:

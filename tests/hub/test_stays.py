@@ -73,6 +73,18 @@ class TestEntryAndExit:
         assert [stay.left_at for stay in riverside.stays()] == [None, at(0.5)]
         assert riverside.status() is Status.COMPLETED
 
+    @pytest.mark.parametrize("first_out", [0, 1])
+    def test_of_two_cars_on_one_reservation_the_one_that_was_read_ends(
+        self, riverside: Riverside, first_out: int
+    ) -> None:
+        plates = (PLATE, Plate("XX999"))
+        riverside.booked()
+        for hours, plate in zip((0, 0.1), plates, strict=True):
+            riverside.came_in(hours=hours, plate=plate)
+        riverside.went_out(hours=0.5, plate=plates[first_out])
+        assert [stay.left_at is not None for stay in riverside.stays()] == [first_out == 0, first_out == 1]
+        assert riverside.status() is (Status.COMPLETED if first_out == 0 else Status.CHECKED_IN)
+
     def test_an_exit_before_a_stay_began_ends_another_first(self, riverside: Riverside) -> None:
         """Although that other is a conflict."""
         riverside.booked(1, hold_request(1, end=9))
@@ -143,6 +155,51 @@ class TestConflicts:
         assert stay.spot_id is None
         assert riverside.alarms() == ["exit-without-entry"]
         assert riverside.status() is Status.CONFIRMED
+
+    @pytest.mark.parametrize("status", [Status.EXPIRED, Status.CANCELLED, Status.NO_SHOW])
+    def test_a_second_car_on_a_late_right_is_a_double_entry(self, riverside: Riverside, status: Status) -> None:
+        riverside.brought_to(status)
+        riverside.came_in(hours=0.2)
+        late = riverside.alarms()
+        riverside.came_in(hours=0.3, unit=SECOND_ENTRY, plate=Plate("XX999"))
+        first, second = riverside.stays()
+        assert first.conflict is not Conflict.DOUBLE_ENTRY
+        assert (second.conflict, second.spot_id, second.reservation_id) == (Conflict.DOUBLE_ENTRY, None, rid(1))
+        assert riverside.alarms() == [*late, "double-entry"]
+
+    def test_one_that_comes_again_is_none(self, riverside: Riverside) -> None:
+        riverside.brought_to(Status.NO_SHOW)
+        for hours in (0.2, 0.6):
+            riverside.came_in(hours=hours)
+            riverside.went_out(hours=hours + 0.1)
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_NO_SHOW] * 2
+
+    def test_nor_one_that_had_left_before_the_other_came(self, riverside: Riverside) -> None:
+        """Its entry is told last, and its exit first."""
+        riverside.brought_to(Status.NO_SHOW)
+        entry, exit_ = riverside.crossed(SECOND_ENTRY, at(0.2), number=1), riverside.crossed(EXIT, at(0.3), number=1)
+        riverside.take(exit_, now=NOW.later(HOUR_MS // 2))
+        riverside.came_in(hours=0.5)
+        riverside.take(entry, now=NOW.later(HOUR_MS // 2))
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.AFTER_NO_SHOW] * 2
+        assert "double-entry" not in riverside.alarms()
+
+    def test_a_no_show_whose_own_plate_goes_out_had_come(self, riverside: Riverside) -> None:
+        """It pays for what it had, and not for staying away; its spot was given up all the same."""
+        riverside.brought_to(Status.NO_SHOW)
+        riverside.went_out(1, plate=PLATE)
+        [stay] = riverside.stays()
+        assert (stay.conflict, stay.entered_at, stay.left_at) == (Conflict.AFTER_NO_SHOW, None, at(0.5))
+        assert (stay.reservation_id, stay.spot_id, riverside.status()) == (rid(1), None, Status.NO_SHOW)
+
+    @pytest.mark.parametrize("plate", [None, Plate("XX999")])
+    def test_another_plate_on_its_booking_or_none_proves_nothing(
+        self, riverside: Riverside, plate: Plate | None
+    ) -> None:
+        riverside.brought_to(Status.NO_SHOW)
+        riverside.went_out(1, plate=plate)
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.EXIT_WITHOUT_ENTRY]
+        assert riverside.alarms() == ["exit-without-entry"]
 
     def test_every_conflict_is_covered_here(self) -> None:
         assert {conflict for _, conflict in ENTRIES} | {Conflict.EXIT_WITHOUT_ENTRY} == set(Conflict)

@@ -164,4 +164,4 @@ def test_a_lot_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
         assert lot.next_wakeup_ms(NOW) == NOW.mono_ms  # noon: nobody came at ten
         assert lot.woken(NOW)
         [car] = lot.stays.inside()
-        assert (car["evidence"], car["ticket_id"]) == ("none", None)
+        assert (car["evidence"], car["ticket_id"], car["told_at"]) == ("none", None, TEN)

@@ -153,10 +153,49 @@ class TestRecently:
         riverside.came_in(1, hours=0.6)
         riverside.went_out(None, hours=0.5, plate=PLATE)
         later = NOW.later(24 * HOUR_MS)
+        riverside.went_out(1, hours=0.7)
         assert [row.conflict for row in view.conflicts(later)] == ["after-no-show", "exit-without-entry"]
-        assert [row.reservation for row in view.no_shows(later)] == [shown(rid(1))]
         assert not view.conflicts(later.later(HOUR_MS))
-        assert not view.no_shows(later.later(HOUR_MS))
+
+    def test_a_conflict_as_long_as_its_car_is_inside(self, riverside: Riverside, view: LotView) -> None:
+        riverside.came_in(None, plate=PLATE)
+        assert [row.inside for row in view.conflicts(NOW.later(99 * HOUR_MS))] == [True]
+        riverside.went_out(None, hours=99, plate=PLATE)
+        assert [row.inside for row in view.conflicts(NOW.later(100 * HOUR_MS))] == [False]
+        assert not view.conflicts(NOW.later(124 * HOUR_MS))
+
+    def test_a_conflict_of_a_gate_that_was_cut_off_counts_from_when_it_was_told(
+        self, riverside: Riverside, view: LotView
+    ) -> None:
+        known = NOW.later(30 * HOUR_MS)
+        facts = riverside.crossed(ENTRY, at(0), plate=PLATE), riverside.crossed(EXIT, at(0.2), plate=PLATE)
+        riverside.take(*facts, now=known)
+        riverside.went_out(None, hours=29, plate=Plate("XYZ987"))
+        assert [(row.conflict, row.at) for row in view.conflicts(known)] == [
+            ("no-right", at(0)),
+            ("exit-without-entry", at(29)),
+        ]
+
+    def test_a_no_show_a_day_and_no_longer(self, riverside: Riverside, view: LotView) -> None:
+        riverside.booked(1)
+        riverside.woken(0.5)
+        assert [row.reservation for row in view.no_shows(NOW.later(24 * HOUR_MS))] == [shown(rid(1))]
+        assert not view.no_shows(NOW.later(25 * HOUR_MS))
+
+    def test_who_came_late_is_no_no_show_any_more(self, riverside: Riverside, view: LotView) -> None:
+        riverside.booked(1)
+        riverside.woken(0.5)
+        riverside.came_in(1, hours=0.6)
+        assert not view.no_shows(NOW.later(HOUR_MS))
+        riverside.went_out(1, hours=0.7)
+        assert not view.no_shows(NOW.later(HOUR_MS))
+
+    def test_nor_who_was_only_seen_leaving(self, riverside: Riverside, view: LotView) -> None:
+        riverside.booked(1)
+        riverside.went_out(1, hours=0.1, plate=PLATE)
+        riverside.woken(0.5)
+        assert riverside.status(1) is Status.NO_SHOW
+        assert not view.no_shows(NOW.later(HOUR_MS))
 
     def test_one_that_turned_out_to_be_cancelled_is_no_no_show(self, riverside: Riverside, view: LotView) -> None:
         riverside.booked(1)
@@ -177,8 +216,8 @@ class TestRecently:
         assert [row.plate for row in view.conflicts(NOW)] == ["••23", "••87"]
 
 
-def status(unit: str = ENTRY, *, online: bool, at: datetime = NOW.utc, epoch: int = 1) -> bytes:
-    return UnitStatus(unit=unit, online=online, epoch=epoch, boot="b1", at=at).encode()
+def status(unit: str = ENTRY, *, online: bool, at: datetime = NOW.utc, epoch: int = 1, boot: str = "b1") -> bytes:
+    return UnitStatus(unit=unit, online=online, epoch=epoch, boot=boot, at=at).encode()
 
 
 class TestLanes:
@@ -190,6 +229,19 @@ class TestLanes:
         await presence.heard(topics.gate_status(ENTRY), status(online=True, at=at(-1)))
         assert self.lane(view) == LaneRow(ENTRY, "entry", True, at(-1))
         assert next(lane for lane in view.lanes() if lane.gate_id == EXIT).online is None
+
+    async def test_connected_since_does_not_move_with_what_is_said_again(
+        self, view: LotView, presence: Presence
+    ) -> None:
+        """A gate says its status anew with every challenge."""
+        for hours in (-3, -2, -1):
+            await presence.heard(topics.gate_status(ENTRY), status(online=True, at=at(hours)))
+        assert self.lane(view).since == at(-3)
+        await presence.heard(topics.gate_status(ENTRY), status(online=True, at=at(-0.5), boot="b2"))
+        assert self.lane(view).since == at(-0.5)
+        await presence.heard(topics.gate_status(ENTRY), status(online=False, boot="b2"))
+        await presence.heard(topics.gate_status(ENTRY), status(online=True, at=at(0), boot="b2"))
+        assert self.lane(view).since == at(0)
 
     async def test_offline_since_it_was_heard_and_not_since_the_will_was_written(
         self, view: LotView, presence: Presence, clock: Clock

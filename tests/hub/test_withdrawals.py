@@ -8,6 +8,7 @@ import pytest
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import ReservationChanged, WithdrawalNoted, WithdrawalSettled
+from domain.plate import Plate
 from domain.policy import Policy
 from domain.reservation import Status
 from hub.lot import Lot
@@ -16,6 +17,7 @@ from tests.hub.riverside import (
     HOUR_MS,
     KEY,
     NOW,
+    PLATE,
     SPOTS,
     Riverside,
     at,
@@ -192,6 +194,32 @@ class TestLostLog:
         lot.woken(GRACE_H)
         lot.noted(unit=SECOND_ENTRY)
         lot.noted(unit=ENTRY, epoch=2)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+
+class TestSeenGoingOut:
+    """An attendant let the car in, or the entry's camera failed: nobody says who came, and the exit reads it."""
+
+    @pytest.mark.parametrize("left", [0.1, 0.3])
+    def test_the_bookings_own_plate_leaves_no_fee_that_is_sure(self, lot: Riverside, left: float) -> None:
+        lot.came_in(None)
+        exit_ = lot.crossed(EXIT, at(left), number=1, plate=PLATE)
+        if left < GRACE_H:
+            lot.take(exit_)
+        lot.woken(GRACE_H)
+        if left > GRACE_H:
+            lot.take(exit_)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        assert lot.status() is Status.NO_SHOW
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    @pytest.mark.parametrize("plate", [None, Plate("XYZ987")])
+    def test_another_plate_or_none_proves_nothing(self, lot: Riverside, plate: Plate | None) -> None:
+        lot.went_out(1, hours=0.1, plate=plate)
+        lot.woken(GRACE_H)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
         assert settled(lot) == [(rid(1), 3, True)]
 
 

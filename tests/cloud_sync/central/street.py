@@ -137,7 +137,7 @@ class StreetSide:
         self,
         reservation_id: str,
         left_at: datetime | None,
-        entered_at: datetime = START,
+        entered_at: datetime | None = START,
         conflict: Conflict | None = None,
     ) -> None:
         """Tell of the stay of a reservation's car."""

@@ -199,6 +199,22 @@ async def test_who_comes_late_after_all_owes_no_fee(site: Site, bank: MemoryBank
     assert bank.refunds == {f"{reservation_id}:fee-back:1": 400}
 
 
+@pytest.mark.parametrize(("first", "kind"), [(True, "no-show"), (False, "fee-back")])
+async def test_who_was_only_seen_leaving_owes_no_fee(site: Site, bank: MemoryBank, first: bool, kind: str) -> None:
+    """An attendant let the car in. Whether it left before its spot was given up or after, and long after its window."""
+    reservation_id = await site.paid()
+    if first:
+        site.street.stay(reservation_id, START, entered_at=None, conflict=Conflict.EXIT_WITHOUT_ENTRY)
+    site.street.step(reservation_id, Status.NO_SHOW, "no_show")
+    if not first:
+        late = END + timedelta(hours=3)
+        site.street.stay(reservation_id, late, entered_at=None, conflict=Conflict.AFTER_NO_SHOW)
+    site.street.withdrawn(reservation_id, complete=False)
+    await site.hear()
+    assert bank.refunds == {f"{reservation_id}:{kind}:1": 800}
+    assert bank.charges == {}
+
+
 async def test_a_refund_that_the_bank_refused_has_not_gone_back(site: Site, bank: MemoryBank) -> None:
     reservation_id = await site.paid()
     site.street.step(reservation_id, Status.NO_SHOW, "no_show")

@@ -64,6 +64,15 @@ def came_and_went(conflict: Conflict | None, hours: float = 1) -> tuple[Fact, Fa
     return comes, goes
 
 
+def seen_leaving(conflict: Conflict, hours: float) -> Fact:
+    def goes(session: Session, name: str) -> None:
+        went_out = {"entered_at": None, "left_at": START + hours * HOUR, "spot_id": None}
+        session.merge(stay(name, reservation_id=name, conflict=conflict.value, **went_out))
+
+    return goes
+
+
+MISSED = (captured, becomes(Status.NO_SHOW))
 CASES: dict[str, tuple[tuple[Fact, ...], int]] = {
     "left early": ((captured, *came_and_went(None)), 400),
     "left late": ((captured, *came_and_went(None, 2.5)), 1_000),
@@ -77,6 +86,17 @@ CASES: dict[str, tuple[tuple[Fact, ...], int]] = {
     "came late and stayed": (
         (captured, becomes(Status.NO_SHOW), settled(True), *came_and_went(Conflict.AFTER_NO_SHOW, 2.5)),
         800,
+    ),
+    "only seen leaving": ((*MISSED, settled(True), seen_leaving(Conflict.AFTER_NO_SHOW, 1)), 400),
+    "only seen leaving, late": ((*MISSED, settled(True), seen_leaving(Conflict.AFTER_NO_SHOW, 2.5)), 600),
+    "only seen leaving, before that was sure": (
+        (*MISSED, settled(False), seen_leaving(Conflict.AFTER_NO_SHOW, 1)),
+        0,
+    ),
+    "seen leaving before it was given up": ((*MISSED, settled(False), seen_leaving(Conflict.EXIT_WITHOUT_ENTRY, 0)), 0),
+    "only seen leaving, and cancelled": (
+        (captured, wished, settled(True), seen_leaving(Conflict.AFTER_NO_SHOW, 1)),
+        400,
     ),
 }
 """What is told, and what the driver has paid in the end of the 8.00 EUR that the window costs."""

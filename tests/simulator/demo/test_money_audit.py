@@ -21,9 +21,9 @@ def at(hours: float) -> datetime:
     return START + hours * HOUR
 
 
-def stay(entered: float, left: float | None, conflict: str | None = None) -> dict[str, Any]:
+def stay(entered: float | None, left: float | None, conflict: str | None = None) -> dict[str, Any]:
     return {
-        "entered_at": rfc3339(at(entered)),
+        "entered_at": None if entered is None else rfc3339(at(entered)),
         "left_at": None if left is None else rfc3339(at(left)),
         "conflict": conflict,
     }
@@ -64,6 +64,14 @@ RIGHT = [
     (account("no_show"), [CHARGE]),
     (account("no_show", stay(1, None, "after-no-show"), settled=True), [CHARGE, moved("no-show", 400)]),
     (account("no_show", stay(0.5, 1, "after-no-show"), settled=True), [CHARGE, moved("fee-back", 500)]),
+    (account("no_show", stay(None, 1, "after-no-show"), settled=True), [CHARGE, moved("fee-back", 500)]),
+    (account("no_show", stay(None, 3.5, "after-no-show"), settled=True), [CHARGE, moved("fee-back", 400)]),
+    (account("no_show", stay(None, 1, "after-no-show"), settled=False), [CHARGE, moved("fee-back", PAID)]),
+    (account("no_show", stay(None, 0.1, "exit-without-entry"), settled=False), [CHARGE, moved("no-show", PAID)]),
+    (
+        account("cancelled", stay(None, 1, "after-no-show"), cancelled=-30, settled=True),
+        [CHARGE, moved("cancel", PAID)],
+    ),
     (account("completed", stay(0, 2)), [CHARGE, moved("manual", 50), moved("manual", 50, 2)]),
 ]
 
