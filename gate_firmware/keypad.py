@@ -5,7 +5,8 @@ After each wrong try the keypad waits, twice as long each time; after `tries_max
 What is kept is lost with a restart.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from domain.errors import BadInput, TryLater
 from domain.fact import Fact
@@ -16,7 +17,7 @@ from gate_firmware.events import ById, Identified
 WAIT_MS = 1_000
 """After the first wrong try."""
 
-Identify = Callable[[Identified], Fact]
+Identify = Callable[[Identified], Awaitable[Fact]]
 """Decides on the car in the lane; the decision as stored. Raises Refused or TryLater, and then nothing changed."""
 
 
@@ -58,12 +59,17 @@ class TypedIds:
         self._identify = identify
         self._is_right = is_right
         self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
 
-    def typed(self, text: str) -> Fact:
+    async def typed(self, text: str) -> Fact:
         """Decide on the car in the lane by what was typed; the decision as it is stored.
 
         Raises BadInput for what is no reservation id, TryLater after too many wrong ones, and Refused without a car.
         """
+        async with self._one_at_a_time:  # the next try is counted after this one
+            return await self._typed(text)
+
+    async def _typed(self, text: str) -> Fact:
         now = self._clock()
         self._keypad.check(now)
         try:
@@ -71,6 +77,6 @@ class TypedIds:
         except BadInput:
             self._keypad.tried(False, now)
             raise
-        decided = self._identify(Identified(ById(reservation_id)))
+        decided = await self._identify(Identified(ById(reservation_id)))
         self._keypad.tried(self._is_right(reservation_id), now)
         return decided

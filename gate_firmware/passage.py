@@ -57,10 +57,14 @@ class Passage:
         self.codes = (*(known for known in self.codes if known != code), code)[-CODES_MAX:]
 
     def decide(self, judgement: Judgement, record: Record, now: Now, *, asked: bool = False) -> None:
-        """Take a judgement; it is stored where it says something new, or where it was `asked` for."""
-        before, self.judgement = self.judgement, judgement
+        """Take a judgement; it is stored where it says something new, or where it was `asked` for.
+
+        It is taken only once it is stored: what a later one is compared with is on disk.
+        """
+        before = self.judgement
         if asked or before is None or before.decision != judgement.decision:
             record.decision(self.passage_id, judgement, now.mono_ms - self.since_ms, now, awaited=self.is_awaited)
+        self.judgement = judgement
 
     def recognise(self, judgement: Judgement, record: Record, now: Now) -> None:
         """A car that was let out unknown has been named after all: its stay can end, or can be found by the plate."""

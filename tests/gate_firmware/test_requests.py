@@ -33,7 +33,7 @@ class Desk:
         self.requests = Requests(gate.unit, gate.direction, self.challenge, self._identify, lambda: gate.now)
         self._asked = itertools.count(1)
 
-    def _identify(self, said: Identified) -> Fact:
+    async def _identify(self, said: Identified) -> Fact:
         self.commands += self.gate.happens(said)
         decided = self.gate.journal.last_own(GateDecided.kind)
         assert decided is not None
