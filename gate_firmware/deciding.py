@@ -55,12 +55,15 @@ class Judge:
     def looked(self, looked: Looked, seen: Looked, now: Now) -> Judgement:
         """The decision on the car that was looked at; `seen` is the best look at it so far, this one perhaps.
 
-        A code in view says more than the plate alone, but it takes no right away that the plate has.
+        A code in view says more than the plate alone, but it takes no right away that the plate has. Nor does who
+        has a ticket come in on another's booking whose plate was read because theirs looks like it.
         """
         by_plate = self._by_sight(looked, now)
         if looked.code is None:
             return by_plate
         by_code = self.named(ByTicket(looked.code), seen, now)
+        if self._is_taken_for_another(looked.code, looked, now):
+            return by_code
         if self._direction is Direction.ENTRY:
             return by_plate if by_plate.passes and not by_code.passes else by_code
         known = by_plate.reservation_id
@@ -80,6 +83,17 @@ class Judge:
                 judgement = replace(judgement, plate=plate)
         sealed = judgement.plate if seen.plate is None else self._seal.seal(seen.plate)
         return replace(judgement, plate=sealed, score=seen.score, frames=seen.frames)
+
+    def is_another(self, judgement: Judgement, looked: Looked, now: Now) -> bool:
+        """Whether the car that was looked at is surely not the one that was judged."""
+        reservation_id = judgement.reservation_id
+        if reservation_id is None:
+            return False
+        right = self._replica.right(reservation_id)
+        if right is None or right.plate is None:
+            known = self._by_sight(looked, now).reservation_id
+            return known is not None and known != reservation_id
+        return self._plates.is_another(right.plate.mark, reservation_id, looked, now)
 
     def resume(self, journal: Journal, now: Now) -> tuple[Judgement | None, str, bool]:
         """The judgement and passage that the arm was last opened for, and whether its car was still to come.
@@ -128,10 +142,19 @@ class Judge:
             judgement = replace(judgement, ticket_id=ticket.ticket_id)
         return self._unless_another(judgement, ticket.plate_mark, seen, now)
 
+    def _is_taken_for_another(self, text: str, looked: Looked, now: Now) -> bool:
+        ticket = self._tickets.verified(text)
+        if isinstance(ticket, Decision):
+            return False
+        return self._plates.is_taken_for_another(ticket.plate_mark, ticket.reservation_id, looked, now)
+
     def _by_id(self, reservation_id: str, seen: Looked, now: Now) -> Judgement:
         right = self._replica.right(reservation_id)
         if right is None or right.plate is None:
             return self._judgement([], Evidence.ID, now)
+        is_out = self._direction is Direction.EXIT
+        if is_out and self._plates.is_another(right.plate.mark, reservation_id, seen, now):
+            return self._judgement([], Evidence.NONE, now)  # somebody says an id, and another car leaves
         return self._unless_another(self._judgement([right], Evidence.ID, now), right.plate.mark, seen, now)
 
     def _unless_another(self, judgement: Judgement, mark: str, seen: Looked, now: Now) -> Judgement:

@@ -431,7 +431,7 @@ class TestRestart:
         entry.hub_says(right())
         entry.admitted()
         entry.happens(ArmMoved(Arm.UP))
-        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME]
+        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME, Look("p1")]
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id) == ("p1", rid(1))
