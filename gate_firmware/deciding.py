@@ -7,6 +7,7 @@ from cloud_sync.link.journal import Journal
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed
 from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
+from domain.fact import Fact
 from domain.now import Now
 from domain.plate import SealedPlate
 from domain.reservation import Status
@@ -95,17 +96,18 @@ class Judge:
             return known is not None and known != reservation_id
         return self._plates.is_another(right.plate.mark, reservation_id, looked, now)
 
-    def resume(self, journal: Journal, now: Now) -> tuple[Judgement | None, str, bool]:
+    def resume(self, journal: Journal, boot: str, now: Now) -> tuple[Judgement | None, str, bool]:
         """The judgement and passage that the arm was last opened for, and whether its car was still to come.
 
-        Neither where that passage was completed, or where the decision is older than `RESUME_WITHIN`.
+        Neither where that passage was completed, or where the decision is older than `RESUME_WITHIN`: by the clock that
+        no time server moves where it was made in this `boot`.
         """
         decided, passed = journal.last_own(GateDecided.kind), journal.last_own(GatePassed.kind)
         if decided is None:
             return None, "", False
         last = GateDecided.model_validate(decided.payload)
         done = passed is not None and passed.payload["passage_id"] == last.passage_id
-        if done or last.verdict not in PASSES or now.utc - decided.at > RESUME_WITHIN:
+        if done or last.verdict not in PASSES or _age(decided, boot, now) > RESUME_WITHIN:
             return None, "", False
         judgement = Judgement(
             decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
@@ -189,6 +191,10 @@ _UNKNOWN: dict[Sight, Decision] = {
     Sight.STRANGER: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
 }
 """What an entry decides on a car whose plate is none that it expects, by how that was seen."""
+
+
+def _age(fact: Fact, boot: str, now: Now) -> timedelta:
+    return timedelta(milliseconds=now.mono_ms - fact.mono_ms) if fact.boot == boot else now.utc - fact.at
 
 
 def _unnamed(decision: Decision) -> Judgement:

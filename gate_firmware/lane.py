@@ -61,6 +61,7 @@ class Lane:
         *,
         direction: Direction,
         journal: Journal,
+        boot: str,
         replica: Replica,
         judge: Judge,
         timing: Timing,
@@ -71,6 +72,7 @@ class Lane:
         self.told = Tell(Signal.RED, *IDLE)
         self._direction = direction
         self._journal = journal
+        self._boot = boot
         self._record = Record(direction, journal, replica)
         self._camera = CameraWatch(self._record)
         self._judge = judge
@@ -109,7 +111,7 @@ class Lane:
         passed, since a driver must not pay for not having come, and an attendant is told to look.
         """
         self._arrival, self._safety, self._arm = arrival, safety, arm
-        judgement, passage_id, awaited = self._judge.resume(self._journal, now)
+        judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now)
         self._passage = Passage(passage_id, now.mono_ms, judgement)
         if judgement is not None and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)

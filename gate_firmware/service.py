@@ -81,6 +81,7 @@ class GateService:
         self._lane = Lane(
             direction=direction,
             journal=self._journal,
+            boot=self._boot,
             replica=self._replica,
             judge=Judge(direction, lot_id, self._replica, self._seal),
             timing=settings.timing,

@@ -154,6 +154,35 @@ class TestAfterARestart:
         entry.seen("p1", Sight.KNOWN, OTHER)
         assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
 
+    @pytest.mark.parametrize("evidence", [Evidence.ID, Evidence.TICKET, Evidence.TICKET_AND_PLATE])
+    def test_whose_passage_nobody_saw_comes_in_again(self, entry: Gate, evidence: Evidence) -> None:
+        """They backed out while the gate was down: their ticket is not used up, and their stay began by no more than a
+        plate."""
+        entry.hub_says(KEY_KNOWN, right())
+        self.came(entry, evidence)
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+        entry.crash()
+        entry.start(arm=Arm.UP)
+        [passed] = entry.passages
+        assert (passed.unseen, passed.evidence, passed.ticket_id) == (True, Evidence.PLATE, None)
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
+        entry.seen(entry.car_comes())
+        entry.happens(ArrivalLoop(False))
+        self.came(entry, evidence)
+        assert entry.reasons[-2:] == [Reason.ALREADY_INSIDE, Reason.SECOND_CAR]
+        entry.through()
+        assert entry.replica.is_used("t1") is (evidence is not Evidence.ID)
+
+    def came(self, gate: Gate, evidence: Evidence) -> None:
+        passage_id = gate.car_comes()
+        match evidence:
+            case Evidence.ID:
+                gate.named(ById(rid(1)))
+            case Evidence.TICKET:
+                gate.seen(passage_id, Sight.UNSURE, None, code=ticket())
+            case _:
+                gate.seen(passage_id, Sight.KNOWN, PLATE, code=ticket())
+
     def test_one_that_was_awaited_is_not_looked_at(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.named(ById(rid(1)), car_required=False)
