@@ -197,7 +197,7 @@ class Lane:
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
         if looked.passage_id != self._passage.passage_id:
             return []  # a look at a car that has gone
-        self._passage.is_looked_at = False
+        self._passage.is_looked_at, self._passage.look_again_ms = False, None
         self._camera.looked(looked, now)
         if self._passage.is_resumed and self._is_the_next(looked, now):
             return self._next_car(now)
@@ -289,7 +289,9 @@ class Lane:
         return [self._tell(Signal.RED, *LOOKING), self._passage.look()]
 
     def _held_back(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.retry_ms
+        if self._passage.look_again_ms is None:
+            self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
+        self._until_ms = self._passage.look_again_ms
         return [self._tell(Signal.RED, *self._words()), *self._keep_down(), *self._passage.look_for_code()]
 
     def _opening(self, now: Now) -> list[Command]:
@@ -329,7 +331,7 @@ class Lane:
         return self._decide(self._judge.looked(nothing, nothing, now), now)
 
     def _look_again(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.retry_ms
+        self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         return [*self._keep_down(), *([] if self._passage.is_looked_at else [self._passage.look()])]
 
     def _keep_down(self) -> list[Command]:

@@ -21,7 +21,7 @@ from gate_firmware.lane_states import State
 from gate_firmware.words import LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
-from tests.gate_firmware.gate import KEY_KNOWN, OTHER, PLATE, SPOT, Gate, rid, right, spot_id, stay, ticket
+from tests.gate_firmware.gate import KEY_KNOWN, OTHER, PLATE, SPOT, TIMING, Gate, rid, right, spot_id, stay, ticket
 
 BOTH = [right(1), right(2, plate=OTHER, spot_id=spot_id(7))]
 BOTH_INSIDE = [
@@ -91,6 +91,36 @@ class TestSaidId:
         entry.hub_says(*BOTH)
         entry.seen(entry.car_comes(), Sight.UNSURE, None)
         assert LookAway() in entry.named(ById(rid(1)))
+
+
+class TestNextLook:
+    """At the plate of a car that is held back."""
+
+    @pytest.fixture
+    def held_back(self, entry: Gate) -> Gate:
+        entry.hub_says(KEY_KNOWN, right(1), right(2, Status.CANCELLED, revision=3, plate=OTHER))
+        entry.seen(entry.car_comes(), Sight.UNSURE, None)
+        return entry
+
+    @pytest.mark.parametrize("by", ["id", "code"])
+    def test_is_not_put_off_by_what_others_ask(self, held_back: Gate, by: str) -> None:
+        looks = 0
+        for number in range(8):
+            if Look("p1") in held_back.passes_ms(TIMING.retry_ms // 4):
+                looks += 1
+                held_back.seen("p1", Sight.UNSURE, None)
+            if by == "id":
+                held_back.named(ById(rid(2)))
+            else:
+                held_back.shown("p1", f"{number}".rjust(150, "A"))
+        assert looks == 2
+
+    def test_comes_as_long_after_the_end_of_the_one_before(self, held_back: Gate) -> None:
+        assert Look("p1") in held_back.passes_ms(TIMING.retry_ms)
+        held_back.now = held_back.now.later(TIMING.retry_ms // 2)
+        held_back.seen("p1", Sight.UNSURE, None)
+        assert Look("p1") not in held_back.passes_ms(TIMING.retry_ms - 1)
+        assert Look("p1") in held_back.passes_ms(1)
 
 
 class TestSaidIdAtAnExit:
