@@ -62,7 +62,10 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A reservation as a gate knows it; without its plate where all that is known of it is the driver's ticket."""
+    """A reservation as a gate knows it; without its plate where all that is known of it is the driver's ticket.
+
+    `has_left`: a car came in on it and has left again.
+    """
 
     reservation_id: str
     revision: int
@@ -71,6 +74,7 @@ class Right:
     window: Window
     vehicle_type: VehicleType
     plate: SealedPlate | None
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,9 @@ def _one(
         return Decision(Verdict.ADMIT, Reason.SECOND_CAR, right)
     if held_by is not None or right.status is Status.CHECKED_IN:
         return Decision(Verdict.ASK, Reason.ALREADY_INSIDE, right)
-    outside = _outside(right.window, policy, now)
-    if outside is not None:
-        return Decision(Verdict.REFUSE, outside, right)
+    over = _over_or_early(right, policy, now)
+    if over is not None:
+        return Decision(Verdict.REFUSE, over, right)
     spot_id = spot_for(right)
     if right.status is Status.CONFIRMED:
         return Decision(Verdict.ADMIT, Reason.BOOKED, right, spot_id)
@@ -150,7 +154,10 @@ def _one(
     return nowhere if spot_id is None else late
 
 
-def _outside(window: Window, policy: Policy, now: Now) -> Reason | None:
+def _over_or_early(right: Right, policy: Policy, now: Now) -> Reason | None:
+    window = right.window
+    if right.status is Status.NO_SHOW and right.has_left:
+        return Reason.NO_BOOKING  # it came late after all, and that stay is over
     if now.utc >= window.end:
         return Reason.ENDED
     # Without a trusted clock the true time is only known to be at or after `now.utc`: it may well have started.

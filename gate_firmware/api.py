@@ -43,16 +43,16 @@ def local_api(
 
     @app.post("/check-in")
     async def check_in(typed: Typed) -> dict[str, Any]:
-        return gate_answer(_typed(typed, Direction.ENTRY))
+        return gate_answer(await _typed(typed, Direction.ENTRY))
 
     @app.post("/check-out")
     async def check_out(typed: Typed) -> dict[str, Any]:
-        return gate_answer(_typed(typed, Direction.EXIT))
+        return gate_answer(await _typed(typed, Direction.EXIT))
 
-    def _typed(typed: Typed, at: Direction) -> Fact:
+    async def _typed(typed: Typed, at: Direction) -> Fact:
         if at is not direction:
             raise Refused("wrong_direction", f"{gate_id} is an {direction.value} lane")
-        return typed_ids.typed(typed.reservation_id)
+        return await typed_ids.typed(typed.reservation_id)
 
     return app
 

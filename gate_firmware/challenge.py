@@ -1,8 +1,9 @@
 """The challenge that a request to this gate must repeat: nobody can record one and send it again, or keep it for later.
 
 The gate publishes the current challenge in its status. Each is taken once, and lives for `LIFE_MS` by the gate's own
-monotonic clock. After a use, and before its life ends, a new one takes its place. One that was not used stays valid for
-`OVERLAP_MS` more, for a request that crosses the new status on its way.
+monotonic clock: nothing else says how old a request is, since the gate's time of day may be wrong. After a use, and
+`OVERLAP_MS` before its life ends, a new one takes its place. One that was not used stays valid for that long, for a
+request that crosses the new status on its way. The status is one small message each ten seconds.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from domain.errors import TryLater
 from domain.now import Now
 
-LIFE_MS = 120_000
+LIFE_MS = 15_000
 OVERLAP_MS = 5_000
 
 

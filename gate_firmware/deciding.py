@@ -7,6 +7,7 @@ from cloud_sync.link.journal import Journal
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed
 from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
+from domain.fact import Fact
 from domain.now import Now
 from domain.plate import SealedPlate
 from domain.reservation import Status
@@ -55,12 +56,15 @@ class Judge:
     def looked(self, looked: Looked, seen: Looked, now: Now) -> Judgement:
         """The decision on the car that was looked at; `seen` is the best look at it so far, this one perhaps.
 
-        A code in view says more than the plate alone, but it takes no right away that the plate has.
+        A code in view says more than the plate alone, but it takes no right away that the plate has. Nor does who
+        has a ticket come in on another's booking whose plate was read because theirs looks like it.
         """
         by_plate = self._by_sight(looked, now)
         if looked.code is None:
             return by_plate
         by_code = self.named(ByTicket(looked.code), seen, now)
+        if self._is_taken_for_another(looked.code, looked, now):
+            return by_code
         if self._direction is Direction.ENTRY:
             return by_plate if by_plate.passes and not by_code.passes else by_code
         known = by_plate.reservation_id
@@ -81,17 +85,29 @@ class Judge:
         sealed = judgement.plate if seen.plate is None else self._seal.seal(seen.plate)
         return replace(judgement, plate=sealed, score=seen.score, frames=seen.frames)
 
-    def resume(self, journal: Journal, now: Now) -> tuple[Judgement | None, str, bool]:
+    def is_another(self, judgement: Judgement, looked: Looked, now: Now) -> bool:
+        """Whether the car that was looked at is surely not the one that was judged."""
+        reservation_id = judgement.reservation_id
+        if reservation_id is None:
+            return False
+        right = self._replica.right(reservation_id)
+        if right is None or right.plate is None:
+            known = self._by_sight(looked, now).reservation_id
+            return known is not None and known != reservation_id
+        return self._plates.is_another(right.plate.mark, reservation_id, looked, now)
+
+    def resume(self, journal: Journal, boot: str, now: Now) -> tuple[Judgement | None, str, bool]:
         """The judgement and passage that the arm was last opened for, and whether its car was still to come.
 
-        Neither where that passage was completed, or where the decision is older than `RESUME_WITHIN`.
+        Neither where that passage was completed, or where the decision is older than `RESUME_WITHIN`: by the clock that
+        no time server moves where it was made in this `boot`.
         """
         decided, passed = journal.last_own(GateDecided.kind), journal.last_own(GatePassed.kind)
         if decided is None:
             return None, "", False
         last = GateDecided.model_validate(decided.payload)
         done = passed is not None and passed.payload["passage_id"] == last.passage_id
-        if done or last.verdict not in PASSES or now.utc - decided.at > RESUME_WITHIN:
+        if done or last.verdict not in PASSES or _age(decided, boot, now) > RESUME_WITHIN:
             return None, "", False
         judgement = Judgement(
             decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
@@ -128,10 +144,19 @@ class Judge:
             judgement = replace(judgement, ticket_id=ticket.ticket_id)
         return self._unless_another(judgement, ticket.plate_mark, seen, now)
 
+    def _is_taken_for_another(self, text: str, looked: Looked, now: Now) -> bool:
+        ticket = self._tickets.verified(text)
+        if isinstance(ticket, Decision):
+            return False
+        return self._plates.is_taken_for_another(ticket.plate_mark, ticket.reservation_id, looked, now)
+
     def _by_id(self, reservation_id: str, seen: Looked, now: Now) -> Judgement:
         right = self._replica.right(reservation_id)
         if right is None or right.plate is None:
             return self._judgement([], Evidence.ID, now)
+        is_out = self._direction is Direction.EXIT
+        if is_out and self._plates.is_another(right.plate.mark, reservation_id, seen, now):
+            return self._judgement([], Evidence.NONE, now)  # somebody says an id, and another car leaves
         return self._unless_another(self._judgement([right], Evidence.ID, now), right.plate.mark, seen, now)
 
     def _unless_another(self, judgement: Judgement, mark: str, seen: Looked, now: Now) -> Judgement:
@@ -166,6 +191,10 @@ _UNKNOWN: dict[Sight, Decision] = {
     Sight.STRANGER: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
 }
 """What an entry decides on a car whose plate is none that it expects, by how that was seen."""
+
+
+def _age(fact: Fact, boot: str, now: Now) -> timedelta:
+    return timedelta(milliseconds=now.mono_ms - fact.mono_ms) if fact.boot == boot else now.utc - fact.at
 
 
 def _unnamed(decision: Decision) -> Judgement:

@@ -61,6 +61,7 @@ class Lane:
         *,
         direction: Direction,
         journal: Journal,
+        boot: str,
         replica: Replica,
         judge: Judge,
         timing: Timing,
@@ -71,6 +72,7 @@ class Lane:
         self.told = Tell(Signal.RED, *IDLE)
         self._direction = direction
         self._journal = journal
+        self._boot = boot
         self._record = Record(direction, journal, replica)
         self._camera = CameraWatch(self._record)
         self._judge = judge
@@ -109,7 +111,7 @@ class Lane:
         passed, since a driver must not pay for not having come, and an attendant is told to look.
         """
         self._arrival, self._safety, self._arm = arrival, safety, arm
-        judgement, passage_id, awaited = self._judge.resume(self._journal, now)
+        judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now)
         self._passage = Passage(passage_id, now.mono_ms, judgement)
         if judgement is not None and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
@@ -119,7 +121,11 @@ class Lane:
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
-        return self._enter(State.OPEN, now)
+        commands = self._enter(State.OPEN, now)
+        if arrival and judgement is not None and not awaited:
+            self._passage.is_resumed = True
+            commands.append(self._passage.look())
+        return commands
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
@@ -191,11 +197,27 @@ class Lane:
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
         if looked.passage_id != self._passage.passage_id:
             return []  # a look at a car that has gone
-        self._passage.is_looked_at = False
+        self._passage.is_looked_at, self._passage.look_again_ms = False, None
         self._camera.looked(looked, now)
+        if self._passage.is_resumed and self._is_the_next(looked, now):
+            return self._next_car(now)
         if looked.code is not None:
             self._passage.judged(looked.code)
         return self._decide(self._judge.looked(looked, self._passage.saw(looked), now), now)
+
+    def _is_the_next(self, looked: Looked, now: Now) -> bool:
+        """Whether surely another car stands here than the one that was let pass before a restart."""
+        self._passage.is_resumed = False
+        judgement = self._passage.judgement
+        return (
+            judgement is not None and self.state in ARM_IS_UP_FOR_IT and self._judge.is_another(judgement, looked, now)
+        )
+
+    def _next_car(self, now: Now) -> list[Command]:
+        """The one before has driven through while nobody looked, as in `start`."""
+        self._record.alarm("passage-unseen", f"a car has passed unseen: {self._passage.passage_id}", now)
+        self._complete_passage(now, unseen=True)
+        return self._enter(State.LOOKING, now)
 
     def _code_seen(self, seen: CodeSeen, now: Now) -> list[Command]:
         if seen.passage_id != self._passage.passage_id:
@@ -231,8 +253,8 @@ class Lane:
         return self._step(Input.LET_PASS, now)
 
     def _decide(self, judgement: Judgement, now: Now, *, asked: bool = False) -> list[Command]:
-        if self.state in ARM_IS_UP_FOR_IT:
-            self._passage.recognise(judgement, self._record, now)
+        if self.state in ARM_IS_UP_FOR_IT and self._passage.recognise(judgement, self._record, now):
+            return self._tell_anew()
         if self.state not in (State.LOOKING, State.HELD_BACK):
             return []
         self._passage.decide(judgement, self._record, now, asked=asked)
@@ -267,13 +289,15 @@ class Lane:
         return [self._tell(Signal.RED, *LOOKING), self._passage.look()]
 
     def _held_back(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.retry_ms
+        if self._passage.look_again_ms is None:
+            self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
+        self._until_ms = self._passage.look_again_ms
         return [self._tell(Signal.RED, *self._words()), *self._keep_down(), *self._passage.look_for_code()]
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
         commands: list[Command] = [*self._raise(), self._tell(Signal.GREEN, *self._words())]
-        if self._passage.reservation_id is not None:
+        if self._passage.is_sure:
             commands += self._look_away()
         return [*commands, *self._step(Input.ARM_UP, now)] if self._arm is Position.UP else commands
 
@@ -307,7 +331,7 @@ class Lane:
         return self._decide(self._judge.looked(nothing, nothing, now), now)
 
     def _look_again(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.retry_ms
+        self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         return [*self._keep_down(), *([] if self._passage.is_looked_at else [self._passage.look()])]
 
     def _keep_down(self) -> list[Command]:
@@ -351,6 +375,13 @@ class Lane:
     def _tell(self, signal: Signal, line1: str, line2: str) -> Tell:
         self.told = Tell(signal, line1, line2)
         return self.told
+
+    def _tell_anew(self) -> list[Command]:
+        """The driver is shown where to go, where that has changed."""
+        told = Tell(Signal.GREEN, *self._words())
+        if told == self.told or self.state is State.FAULT:
+            return []
+        return [self._tell(told.signal, told.line1, told.line2)]
 
     def _words(self) -> tuple[str, str]:
         return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)

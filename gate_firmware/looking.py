@@ -189,8 +189,12 @@ class _BestRead:
 def _read(
     reader: PlateReader, finder: QrFinder, frame: Frame, expected: Expected, codes_before: Sequence[Code]
 ) -> _Seen:
-    """Codes and plates in one frame; where no code is seen now, it is most likely where it was in the frame before."""
-    codes = finder.find(frame.pixels, looks_like_ticket) or codes_before
+    """Codes and plates in one frame; where no code is seen now, it is most likely where it was in the frame before.
+
+    What is surely no ticket is passed over: a sticker beside a plate takes no plate away.
+    """
+    found = finder.find(frame.pixels, looks_like_ticket)
+    codes = [code for code in found if not code.text or looks_like_ticket(code.text)] or codes_before
     sightings = [each for each in reader.read(frame.pixels) if not any(_is_around(code, each) for code in codes)]
     return _Seen(match(sightings, expected), sightings, codes)
 

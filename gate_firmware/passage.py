@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domain.admission import Evidence
 from domain.now import Now
 from gate_firmware.deciding import Judgement
 from gate_firmware.events import Look, Looked, LookForCode
@@ -17,7 +18,8 @@ class Passage:
 
     `since_ms` is its arrival. `seen` is the best look at it: a later one that shows nothing takes nothing back. `codes`
     were judged since the last look at its plate. `is_looked_at`: a look at the plate is under way. `is_awaited`: it was
-    let in from afar and has not come yet.
+    let in from afar and has not come yet. `is_resumed`: it was let pass before a restart, and the car that stands there
+    may be the next one. `look_again_ms`: when to begin the next look at its plate, whatever is said of it until then.
     """
 
     passage_id: str = ""
@@ -27,10 +29,19 @@ class Passage:
     codes: tuple[str, ...] = ()
     is_looked_at: bool = False
     is_awaited: bool = False
+    is_resumed: bool = False
+    look_again_ms: int | None = None
 
     @property
     def may_pass(self) -> bool:
         return self.judgement is not None and self.judgement.passes
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether no more need be seen of it: it is known whose it is, by more than an id while a look is under way."""
+        if self.judgement is None or self.judgement.reservation_id is None:
+            return False
+        return self.judgement.evidence is not Evidence.ID or not self.is_looked_at
 
     @property
     def reservation_id(self) -> str | None:
@@ -57,15 +68,29 @@ class Passage:
         self.codes = (*(known for known in self.codes if known != code), code)[-CODES_MAX:]
 
     def decide(self, judgement: Judgement, record: Record, now: Now, *, asked: bool = False) -> None:
-        """Take a judgement; it is stored where it says something new, or where it was `asked` for."""
-        before, self.judgement = self.judgement, judgement
+        """Take a judgement; it is stored where it says something new, or where it was `asked` for.
+
+        It is taken only once it is stored: what a later one is compared with is on disk.
+        """
+        before = self.judgement
         if asked or before is None or before.decision != judgement.decision:
             record.decision(self.passage_id, judgement, now.mono_ms - self.since_ms, now, awaited=self.is_awaited)
+        self.judgement = judgement
 
-    def recognise(self, judgement: Judgement, record: Record, now: Now) -> None:
-        """A car that was let out unknown has been named after all: its stay can end, or can be found by the plate."""
+    def recognise(self, judgement: Judgement, record: Record, now: Now) -> bool:
+        """Whether more is known of a car that may pass: whose it is, by what plate to find it, or that an id was wrong.
+
+        A car that was let out unknown has been named after all, or read. One that was let pass because somebody said an
+        id is surely another's, by its plate or its ticket. What is known by more than an id stays.
+        """
         before = self.judgement
-        if before is None or before.reservation_id is not None or not judgement.passes:
-            return
-        if judgement.reservation_id is not None or (before.plate is None and judgement.plate is not None):
+        if before is None or not judgement.passes:
+            return False
+        named = judgement.reservation_id not in (None, before.reservation_id)
+        if before.reservation_id is None:
+            says_more = named or (before.plate is None and judgement.plate is not None)
+        else:
+            says_more = named and before.evidence is Evidence.ID and judgement.evidence is not Evidence.ID
+        if says_more:
             self.decide(judgement, record, now, asked=True)
+        return says_more

@@ -24,17 +24,21 @@ class Plates:
 
     def is_another(self, mark: str, reservation_id: str, seen: Looked, now: Now) -> bool:
         """Whether surely another plate was read than the one with this mark, which the reservation is for."""
-        if self.is_this(mark, seen):
+        if self.is_this(mark, seen) or not seen.is_sure:
             return False
-        match seen.sight:
-            case Sight.KNOWN:
-                return True
-            case Sight.STRANGER if self._replica.expects(reservation_id, now):
-                return True  # the reader was asked about this very plate
-            case Sight.STRANGER if seen.plate is not None:  # it was not: a clear read may have one of its signs wrong
-                return not any(self._has(mark, plate) for plate in nearly(seen.plate))
-            case _:
-                return False
+        if self._replica.expects(reservation_id, now):
+            return True  # the reader was asked about this very plate
+        return seen.plate is not None and not self._is_nearly(mark, seen.plate)
+
+    def is_taken_for_another(self, mark: str, reservation_id: str, seen: Looked, now: Now) -> bool:
+        """Whether an expected plate was read that may well be this one: the reader was not asked about this one."""
+        if seen.sight is not Sight.KNOWN or self.is_this(mark, seen):
+            return False
+        return not self.is_another(mark, reservation_id, seen, now)
+
+    def _is_nearly(self, mark: str, plate: Plate) -> bool:
+        """A clear read of a plate that was not expected may have one of its signs wrong."""
+        return any(self._has(mark, near) for near in nearly(plate))
 
     def _has(self, mark: str, plate: Plate) -> bool:
         return self._seal.mark(plate).startswith(mark)

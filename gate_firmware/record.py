@@ -2,6 +2,7 @@
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed, WithdrawalNoted
+from domain.admission import Evidence
 from domain.now import Now
 from gate_firmware.deciding import Judgement
 from gate_firmware.replica import Replica
@@ -36,13 +37,14 @@ class Record:
                 ),
                 now,
             )
-            if judgement.passes and ticket_id is not None:
-                self._replica.note_ticket(passage_id, ticket_id)
+            if judgement.passes and ticket_id is not None and decision.right is not None:
+                self._replica.note_ticket(passage_id, ticket_id, decision.right.window.end)
 
     def passage(self, passage_id: str, judgement: Judgement | None, now: Now, *, unseen: bool = False) -> None:
         """Write down that a car has crossed, and keep in mind that it is inside, or out, until the hub says so.
 
-        It uses its ticket up: whoever was let in and did not drive has it still. `unseen`: nobody saw it cross.
+        It uses its ticket up: whoever was let in and did not drive has it still. `unseen`: nobody saw it cross,
+        so it has its ticket still, and is inside by no more than its plate: who comes on it by more is let in.
         """
         entry = self._direction is Direction.ENTRY
         passed = GatePassed(passage_id=passage_id, direction=self._direction, reservation_id=None, plate=None)
@@ -52,19 +54,20 @@ class Record:
                 direction=self._direction,
                 reservation_id=judgement.reservation_id,
                 plate=judgement.plate,
-                evidence=judgement.evidence,
+                evidence=_weakened(judgement.evidence) if unseen else judgement.evidence,
                 spot_id=judgement.decision.spot_id if entry else None,
-                ticket_id=judgement.ticket_id if entry else None,
+                ticket_id=judgement.ticket_id if entry and not unseen else None,
                 unseen=unseen,
             )
         with self._journal.transaction():
             fact = self._journal.append(passed, now)
             if passed.ticket_id is not None:
-                self._replica.use_ticket(passed.ticket_id)
+                self._replica.use_noted_ticket(passage_id)
             if passed.reservation_id is not None and entry:
                 self._replica.spots.came_in(fact.ref, passed.reservation_id, passed.spot_id, passed.evidence)
             elif passed.reservation_id is not None:
-                self._replica.spots.went_out(passed.reservation_id)
+                self._replica.went_out(passed.reservation_id)
+            self._replica.forget_used_tickets(now)
 
     def withdrawal(self, reservation_id: str, revision: int, now: Now, *, later: bool) -> None:
         """Write down that a right is known to be withdrawn, or that this is still to be said.
@@ -90,3 +93,7 @@ class Record:
         """Write an alarm down; docs/running.md lists them."""
         with self._journal.transaction():
             self._journal.append(AlarmRaised(alarm=alarm, detail=detail), now)
+
+
+def _weakened(evidence: Evidence) -> Evidence:
+    return Evidence.PLATE if evidence.outranks(Evidence.PLATE) else evidence

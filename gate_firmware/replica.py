@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 from sqlite_utils import Database
@@ -75,6 +75,19 @@ def tickets_and_withdrawals(db: Database) -> None:
     """)
 
 
+@migrations()
+def ended_stays_replaced_tickets_and_their_ends(db: Database) -> None:
+    """Of what is there already: no stay has ended, and a ticket counts as used until the last right here is over."""
+    db.conn.executescript("""
+        ALTER TABLE rights ADD COLUMN confirmed_revision INTEGER NOT NULL DEFAULT 0;  -- the last that had a ticket
+        ALTER TABLE rights ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0;  -- a car came in on it, and went out again
+        UPDATE rights SET confirmed_revision = revision WHERE status = 'confirmed';
+        ALTER TABLE used_ticket ADD COLUMN end_time TEXT NOT NULL DEFAULT '9999';  -- of the ticket's window
+        UPDATE used_ticket SET end_time = coalesce((SELECT max(end_time) FROM rights), '9999');
+        ALTER TABLE shown_ticket ADD COLUMN end_time TEXT NOT NULL DEFAULT '9999';
+    """)
+
+
 Withdrawn = Callable[[str, int], None]
 """Told of a reservation that nobody may come in on any more, and by which revision; in the fact's own transaction."""
 
@@ -104,9 +117,7 @@ class Replica:
             case ReservationChanged() as reservation:
                 self._set_right(reservation)
             case StayChanged() as stay:
-                self.spots.stay_changed(stay)
-                if stay.ticket_id is not None:
-                    self.use_ticket(stay.ticket_id)
+                self._stay_changed(stay)
             case PolicyChanged() as changed:
                 document = json.dumps(changed.to_json()["policy"])
                 self._sql.execute("INSERT OR REPLACE INTO policy VALUES (1, ?)", (document,))
@@ -152,6 +163,17 @@ class Replica:
         """The reservations whose cars are known to be in the lot."""
         return set(self.spots.inside())
 
+    def went_out(self, reservation_id: str) -> None:
+        """This gate has let the car of a reservation out: it is not inside, also while the hub cannot say so."""
+        self.spots.went_out(reservation_id)
+        self._set_left(reservation_id)
+
+    def confirmed_revision(self, reservation_id: str) -> int:
+        """The revision at which a reservation was last confirmed, and got its ticket; 0 where that is not known."""
+        sql = "SELECT confirmed_revision FROM rights WHERE reservation_id = ?"
+        row = self._sql.execute(sql, (reservation_id,)).fetchone()
+        return 0 if row is None else int(row["confirmed_revision"])
+
     def ticket_keys(self) -> dict[str, str]:
         """The public keys that this lot signs tickets with, by their ids."""
         return {row["key_id"]: row["public_key"] for row in self._sql.execute("SELECT * FROM ticket_key")}
@@ -160,12 +182,27 @@ class Replica:
         """Whether a car has come in on this ticket."""
         return self._sql.execute("SELECT 1 FROM used_ticket WHERE ticket_id = ?", (ticket_id,)).fetchone() is not None
 
-    def use_ticket(self, ticket_id: str) -> None:
-        self._sql.execute("INSERT OR IGNORE INTO used_ticket VALUES (?)", (ticket_id,))
+    def use_ticket(self, ticket_id: str, end: datetime | None) -> None:
+        """A car has come in on this ticket, whose window ends at `end`, where that is known."""
+        end_time = END_OF_TIME if end is None else rfc3339(end)
+        self._sql.execute("INSERT OR IGNORE INTO used_ticket VALUES (?, ?)", (ticket_id, end_time))
 
-    def note_ticket(self, passage_id: str, ticket_id: str) -> None:
-        """Keep in mind which ticket the arm is raised for in this passage."""
-        self._sql.execute("INSERT OR REPLACE INTO shown_ticket VALUES (1, ?, ?)", (passage_id, ticket_id))
+    def use_noted_ticket(self, passage_id: str) -> None:
+        """A car has come in on the ticket that was noted for this passage."""
+        self._sql.execute(
+            "INSERT OR IGNORE INTO used_ticket SELECT ticket_id, end_time FROM shown_ticket WHERE passage_id = ?",
+            (passage_id,),
+        )
+
+    def forget_used_tickets(self, now: Now) -> None:
+        """Those that nobody comes in on any more in any case: their windows ended long ago."""
+        self._sql.execute("DELETE FROM used_ticket WHERE end_time <= ?", (rfc3339(now.utc - BEHIND),))
+
+    def note_ticket(self, passage_id: str, ticket_id: str, end: datetime) -> None:
+        """Keep in mind which ticket, with a window until `end`, the arm is raised for in this passage."""
+        self._sql.execute(
+            "INSERT OR REPLACE INTO shown_ticket VALUES (1, ?, ?, ?)", (passage_id, ticket_id, rfc3339(end))
+        )
 
     def noted_ticket(self, passage_id: str) -> str | None:
         """The ticket that the arm was raised for in this passage."""
@@ -184,6 +221,17 @@ class Replica:
         """None is due any more."""
         self._sql.execute("DELETE FROM withdrawal_due")
 
+    def _stay_changed(self, stay: StayChanged) -> None:
+        self.spots.stay_changed(stay)
+        right = None if stay.reservation_id is None else self.right(stay.reservation_id)
+        if stay.ticket_id is not None:
+            self.use_ticket(stay.ticket_id, None if right is None else right.window.end)
+        if stay.left_at is not None and right is not None:
+            self._set_left(right.reservation_id)
+
+    def _set_left(self, reservation_id: str) -> None:
+        self._sql.execute("UPDATE rights SET has_left = 1 WHERE reservation_id = ?", (reservation_id,))
+
     def _horizon(self, now: Now) -> tuple[str, str]:
         # Without a trusted clock the time may be later than `now`, by nobody knows how much: expect what is booked.
         until = END_OF_TIME if now.trust is Trust.NONE else rfc3339(now.utc + AHEAD)
@@ -191,7 +239,10 @@ class Replica:
 
     def _set_right(self, changed: ReservationChanged) -> None:
         done = self._sql.execute(
-            "INSERT INTO rights VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reservation_id) DO UPDATE SET"
+            "INSERT INTO rights (reservation_id, revision, status, spot_id, start_time, end_time, vehicle_type,"
+            " plate_box, plate_mark, confirmed_revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (reservation_id) DO UPDATE SET"
+            " confirmed_revision = max(excluded.confirmed_revision, rights.confirmed_revision),"
             " revision = excluded.revision, status = excluded.status, spot_id = excluded.spot_id,"
             " start_time = excluded.start_time, end_time = excluded.end_time, vehicle_type = excluded.vehicle_type,"
             " plate_box = excluded.plate_box, plate_mark = excluded.plate_mark"
@@ -206,6 +257,7 @@ class Replica:
                 changed.vehicle_type.value,
                 changed.plate.box,
                 changed.plate.mark,
+                changed.revision if changed.status is Status.CONFIRMED else 0,
             ),
         )
         self.version += 1
@@ -222,4 +274,5 @@ def _right(row: sqlite3.Row) -> Right:
         window=Window(parse_instant(row["start_time"]), parse_instant(row["end_time"])),
         vehicle_type=VehicleType(row["vehicle_type"]),
         plate=SealedPlate(row["plate_box"], row["plate_mark"]),
+        has_left=bool(row["has_left"]),
     )

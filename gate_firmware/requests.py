@@ -1,10 +1,11 @@
 """What the lot's hub asks of this lane: to decide on the car in it, or on one that is about to come."""
 
+import asyncio
 from collections.abc import Callable
 
 from cloud_sync.link.v1.facts import Direction
 from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest, Reply
-from domain.errors import BadInput, NotFound, Refused, TryLater
+from domain.errors import BadInput, NotFound, Refused
 from domain.now import Now
 from gate_firmware.challenge import Challenge
 from gate_firmware.events import ById, ByPlate, ByTicket, Credential, Identified
@@ -31,6 +32,7 @@ class Requests:
         self._identify = identify
         self._clock = clock
         self._answers: dict[str, AdmitAnswer] = {}
+        self._one_at_a_time = asyncio.Lock()
 
     async def serve(self, topic: str, payload: bytes) -> Reply:
         """Decide as asked; the decision is stored, and the arm was asked to move, when this returns."""
@@ -38,21 +40,19 @@ class Requests:
         if name != "admit":
             raise NotFound("request_unknown", f"a gate has no request {name!r}")
         request = AdmitRequest.decode(payload)
-        if request.request_id not in self._answers:
-            self._keep(request.request_id, self._admit(request))
+        async with self._one_at_a_time:  # who asks again meanwhile gets the first one's answer
+            if request.request_id not in self._answers:
+                self._keep(request.request_id, await self._admit(request))
         return Reply(ok=True, result=self._answers[request.request_id].to_json())
 
-    def _admit(self, request: AdmitRequest) -> AdmitAnswer:
+    async def _admit(self, request: AdmitRequest) -> AdmitAnswer:
         by = _credential(request)
         if request.gate_id != self._gate_id:
             raise Refused("wrong_gate", f"this is {self._gate_id}")
         if request.direction is not self._direction:
             raise Refused("wrong_direction", f"{self._gate_id} is an {self._direction.value} lane")
-        now = self._clock()
-        if now.utc > request.answer_by:
-            raise TryLater("request_late", "the request came after its time", retry_after_s=1)
-        self._challenge.take(request.challenge, now)
-        decided = self._identify(Identified(by, car_required=request.car_required))
+        self._challenge.take(request.challenge, self._clock())
+        decided = await self._identify(Identified(by, car_required=request.car_required))
         return AdmitAnswer.model_validate({**decided.payload, "at": decided.at})
 
     def _keep(self, request_id: str, given: AdmitAnswer) -> None:

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from cloud_sync.link import topics
@@ -51,6 +52,17 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 
+ANSWER_S = 2
+"""How long somebody who names a car waits for the lane: only one that is about to end takes so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Somebody asks the lane to decide, and waits for the decision."""
+
+    said: Identified
+    answer: asyncio.Future[Fact]
+
 
 class GateService:
     """One gate process: a lane, its devices, its link to the hub, its local interface."""
@@ -69,6 +81,7 @@ class GateService:
         self._lane = Lane(
             direction=direction,
             journal=self._journal,
+            boot=self._boot,
             replica=self._replica,
             judge=Judge(direction, lot_id, self._replica, self._seal),
             timing=settings.timing,
@@ -89,7 +102,8 @@ class GateService:
         self._typed_ids = TypedIds(
             keypad, self._identify, lambda typed: self._replica.right(typed) is not None, self._clock
         )
-        self._events: asyncio.Queue[Event] = asyncio.Queue()  # pins are debounced: it is never more than a few behind
+        # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
+        self._events: asyncio.Queue[Event | _Asked] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._look: asyncio.Task[None] | None = None
 
@@ -144,7 +158,11 @@ class GateService:
 
     async def _carry_events(self) -> None:
         while True:
-            self._perform(self._lane.handle(await self._events.get(), self._clock()))
+            match await self._events.get():
+                case _Asked() as asked:
+                    self._answer(asked)
+                case event:
+                    self._perform(self._lane.handle(event, self._clock()))
 
     async def _watch_the_reader(self, loading: asyncio.Future[PlateReader]) -> None:
         """Without a reader the lane goes on: cars are asked, and whoever is inside gets out."""
@@ -161,12 +179,31 @@ class GateService:
             log.warning("gate.zbar_missing", extra={"why": codes.missing.message})
         return codes
 
-    def _identify(self, said: Identified) -> Fact:
-        """Decide on the car in the lane by what somebody says of it; the decision as it is stored."""
-        self._perform(self._lane.handle(said, self._clock()))
+    async def _identify(self, said: Identified) -> Fact:
+        """Decide on the car in the lane by what somebody says of it; the decision as it is stored.
+
+        It is decided among the lane's other events: what fails there ends the unit, and not this call alone.
+        """
+        answer: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
+        self._events.put_nowait(_Asked(said, answer))
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
+        except TimeoutError:
+            raise TryLater("lane_busy", "the lane has not answered", retry_after_s=ANSWER_S) from None
+
+    def _answer(self, asked: _Asked) -> None:
+        if asked.answer.done():
+            return  # whoever asked waits no more
+        try:
+            commands = self._lane.handle(asked.said, self._clock())
+        except (Refused, TryLater) as refused:
+            asked.answer.set_exception(refused)
+            return
+        self._perform(commands)
         decided = self._journal.last_own(GateDecided.kind)
         assert decided is not None, "a lane that takes what it is told has decided"
-        return decided
+        asked.answer.set_result(decided)
 
     async def _asked(self, topic: str, payload: bytes) -> Reply:
         try:

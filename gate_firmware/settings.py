@@ -70,7 +70,7 @@ class LocalApi(Section):
 
 
 class KeypadSection(Section):
-    """Reservation ids that are typed: after `tries_max` wrong ones in a row none is taken for `locked_s`."""
+    """Reservation ids that are typed: after `tries_max` wrong ones none is taken for `locked_s`."""
 
     tries_max: int = Field(default=5, ge=1, le=10)
     locked_s: int = Field(default=300, ge=1, le=86_400)

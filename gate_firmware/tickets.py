@@ -45,7 +45,7 @@ class Tickets:
 
     def spent(self, ticket: Ticket, right: Right) -> Decision | None:
         """The refusal of a ticket that lets nobody in any more, whatever becomes of its reservation."""
-        if right.status is Status.CONFIRMED and right.revision > ticket.revision:
+        if self._replica.confirmed_revision(ticket.reservation_id) > ticket.revision:
             return Decision(Verdict.REFUSE, Reason.TICKET_REPLACED, right)
         if self._replica.is_used(ticket.ticket_id):
             return Decision(Verdict.REFUSE, Reason.TICKET_USED, right)

@@ -1,6 +1,7 @@
 """What the display tells a driver, for every reason that a decision can have: two lines of 20 signs."""
 
 from domain.admission import Decision, Reason
+from hardware.display import COLUMNS
 
 IDLE = ("WELCOME", "PLEASE DRIVE UP")
 LOOKING = ("ONE MOMENT", "READING YOUR PLATE")
@@ -29,13 +30,19 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.UNKNOWN_CAR: ("GOODBYE", "HAVE A SAFE TRIP"),
 }
 
+_SHORTER = ("SPOT {spot}", "{spot}")
+"""For the line with the spot where its name is long: it is never cut."""
+
 _NO_SPOT = ("WELCOME, PLEASE", "ASK FOR A SPOT")
-"""For a booking whose spot is taken while no other is free."""
+"""For a booking whose spot is taken while no other is free, or whose name no display can show."""
 
 
 def words(decision: Decision) -> tuple[str, str]:
     """The two lines for a decision; the spot is named as it is painted on the ground, without the lot."""
-    if decision.reason is Reason.BOOKED and decision.spot_id is None:
-        return _NO_SPOT
     line1, line2 = _WORDS[decision.reason]
-    return line1, line2.format(spot=(decision.spot_id or "").partition(".")[2])
+    if "{spot}" not in line2:
+        return line1, line2
+    spot = (decision.spot_id or "").partition(".")[2]
+    lines = (line.format(spot=spot) for line in (line2, *_SHORTER))
+    shown = next((line for line in lines if len(line) <= COLUMNS), None)
+    return _NO_SPOT if not spot or shown is None else (line1, shown)

@@ -123,6 +123,13 @@ class TestSpot:
 class TestSecondCar:
     """Somebody came in on this booking before; whose it is shows who can show more."""
 
+    def test_who_came_late_and_left_has_no_booking_any_more(self) -> None:
+        late = replace(RIGHT, status=Status.NO_SHOW, has_left=True)
+        assert admitted(late) == Decision(Verdict.REFUSE, Reason.NO_BOOKING, late)
+        second = admitted(late, by=Evidence.ID, inside={late.reservation_id: Evidence.PLATE})
+        assert second.reason is Reason.SECOND_CAR, "another car is inside still"
+        assert decide(replace(RIGHT, has_left=True)) == (Verdict.ADMIT, Reason.BOOKED)
+
     @pytest.mark.parametrize("by", RANKED)
     @pytest.mark.parametrize("held_by", RANKED)
     @pytest.mark.parametrize("status", [Status.CONFIRMED, Status.CHECKED_IN, Status.NO_SHOW])

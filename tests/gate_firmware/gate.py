@@ -190,6 +190,7 @@ class Gate:
         self.direction = direction
         self.unit = ENTRY if direction is Direction.ENTRY else EXIT
         self.now = NOW
+        self.boot = "boot-1"
         self._numbers = itertools.count(1)
         self._hub_facts: list[Fact] = []
         copytree(_new_stores().name, folder, dirs_exist_ok=True)
@@ -205,12 +206,13 @@ class Gate:
 
     def _open(self) -> None:
         self.store = Store(self.folder / "gate.db")
-        self.journal = Journal(self.store, self.unit, "boot-1")
+        self.journal = Journal(self.store, self.unit, self.boot)
         self.replica = Replica(self.store, self._withdrawn if self.direction is Direction.ENTRY else None)
         self.judge = Judge(self.direction, LOT, self.replica, SEAL)
         self.lane = Lane(
             direction=self.direction,
             journal=self.journal,
+            boot=self.boot,
             replica=self.replica,
             judge=self.judge,
             timing=TIMING,

@@ -22,7 +22,7 @@ from tests.parts import ENTRY, EXIT
 
 @asynccontextmanager
 async def serving(gate: Gate) -> AsyncIterator[httpx.AsyncClient]:
-    def identify(said: Identified) -> Fact:
+    async def identify(said: Identified) -> Fact:
         gate.happens(said)
         decided = gate.journal.last_own(GateDecided.kind)
         assert decided is not None

@@ -70,6 +70,7 @@ REASONS = [
     (Reason.LATE, [right(status=Status.NO_SHOW), spot(7)], NOW),
     (Reason.ENDED, [right(status=Status.NO_SHOW), spot(7)], PAST),
     (Reason.ALREADY_INSIDE, [right(status=Status.NO_SHOW), spot(7), stay(spot_id=spot_id(7))], NOW),
+    (Reason.NO_BOOKING, [right(status=Status.NO_SHOW), spot(7), stay(), stay(left=True)], NOW),
     (Reason.BOOKED, [right(1, Status.CANCELLED), right(2)], NOW),
     (Reason.TOO_EARLY, [right(1, Status.CANCELLED), right(2, start=2, end=3)], NOW),
 ]
@@ -167,26 +168,49 @@ def test_every_reason_is_reached_here_or_by_a_ticket() -> None:
     assert {expected for expected, _, _ in REASONS} | by_sight | BY_TICKET == set(Reason)
 
 
+RESUME_MS = int(RESUME_WITHIN.total_seconds() * 1_000)
+
+
+def resumed(gate: Gate, now: Now, boot: str = "boot-1") -> tuple[Judgement | None, str, bool]:
+    return gate.judge.resume(gate.journal, boot, now)
+
+
 class TestResume:
-    def test_as_long_as_the_passage_is_open_and_fresh(self, entry: Gate) -> None:
-        assert entry.judge.resume(entry.journal, NOW) == (None, "", False)
+    @pytest.mark.parametrize("boot", ["boot-1", "boot-2"])
+    def test_as_long_as_the_passage_is_open_and_fresh(self, entry: Gate, boot: str) -> None:
+        assert resumed(entry, NOW) == (None, "", False)
         entry.hub_says(right())
         passage_id = entry.admitted()
-        just = Now(0, NOW.utc + RESUME_WITHIN)
-        judgement, resumed, _ = entry.judge.resume(entry.journal, just)
-        assert resumed == passage_id
+        just = NOW.later(RESUME_MS)
+        judgement, found, _ = resumed(entry, just, boot)
+        assert found == passage_id
         assert judgement is not None
         assert (judgement.reservation_id, judgement.decision.spot_id, judgement.passes) == (rid(1), SPOT, True)
-        assert entry.judge.resume(entry.journal, Now(0, just.utc + timedelta(milliseconds=1))) == (None, "", False)
+        assert resumed(entry, just.later(1), boot) == (None, "", False)
+
+    @pytest.mark.parametrize("hours", [-3, 3])
+    def test_the_time_of_day_that_was_set_meanwhile_does_not_matter(self, entry: Gate, hours: int) -> None:
+        """Within one boot: the process ended, and the time server was heard."""
+        entry.hub_says(right())
+        entry.admitted()
+        for ms, found in ((RESUME_MS, "p1"), (RESUME_MS + 1, "")):
+            now = Now(NOW.mono_ms + ms, NOW.utc + timedelta(hours=hours))
+            assert resumed(entry, now)[1] == found
+
+    def test_after_another_boot_there_is_nothing_else(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        assert resumed(entry, Now(0, NOW.utc + RESUME_WITHIN), "boot-2")[1] == "p1"
+        assert resumed(entry, Now(0, NOW.later(RESUME_MS + 1).utc), "boot-2")[1] == ""
 
     def test_a_clock_that_stepped_back_is_no_reason_to_forget(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.admitted()
-        assert entry.judge.resume(entry.journal, NOW.later(-HOUR_MS))[1] == "p1"
+        assert resumed(entry, NOW.later(-HOUR_MS), "boot-2")[1] == "p1"
 
     def test_a_car_that_was_let_out_unknown(self, exit_: Gate) -> None:
         exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
-        judgement, resumed, _ = exit_.judge.resume(exit_.journal, NOW)
-        assert resumed == "p1"
+        judgement, found, _ = resumed(exit_, NOW)
+        assert found == "p1"
         assert judgement is not None
         assert judgement.reservation_id is None

@@ -6,8 +6,9 @@ from domain.errors import BadInput, Refused, TryLater
 from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now
-from gate_firmware.events import ById, Identified
+from gate_firmware.events import ArmMoved, ById, Identified
 from gate_firmware.keypad import WAIT_MS, Keypad, TypedIds
+from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import NOW, Gate, rid, right
 
 LOCKED_S = 300
@@ -37,21 +38,23 @@ def waits_ms(keypad: Keypad, now: Now) -> int:
 def test_each_wrong_try_doubles_the_wait_and_the_last_locks(keypad: Keypad) -> None:
     now, waits = NOW, []
     for _ in range(7):
-        keypad.tried(False, now)
+        keypad.wrong(now)
         waits.append(waits_ms(keypad, now))
         now = now.later(waits[-1])
     assert waits == [1_000, 2_000, 4_000, 8_000, LOCKED_S * 1_000, 1_000, 2_000]
 
 
-def test_a_right_one_begins_anew(keypad: Keypad) -> None:
-    for right_one in (False, False, True, False):
-        keypad.tried(right_one, NOW)
+def test_one_that_lets_pass_begins_anew(keypad: Keypad) -> None:
+    for _ in range(2):
+        keypad.wrong(NOW)
+    keypad.let_pass()
+    keypad.wrong(NOW)
     assert waits_ms(keypad, NOW) == 1_000
 
 
 def test_it_says_how_long(keypad: Keypad) -> None:
     for _ in range(5):
-        keypad.tried(False, NOW)
+        keypad.wrong(NOW)
     with pytest.raises(TryLater, match="300 s") as refused:
         keypad.check(NOW)
     assert refused.value.code == "too_many_tries"
@@ -73,17 +76,17 @@ class Typing:
     def now(self) -> Now:
         return self.gate.now
 
-    def identify(self, said: Identified) -> Fact:
+    async def identify(self, said: Identified) -> Fact:
         self.said.append(said)
         self.gate.happens(said)
         decided = self.gate.journal.last_own("gate.decided/1")
         assert decided is not None
         return decided
 
-    def types(self, text: str) -> str:
+    async def types(self, text: str) -> str:
         """What comes of it: the reason, or the error's code."""
         try:
-            reason: str = self.typed_ids.typed(text).payload["reason"]
+            reason: str = (await self.typed_ids.typed(text)).payload["reason"]
         except (Refused, TryLater) as error:
             return error.code
         return reason
@@ -95,50 +98,83 @@ def typing(entry: Gate) -> Typing:
 
 
 @pytest.mark.parametrize("as_typed", [rid(1), shown(rid(1)), rid(1).lower()])
-def test_an_id_opens_however_it_is_typed(typing: Typing, as_typed: str) -> None:
+async def test_an_id_opens_however_it_is_typed(typing: Typing, as_typed: str) -> None:
     typing.gate.hub_says(right())
     typing.gate.car_comes()
-    assert typing.types(as_typed) == "booked"
+    assert await typing.types(as_typed) == "booked"
     assert typing.said == [Identified(ById(rid(1)), car_required=True)]
 
 
 @pytest.mark.parametrize("wrong", ["", "7K3MQ", "?" * 10, rid(1)[:-1] + "*", rid(7), "X" * 1_000])
-def test_a_wrong_check_character_and_an_unknown_id_are_wrong_tries(typing: Typing, wrong: str) -> None:
+async def test_a_wrong_check_character_and_an_unknown_id_are_wrong_tries(typing: Typing, wrong: str) -> None:
     typing.gate.car_comes()
-    first = typing.types(wrong)
+    first = await typing.types(wrong)
     assert first in ("reservation_id_invalid", "no_booking")
-    assert typing.types(wrong) == "too_many_tries"
+    assert await typing.types(wrong) == "too_many_tries"
     typing.gate.now = typing.gate.now.later(1_000)
-    assert typing.types(wrong) == first
+    assert await typing.types(wrong) == first
 
 
-def test_five_in_a_row_lock_it_also_for_the_right_one(typing: Typing) -> None:
+async def test_five_in_a_row_lock_it_also_for_the_right_one(typing: Typing) -> None:
     typing.gate.hub_says(right())
     typing.gate.car_comes()
     for wait_s in (1, 2, 4, 8):
-        assert typing.types(rid(7)) == "no_booking"
+        assert await typing.types(rid(7)) == "no_booking"
         typing.gate.now = typing.gate.now.later(wait_s * 1_000)
-    assert typing.types(rid(7)) == "no_booking"
+    assert await typing.types(rid(7)) == "no_booking"
     typing.gate.now = typing.gate.now.later(LOCKED_S * 1_000 - 1)
-    assert typing.types(rid(1)) == "too_many_tries"
+    assert await typing.types(rid(1)) == "too_many_tries"
     typing.gate.now = typing.gate.now.later(1)
-    assert typing.types(rid(1)) == "booked"
+    assert await typing.types(rid(1)) == "booked"
 
 
-def test_a_booking_that_may_not_come_in_is_no_wrong_try(typing: Typing) -> None:
+async def test_a_booking_that_may_not_come_in_is_no_wrong_try(typing: Typing) -> None:
     typing.gate.hub_says(right(start=5, end=6))
     typing.gate.car_comes()
-    assert [typing.types(rid(1)) for _ in range(7)] == ["too_early"] * 7
+    assert [await typing.types(rid(1)) for _ in range(7)] == ["too_early"] * 7
 
 
-def test_without_a_car_nothing_is_tried(typing: Typing) -> None:
+async def test_one_that_is_known_and_lets_nobody_pass_is_no_way_around_it(typing: Typing) -> None:
+    typing.gate.hub_says(right(start=5, end=6))
+    typing.gate.car_comes()
+    for wait_s in (1, 2, 4, 8, LOCKED_S):
+        assert await typing.types(rid(7)) == "no_booking"
+        typing.gate.now = typing.gate.now.later(wait_s * 1_000 - 1)
+        assert await typing.types(rid(1)) == "too_many_tries"
+        typing.gate.now = typing.gate.now.later(1)
+        assert await typing.types(rid(1)) == "too_early"
+
+
+async def test_one_that_lets_a_car_in_is(typing: Typing) -> None:
     typing.gate.hub_says(right())
-    assert [typing.types(rid(1)) for _ in range(7)] == ["no_car"] * 7
+    typing.gate.car_comes()
+    for wait_s in (1, 2):
+        await typing.types(rid(7))
+        typing.gate.now = typing.gate.now.later(wait_s * 1_000)
+    assert await typing.types(rid(1)) == "booked"
+    typing.gate.through()
+    typing.gate.happens(ArmMoved(Arm.DOWN))
+    typing.gate.car_comes()
+    await typing.types(rid(7))
+    typing.gate.now = typing.gate.now.later(1_000)
+    assert await typing.types(rid(7)) == "no_booking"
+
+
+async def test_nor_is_an_exit_that_lets_everybody_out(exit_: Gate) -> None:
+    typing = Typing(exit_)
+    typing.gate.car_comes()
+    assert await typing.types(rid(7)) == "unknown_car"
+    assert await typing.types(rid(7)) == "too_many_tries"
+
+
+async def test_without_a_car_nothing_is_tried(typing: Typing) -> None:
+    typing.gate.hub_says(right())
+    assert [await typing.types(rid(1)) for _ in range(7)] == ["no_car"] * 7
     assert typing.gate.decisions == []
 
 
-def test_what_is_no_id_is_never_asked_about(typing: Typing) -> None:
+async def test_what_is_no_id_is_never_asked_about(typing: Typing) -> None:
     typing.gate.car_comes()
     with pytest.raises(BadInput):
-        typing.typed_ids.typed("7K3MQ-2XD9Q")
+        await typing.typed_ids.typed("7K3MQ-2XD9Q")
     assert typing.said == []

@@ -67,7 +67,7 @@ class TestEntry:
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id, passed.direction) == ("p1", rid(1), Direction.ENTRY)
         assert passed.plate == decided.plate
-        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.spots.inside().keys() == {rid(1)}
         assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN)) == [LookAway(), RED_IDLE]
         assert entry.alarms == []
 
@@ -195,7 +195,7 @@ class TestExit:
         assert exit_.decisions[0].reason is Reason.STAY_CLOSED
         exit_.through()
         assert exit_.passages[0].reservation_id == rid(1)
-        assert exit_.replica.inside() == set()
+        assert exit_.replica.spots.inside() == {}
 
     @pytest.mark.parametrize("sight", Sight)
     def test_everyone_gets_out(self, exit_: Gate, sight: Sight) -> None:
@@ -405,7 +405,7 @@ class TestRestart:
         assert LowerArm() in [*self.up_again(entry, arm=arm), *entry.passes_ms(TIMING.drive_ms_max)]
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id, passed.unseen) == ("p1", rid(1), True)
-        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.spots.inside().keys() == {rid(1)}
         assert entry.alarms == ["passage-unseen"]
         self.up_again(entry, arm=arm)
         assert len(entry.passages) == 1
@@ -431,12 +431,12 @@ class TestRestart:
         entry.hub_says(right())
         entry.admitted()
         entry.happens(ArmMoved(Arm.UP))
-        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME]
+        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME, Look("p1")]
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id) == ("p1", rid(1))
         assert passed.plate == entry.decisions[0].plate
-        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.spots.inside().keys() == {rid(1)}
 
     @pytest.mark.parametrize("arm", Arm)
     def test_with_a_car_under_the_arm(self, entry: Gate, arm: Arm) -> None:

@@ -67,6 +67,24 @@ class TestBesideThePlate:
         looked = await looker(Camera(), Reader([sighting("SPOT1042")]), Codes(*frames)).look("p1")
         assert (looked.sight, looked.plate) == (Sight.STRANGER, Plate("SPOT1042"))
 
+    @pytest.mark.parametrize("sticker", [SIGN, "https://dealer.example/offers"])
+    async def test_a_sticker_beside_the_plate_hides_nothing(self, entry: Gate, looker: Lookers, sticker: str) -> None:
+        entry.hub_says(right())
+        beside = Codes([sticker], box=(10, 80, 160, 160))
+        looked = await looker(Camera(), Reader([sighting(PLATE.open)]), beside).look("p1")
+        assert (looked.sight, looked.plate, looked.code) == (Sight.KNOWN, PLATE, None)
+
+    async def test_nor_does_it_take_the_phones_place(self, looker: Lookers) -> None:
+        """The phone's code was seen in the frame before, and is where it was."""
+
+        class PhoneThenSticker(Codes):
+            def find(self, *_args: object) -> Sequence[Code]:
+                self.reads += 1
+                return [Code("", (10, 80, 160, 160))] if self.reads == 1 else [Code(SIGN, (600, 80, 50, 50))]
+
+        looked = await looker(Camera(), Reader([sighting("SPOT1042")]), PhoneThenSticker()).look("p1")
+        assert (looked.sight, looked.plate) == (Sight.UNSURE, None)
+
     async def test_the_lots_own_sign_is_no_ticket(self, looker: Lookers) -> None:
         looked = await looker(Camera(), Reader([]), Codes([SIGN, "lower case" * 20])).look("p1")
         assert looked.code is None

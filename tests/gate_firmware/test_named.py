@@ -166,6 +166,23 @@ class TestCodeInView:
         assert (judgement.passes, judgement.evidence, judgement.reservation_id) == (True, Evidence.PLATE, rid(1))
         assert judgement.ticket_id is None
 
+    @pytest.mark.parametrize("start", [0, 5])
+    def test_a_ticket_names_its_own_booking_where_its_plate_looks_like_anothers(self, lot: Gate, start: int) -> None:
+        """The ticket's booking is not known here: the reader was asked about the other plate alone."""
+        lot.hub_says(right(1, plate=Plate("HHAB128"), start=start, end=start + 1))
+        judgement = self.judged(lot, Sight.KNOWN, Plate("HHAB128"), ticket(2, plate=Plate("HHAB12B")))
+        assert (judgement.passes, judgement.evidence, judgement.reservation_id) == (True, Evidence.TICKET, rid(2))
+
+    def test_also_where_it_lets_nobody_in(self, lot: Gate) -> None:
+        lot.hub_says(right(1, plate=Plate("HHAB128")))
+        code = ticket(2, plate=Plate("HHAB12B"), start=5, end=6)
+        assert self.judged(lot, Sight.KNOWN, Plate("HHAB128"), code).decision.reason is Reason.TOO_EARLY
+
+    def test_a_ticket_for_tomorrow_takes_nothing_from_todays_booking_of_the_same_car(self, lot: Gate) -> None:
+        lot.hub_says(right(1))
+        judgement = self.judged(lot, Sight.KNOWN, PLATE, ticket(2, start=24, end=25))
+        assert (judgement.passes, judgement.reservation_id) == (True, rid(1))
+
     def test_where_neither_does_the_driver_is_told_of_the_code(self, lot: Gate) -> None:
         judgement = self.judged(lot, Sight.STRANGER, OTHER, ticket(key=OTHER_KEY))
         assert judgement.decision.reason is Reason.TICKET_INVALID
@@ -246,9 +263,20 @@ class TestExit:
     @pytest.mark.parametrize("by", [ByTicket(ticket()), ById(rid(1)), ByPlate(SEAL.seal(PLATE))])
     def test_names_whose_stay_ends(self, exit_: Gate, by: Credential) -> None:
         exit_.hub_says(KEY_KNOWN, right(), right(status=Status.CHECKED_IN, revision=3), stay(1, ticket_id="t1"))
-        judgement = named(exit_, by, seen(Sight.STRANGER, OTHER))
+        judgement = named(exit_, by, seen(Sight.UNSURE, OTHER))
         assert answer(judgement) == (Verdict.RELEASE, Reason.STAY_CLOSED)
         assert judgement.reservation_id == rid(1)
+
+    @pytest.mark.parametrize(
+        ("by", "named_by"), [(ByTicket(ticket()), rid(1)), (ById(rid(1)), None), (ByPlate(SEAL.seal(PLATE)), rid(1))]
+    )
+    def test_an_id_that_surely_another_car_has_names_nobody(
+        self, exit_: Gate, by: Credential, named_by: str | None
+    ) -> None:
+        exit_.hub_says(KEY_KNOWN, right(), right(status=Status.CHECKED_IN, revision=3), stay(1, ticket_id="t1"))
+        judgement = named(exit_, by, seen(Sight.STRANGER, OTHER))
+        assert judgement.reservation_id == named_by
+        assert (judgement.evidence is Evidence.NONE) is (named_by is None)
 
     @pytest.mark.parametrize(
         "by", [ByTicket(ticket()), ByTicket("A" * 200), ById(rid(1)), ById("nonsense"), ByPlate(SEAL.seal(PLATE))]

@@ -1,10 +1,13 @@
 """What a lane keeps in mind of one car."""
 
+import sqlite3
+
 import pytest
 
-from gate_firmware.events import Looked, Sight
+from domain.admission import Verdict
+from gate_firmware.events import ById, Looked, RaiseArm, Sight
 from gate_firmware.passage import CODES_MAX, Passage
-from tests.gate_firmware.gate import OTHER, PLATE
+from tests.gate_firmware.gate import OTHER, PLATE, Gate, rid, right
 
 
 def look(sight: Sight, plate: object = PLATE) -> Looked:
@@ -36,3 +39,19 @@ def test_nobodys() -> None:
         None,
         False,
     )
+
+
+def test_a_decision_that_could_not_be_stored_was_not_taken(entry: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes next is stored before the arm moves, also where it is the very same decision."""
+
+    def locked(*_args: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    entry.hub_says(right())
+    passage_id = entry.car_comes()
+    entry.seen(passage_id, Sight.UNSURE, None)
+    with monkeypatch.context() as broken, pytest.raises(sqlite3.OperationalError):
+        broken.setattr(entry.journal, "append", locked)
+        entry.named(ById(rid(1)))
+    assert RaiseArm() in entry.seen(passage_id)
+    assert [said.verdict for said in entry.decisions] == [Verdict.ASK, Verdict.ADMIT]

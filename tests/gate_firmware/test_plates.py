@@ -62,11 +62,20 @@ def test_a_stranger_where_the_reader_was_asked_about_this_plate(entry: Gate, pla
         (Plate("HHBA123"), True),
     ],
 )
-def test_a_stranger_where_it_was_not_may_have_one_sign_wrong(
-    entry: Gate, known: list[object], read: Plate | None, another: bool
+@pytest.mark.parametrize("sight", [Sight.KNOWN, Sight.STRANGER])
+def test_where_it_was_not_a_clear_read_may_have_one_sign_wrong(
+    entry: Gate, known: list[object], sight: Sight, read: Plate | None, another: bool
 ) -> None:
+    """Also where it is the plate of another that was expected: it may be that one only because this one was not."""
     entry.hub_says(*known)  # type: ignore[arg-type]
-    assert is_another(entry, seen(Sight.STRANGER, read)) is another
+    plates = Plates(entry.replica, SEAL)
+    assert plates.is_another(PREFIX, rid(1), seen(sight, read), NOW) is another
+    taken = plates.is_taken_for_another(PREFIX, rid(1), seen(sight, read), NOW)
+    assert taken is (sight is Sight.KNOWN and not another)
+
+
+def test_its_own_plate_is_not_taken_for_another(entry: Gate) -> None:
+    assert not Plates(entry.replica, SEAL).is_taken_for_another(PREFIX, rid(1), seen(Sight.KNOWN, PLATE), NOW)
 
 
 @pytest.mark.parametrize("text", ["AB", "HHAB123", "ABCDEFGH12"])

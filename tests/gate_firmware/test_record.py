@@ -42,12 +42,12 @@ def test_a_decision_is_on_disk_with_what_it_was_made_of(entry: Gate) -> None:
 def test_who_has_come_in_is_inside_until_they_go_out(entry: Gate) -> None:
     judgement = judged(entry)
     record_of(entry).passage("p1", judgement, entry.now)
-    assert entry.replica.inside() == {rid(1)}
+    assert entry.replica.spots.inside().keys() == {rid(1)}
     entry.crash()
-    assert entry.replica.inside() == {rid(1)}
+    assert entry.replica.spots.inside().keys() == {rid(1)}
     leaving = Record(Direction.EXIT, entry.journal, entry.replica)
     leaving.passage("p2", judgement, entry.now)
-    assert entry.replica.inside() == set()
+    assert entry.replica.spots.inside() == {}
     assert [(p.passage_id, p.direction, p.reservation_id) for p in entry.passages] == [
         ("p1", Direction.ENTRY, rid(1)),
         ("p2", Direction.EXIT, rid(1)),
@@ -97,7 +97,7 @@ def test_a_car_without_a_booking_crosses_and_nobody_is_inside(entry: Gate, read:
     (told,) = entry.passages
     assert (told.reservation_id, told.plate is not None) == (None, read)
     assert (told.evidence, told.spot_id, told.ticket_id) == (Evidence.PLATE if read else Evidence.NONE, None, None)
-    assert entry.replica.inside() == set()
+    assert entry.replica.spots.inside() == {}
 
 
 def test_a_passage_is_written_whole_or_not_at_all(entry: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """The gate's copy of its lot: taken from facts alone, and sealed on disk."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
     Direction,
@@ -21,7 +23,7 @@ from domain.plate import Plate
 from domain.policy import Policy
 from domain.reservation import Status
 from domain.spot import SpotKind
-from gate_firmware.replica import AHEAD, BEHIND
+from gate_firmware.replica import AHEAD, BEHIND, Replica
 from tests.gate_firmware.gate import (
     HOUR_MS,
     NOW,
@@ -31,6 +33,7 @@ from tests.gate_firmware.gate import (
     SPOT,
     UNTRUSTED,
     Gate,
+    at,
     policy,
     rid,
     right,
@@ -65,7 +68,7 @@ class TestRights:
         before = entry.replica.right(rid(1))
         entry.crash()
         assert entry.replica.right(rid(1)) == before is not None
-        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.spots.inside().keys() == {rid(1)}
         assert entry.replica.policy.early_s == 60
 
     def test_an_unknown_one(self, entry: Gate) -> None:
@@ -123,17 +126,77 @@ class TestExpected:
 class TestInside:
     def test_as_the_hub_says(self, entry: Gate) -> None:
         entry.hub_says(stay(1), stay(None, stay_id="s2"))
-        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.spots.inside().keys() == {rid(1)}
         entry.hub_says(stay(1, left=True), stay(7, left=True, stay_id="s3"))
-        assert entry.replica.inside() == set()
+        assert entry.replica.spots.inside() == {}
 
     def test_as_this_gate_has_seen_itself(self, entry: Gate) -> None:
         for _ in range(2):
             entry.replica.spots.came_in(FactRef(ENTRY, 1, 7), rid(1), SPOT, Evidence.PLATE)
-        assert entry.replica.inside() == {rid(1)}
+        assert entry.replica.spots.inside().keys() == {rid(1)}
         for _ in range(2):
             entry.replica.spots.went_out(rid(1))
-        assert entry.replica.inside() == set()
+        assert entry.replica.spots.inside() == {}
+
+
+class TestHasLeft:
+    def has_left(self, gate: Gate) -> bool:
+        known = gate.replica.right(rid(1))
+        assert known is not None
+        return known.has_left
+
+    def test_as_the_hub_says(self, entry: Gate) -> None:
+        entry.hub_says(right(status=Status.NO_SHOW), stay())
+        assert not self.has_left(entry)
+        entry.hub_says(stay(left=True), stay(None, stay_id="s2", left=True))
+        assert self.has_left(entry)
+
+    def test_as_this_gate_has_seen_itself(self, exit_: Gate) -> None:
+        exit_.hub_says(right(), stay())
+        exit_.replica.went_out(rid(1))
+        assert self.has_left(exit_)
+        assert exit_.replica.spots.inside() == {}
+
+    def test_whatever_becomes_of_the_reservation(self, entry: Gate) -> None:
+        entry.hub_says(right(), stay(), stay(left=True), right(revision=3, status=Status.NO_SHOW))
+        entry.crash()
+        assert self.has_left(entry)
+
+
+def test_the_revision_that_was_last_confirmed(entry: Gate) -> None:
+    assert entry.replica.confirmed_revision(rid(1)) == 0
+    for status, revision, confirmed in (
+        (Status.HELD, 1, 0),
+        (Status.CONFIRMED, 2, 2),
+        (Status.CONFIRMED, 4, 4),
+        (Status.CONFIRMED, 3, 4),
+        (Status.NO_SHOW, 5, 4),
+    ):
+        entry.hub_says(right(status=status, revision=revision))
+        assert entry.replica.confirmed_revision(rid(1)) == confirmed
+
+
+def test_the_store_of_the_version_before(tmp_path: Path) -> None:
+    """It knew of no revision but the last, of no stay that ended, and of no ticket's end."""
+    with closing(Store(tmp_path / "gate.db")) as store:
+        Replica(store)
+        store.connection.executescript("""
+            ALTER TABLE rights DROP COLUMN confirmed_revision;
+            ALTER TABLE rights DROP COLUMN has_left;
+            ALTER TABLE used_ticket DROP COLUMN end_time;
+            ALTER TABLE shown_ticket DROP COLUMN end_time;
+            DELETE FROM _sqlite_migrations WHERE name = 'ended_stays_replaced_tickets_and_their_ends';
+            INSERT INTO used_ticket VALUES ('t1');
+            INSERT INTO shown_ticket VALUES (1, 'p2', 't2');
+            INSERT INTO rights VALUES ('r1', 3, 'confirmed', 's', '', '2026-05-14T13:00:00.000Z', 'standard', '', '');
+            INSERT INTO rights VALUES ('r2', 3, 'no_show', 's', '', '2026-05-14T12:00:00.000Z', 'standard', '', '');
+        """)
+    with closing(Store(tmp_path / "gate.db")) as store:
+        replica = Replica(store)
+        assert [replica.confirmed_revision(known) for known in ("r1", "r2")] == [3, 0]
+        replica.use_noted_ticket("p2")
+        replica.forget_used_tickets(NOW.later(int((BEHIND_H + 1) * HOUR_MS)))
+        assert [replica.is_used(known) for known in ("t1", "t2")] == [False, True]
 
 
 def test_the_policy(entry: Gate) -> None:
@@ -150,16 +213,28 @@ def test_ticket_keys_are_kept_all(entry: Gate) -> None:
 
 class TestUsedTickets:
     def test_as_this_gate_and_as_the_hub_says(self, entry: Gate) -> None:
-        entry.replica.use_ticket("t1")
-        entry.replica.use_ticket("t1")
+        entry.replica.use_ticket("t1", None)
+        entry.replica.use_ticket("t1", at(1))
         entry.hub_says(stay(ticket_id="t2"))
         assert [entry.replica.is_used(f"t{number}") for number in (1, 2, 3)] == [True, True, False]
 
     def test_the_one_that_the_arm_was_last_raised_for(self, entry: Gate) -> None:
         assert entry.replica.noted_ticket("p1") is None
-        entry.replica.note_ticket("p1", "t1")
-        entry.replica.note_ticket("p2", "t2")
+        entry.replica.note_ticket("p1", "t1", at(1))
+        entry.replica.note_ticket("p2", "t2", at(1))
         assert [entry.replica.noted_ticket(passage) for passage in ("p1", "p2")] == [None, "t2"]
+        entry.replica.use_noted_ticket("p1")
+        entry.replica.use_noted_ticket("p2")
+        assert [entry.replica.is_used(f"t{number}") for number in (1, 2)] == [False, True]
+
+    def test_are_forgotten_long_after_their_windows(self, entry: Gate) -> None:
+        entry.hub_says(right(end=2), stay(ticket_id="t1"))
+        entry.replica.note_ticket("p2", "t2", at(1))
+        entry.replica.use_noted_ticket("p2")
+        entry.hub_says(stay(None, stay_id="s3", ticket_id="t3"))
+        for hours, used in ((1 - 0.001, [True, True, True]), (1, [True, False, True]), (2, [False, False, True])):
+            entry.replica.forget_used_tickets(NOW.later(int((BEHIND_H + hours) * HOUR_MS)))
+            assert [entry.replica.is_used(f"t{number}") for number in (1, 2, 3)] == used
 
 
 class TestWithdrawn:

@@ -1,9 +1,10 @@
 """A whole gate process on a simulated lane, with cars that are named: by a phone, at the keypad, and by the hub."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware import service
 from hardware.barrier import Position as Arm
+from hardware.twin_camera import CameraMode
 from lpr.qr import QrChain
 from lpr.reader import PlateReader, engine
 from simulator.street.frames import approach
@@ -126,6 +128,43 @@ class TestKeypad:
             passed = site.facts()[-1]
             assert isinstance(passed, GatePassed)
             assert passed.reservation_id == rid(1)
+
+
+class TestStoreThatFails:
+    """While somebody names a car: the unit ends, as on everything else that a lane does."""
+
+    async def test_at_the_keypad(self, tmp_path: Path) -> None:
+        with pytest.raises(ExceptionGroup) as ended:
+            async with serving(tmp_path, Direction.ENTRY, booked()) as site, httpx.AsyncClient() as keypad:
+                await a_car_that_is_not_read(site)
+                drop_the_log(tmp_path)
+                there = f"http://127.0.0.1:{site.settings.api.port}/check-in"
+                with suppress(httpx.HTTPError):
+                    await keypad.post(there, json={"reservation_id": rid(1)})
+                await soon(asyncio.Event().wait())
+        assert ended.group_contains(sqlite3.OperationalError)
+
+    async def test_by_the_hub(self, tmp_path: Path, lot_broker: BrokerSite) -> None:
+        with pytest.raises(ExceptionGroup) as ended:
+            async with with_its_hub(lot_broker, tmp_path) as (site, hub):
+                challenge = await soon(hub.challenges.get())
+                await a_car_that_is_not_read(site)
+                drop_the_log(tmp_path)
+                async with asyncio.TaskGroup() as asking:
+                    asking.create_task(hub.asks(challenge))
+                    await soon(asyncio.Event().wait())
+        assert ended.group_contains(sqlite3.OperationalError)
+
+
+async def a_car_that_is_not_read(site: Site) -> None:
+    await site.street.set_camera(CameraMode.BLACK)
+    await site.street.arrive("c1", [], patience_ms=60_000)
+    await site.until(lambda state: state.display == ("CAMERA OUT OF ORDER", "TYPE YOUR BOOKING ID"))
+
+
+def drop_the_log(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "gate.db")) as other:
+        other.execute("DROP TABLE fact")
 
 
 class Hub:

@@ -119,13 +119,13 @@ class TestOpenStays:
         entry.hub_says(moved, right(2, start=0, end=1, plate=OTHER))
         assert sent_to(entry, 2) == SPOT, "nobody stands there, says the hub"
         entry.hub_says(stay(1, left=True))
-        assert entry.replica.inside() == set()
+        assert entry.replica.spots.inside() == {}
 
     def test_a_car_that_left_before_the_hub_told_of_its_coming(self, entry: Gate) -> None:
         """Its two gates were heard in the wrong order: what the hub tells first is that it has gone."""
         entry.replica.spots.came_in(FactRef(ENTRY, 1, 7), rid(1), SPOT, Evidence.PLATE)
         entry.hub_says(stay(1, left=True, stay_id="an exit's"))
-        assert entry.replica.inside() == set()
+        assert entry.replica.spots.inside() == {}
 
     def test_two_cars_on_one_booking_are_both_inside(self, entry: Gate) -> None:
         entry.hub_says(

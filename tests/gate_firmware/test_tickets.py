@@ -85,13 +85,19 @@ class TestSpent:
         assert self.reason(tickets, ticket(revision=2)) is Reason.TICKET_REPLACED
         assert self.reason(tickets, ticket(revision=3)) is None
 
+    @pytest.mark.parametrize("status", [Status.CHECKED_IN, Status.CANCELLED, Status.NO_SHOW, Status.COMPLETED])
+    def test_also_once_that_is_over(self, entry: Gate, tickets: Tickets, status: Status) -> None:
+        entry.hub_says(right(revision=2), right(revision=3), right(status=status, revision=4))
+        assert self.reason(tickets, ticket(revision=2)) is Reason.TICKET_REPLACED
+        assert self.reason(tickets, ticket(revision=3)) is None
+
     @pytest.mark.parametrize("status", [Status.CHECKED_IN, Status.CANCELLED, Status.NO_SHOW])
     def test_but_what_became_of_the_booking_does_not(self, entry: Gate, tickets: Tickets, status: Status) -> None:
         entry.hub_says(right(status=status, revision=3))
         assert self.reason(tickets, ticket(revision=2)) is None
 
     def test_it_was_used_here(self, entry: Gate, tickets: Tickets) -> None:
-        entry.replica.use_ticket("t1")
+        entry.replica.use_ticket("t1", at(1))
         assert self.reason(tickets, ticket()) is Reason.TICKET_USED
         assert self.reason(tickets, ticket(ticket_id="t2")) is None
 

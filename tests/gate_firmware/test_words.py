@@ -8,8 +8,7 @@ from gate_firmware.words import words
 from hardware.display import COLUMNS
 
 LONGEST = f"riverside.{'l' * 8}-9999"
-NAMES_THE_SPOT = {Reason.BOOKED, Reason.LATE}
-"""Of a name that is too long the end is cut."""
+"""As long a name as the hub takes."""
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -20,7 +19,7 @@ def test_every_reason_has_words_that_fit(reason: Reason, spot_id: str | None) ->
     for line in (line1, line2):
         assert "{" not in line
         line.encode("cp437")
-        assert len(line) <= COLUMNS or reason in NAMES_THE_SPOT
+        assert len(line) <= COLUMNS
 
 
 @pytest.mark.parametrize("lines", [all_words.IDLE, all_words.LOOKING, all_words.DRIVE, all_words.FAULT])
@@ -31,6 +30,22 @@ def test_so_has_every_state(lines: tuple[str, str]) -> None:
 def test_the_spot_is_named_as_it_is_painted() -> None:
     assert words(Decision(Verdict.ADMIT, Reason.BOOKED, None, "riverside.1-042")) == ("WELCOME", "YOUR SPOT 1-042")
     assert words(Decision(Verdict.ADMIT, Reason.LATE, None, "riverside.1-042"))[1] == "SPOT IS 1-042"
+
+
+@pytest.mark.parametrize(
+    ("spot", "booked", "late"),
+    [
+        ("42", "YOUR SPOT 42", "SPOT IS 42"),
+        ("level-1042", "YOUR SPOT level-1042", "SPOT IS level-1042"),
+        ("level-01042", "SPOT level-01042", "SPOT IS level-01042"),
+        ("llllllll-9999", "SPOT llllllll-9999", "SPOT llllllll-9999"),
+        ("l" * 20, "l" * 20, "l" * 20),
+        ("l" * 21, "ASK FOR A SPOT", "ASK FOR A SPOT"),
+    ],
+)
+def test_its_name_is_never_cut(spot: str, booked: str, late: str) -> None:
+    for reason, line in ((Reason.BOOKED, booked), (Reason.LATE, late)):
+        assert words(Decision(Verdict.ADMIT, reason, None, f"riverside.{spot}"))[1] == line
 
 
 def test_without_one_the_driver_is_told_to_ask() -> None:
