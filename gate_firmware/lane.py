@@ -121,8 +121,10 @@ class Lane:
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
+        if judgement is None or not (arrival or awaited):
+            return self._enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
         commands = self._enter(State.OPEN, now)
-        if arrival and judgement is not None and not awaited:
+        if not awaited:
             self._passage.is_resumed = True
             commands.append(self._passage.look())
         return commands

@@ -59,7 +59,7 @@ class Spots:
         """This gate has let the car in by the passage `origin`: it is inside, also while the hub cannot say so."""
         self._sql.execute(
             "INSERT OR REPLACE INTO open_stay VALUES (?, ?, ?, ?, 0)",
-            (_own(origin), reservation_id, spot_id, evidence.value),
+            (origin.stay_id, reservation_id, spot_id, evidence.value),
         )
 
     def went_out(self, reservation_id: str) -> None:
@@ -73,7 +73,7 @@ class Spots:
 
     def stay_changed(self, stay: StayChanged) -> None:
         """The hub's word takes the place of what this gate noted of the same passage."""
-        self._sql.execute("DELETE FROM open_stay WHERE stay_id IN (?, ?)", (stay.stay_id, _own(stay.origin)))
+        self._sql.execute("DELETE FROM open_stay WHERE stay_id IN (?, ?)", (stay.stay_id, stay.origin.stay_id))
         if stay.left_at is not None:
             own = "DELETE FROM open_stay WHERE reservation_id = ? AND NOT is_the_hubs"
             self._sql.execute(own, (stay.reservation_id,))
@@ -125,8 +125,3 @@ class Spots:
             (right.spot_id, right.reservation_id, right.spot_id),
         ).fetchone()
         return taken is None
-
-
-def _own(origin: FactRef) -> str:
-    """What a stay is called here that began with this passage, until the hub has named it."""
-    return f"{origin.unit}/{origin.epoch}/{origin.seq}"

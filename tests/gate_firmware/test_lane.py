@@ -399,15 +399,15 @@ class TestRestart:
 
     @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
     def test_a_car_that_is_gone_from_an_open_arm_has_passed(self, entry: Gate, arm: Arm) -> None:
-        """Nobody has closed the arm behind it. It is inside, closes the arm, and is not counted again."""
+        """Nobody has closed the arm behind it. It is inside, the arm closes at once, and it is not counted again."""
         entry.hub_says(right())
         entry.admitted()
-        assert LowerArm() in [*self.up_again(entry, arm=arm), *entry.passes_ms(TIMING.drive_ms_max)]
+        assert self.up_again(entry, arm=arm) == [LowerArm(), RED_IDLE]
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id, passed.unseen) == ("p1", rid(1), True)
         assert entry.replica.spots.inside().keys() == {rid(1)}
         assert entry.alarms == ["passage-unseen"]
-        self.up_again(entry, arm=arm)
+        assert self.up_again(entry, arm=arm) == [LowerArm(), RED_IDLE]
         assert len(entry.passages) == 1
 
     def test_a_car_that_passed_unseen_is_not_followed_in_on_its_booking(self, entry: Gate) -> None:
@@ -453,8 +453,7 @@ class TestRestart:
         entry.hub_says(right())
         entry.admitted()
         entry.through()
-        assert self.up_again(entry, arm=Arm.UP) == [RED_IDLE]
-        assert entry.passes_ms(TIMING.drive_ms_max) == [LowerArm(), RED_IDLE]
+        assert self.up_again(entry, arm=Arm.UP) == [LowerArm(), RED_IDLE]
         assert len(entry.passages) == 1
         entry.happens(SafetyLoop(True), SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
@@ -462,7 +461,9 @@ class TestRestart:
     def test_a_refusal_is_nothing_to_go_on_with(self, entry: Gate) -> None:
         entry.hub_says(right(status=Status.CANCELLED))
         entry.admitted()
-        assert self.up_again(entry, arrival=True, arm=Arm.UP) == [RED_IDLE]
+        commands = self.up_again(entry, arrival=True, arm=Arm.UP)
+        assert LowerArm() in commands
+        assert Tell(Signal.RED, *LOOKING) in commands
         entry.happens(SafetyLoop(True), SafetyLoop(False))
         assert entry.passages[0].reservation_id is None
 
@@ -475,8 +476,9 @@ class TestRestart:
         entry.happens(SafetyLoop(True), SafetyLoop(False))
         assert entry.passages[0].reservation_id is None
 
-    def test_an_exit_with_nothing_to_go_on_with_still_shows_green(self, exit_: Gate) -> None:
-        assert self.up_again(exit_, arm=Arm.UP) == [Tell(Signal.GREEN, *DRIVE)]
+    def test_an_exit_with_nothing_to_go_on_with_closes_and_looks_at_who_comes(self, exit_: Gate) -> None:
+        assert self.up_again(exit_, arm=Arm.UP) == [LowerArm(), RED_IDLE]
+        assert Tell(Signal.RED, *LOOKING) in exit_.happens(ArrivalLoop(True))
 
     def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
         entry.hub_says(right(), policy())

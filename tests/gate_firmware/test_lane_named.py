@@ -320,10 +320,11 @@ class TestExit:
         assert RaiseArm() in inside.named(ById(rid(7)))
         assert inside.reasons == [Reason.UNKNOWN_CAR]
 
-    def test_after_a_restart_with_the_arm_up_nobody_knows_which_car_is_meant(self, inside: Gate) -> None:
+    def test_after_a_restart_with_the_arm_up_the_car_on_the_loop_is_meant(self, inside: Gate) -> None:
         inside.crash()
         inside.start(arm=Arm.UP, arrival=True)
-        assert code_refused(inside, ById(rid(1))) == "lane_busy"
+        inside.named(ById(rid(1)))
+        assert inside.decisions[-1].reservation_id == rid(1)
 
 
 class TestFromAfar:
