@@ -16,6 +16,7 @@ from cloud_sync.link.journal import Journal
 from cloud_sync.link.v1.facts import Direction
 from domain.errors import Refused, TryLater
 from domain.now import Now
+from gate_firmware.arm import Arm
 from gate_firmware.camera_watch import CameraWatch
 from gate_firmware.deciding import Judge, Judgement
 from gate_firmware.events import (
@@ -28,8 +29,6 @@ from gate_firmware.events import (
     Identified,
     LookAway,
     Looked,
-    LowerArm,
-    RaiseArm,
     SafetyLoop,
     Sight,
     Tell,
@@ -42,9 +41,6 @@ from gate_firmware.settings import Timing
 from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING, words
 from hardware.barrier import Position
 from hardware.lights import Signal
-
-CLOSE_TRIES_MAX = 3
-"""Close commands before an arm that stays up is a fault."""
 
 BUSY_S = 3
 """After this it is worth asking again for a car behind the one that is passing."""
@@ -81,10 +77,8 @@ class Lane:
         self._new_passage = new_passage
         self._arrival = False
         self._safety = False
-        self._arm = Position.DOWN
-        self._asked_up = False  # the last command was to open, and the arm has not been down since
+        self._arm = Arm()
         self._until_ms: int | None = None
-        self._close_tries = 0
         self._passage = Passage()
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
@@ -110,7 +104,7 @@ class Lane:
         Where its car is gone, it has most likely driven through: nobody has closed the arm behind it. It counts as
         passed, since a driver must not pay for not having come, and an attendant is told to look.
         """
-        self._arrival, self._safety, self._arm = arrival, safety, arm
+        self._arrival, self._safety, self._arm.position = arrival, safety, arm
         judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now)
         self._passage = Passage(passage_id, now.mono_ms, judgement)
         if judgement is not None and not arrival and not safety:
@@ -180,18 +174,17 @@ class Lane:
         self._safety = occupied
         if self.state is State.PASSING and not occupied:
             self._complete_passage(now)
-        nobody_may = self._arm is Position.DOWN and self._passage.judgement is None
+        nobody_may = self._arm.is_down and self._passage.judgement is None
         if occupied and (self.state in UNDECIDED or nobody_may):
             return self._uninvited(now)
         return self._step(Input.CAR_UNDER if occupied else Input.CAR_CLEAR, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
-        self._arm = position
+        self._arm.moved(position)
         match position:
             case Position.UP:
                 return self._step(Input.ARM_UP, now)
             case Position.DOWN:
-                self._asked_up = False
                 return self._step(Input.ARM_DOWN, now)
             case Position.BETWEEN:
                 return []
@@ -272,15 +265,15 @@ class Lane:
 
     def _uninvited(self, now: Now) -> list[Command]:
         """A car is at the arm that nobody has let pass: a falling arm goes up again, one that is down stays down."""
-        if self._arm is not Position.DOWN:
+        if not self._arm.is_down:
             return self._enter(State.PASSING, now)
         self._record.alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
         return []
 
     def _idle(self, now: Now) -> list[Command]:
-        if self._arm is not Position.DOWN:
+        if not self._arm.is_down:
             return self._enter(State.CLOSING, now)
-        self._asked_up = False
+        self._arm.forget()
         self._begin_passage(Passage(), now)
         commands: list[Command] = [*self._look_away(), self._tell(Signal.RED, *IDLE)]
         return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
@@ -294,14 +287,18 @@ class Lane:
         if self._passage.look_again_ms is None:
             self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         self._until_ms = self._passage.look_again_ms
-        return [self._tell(Signal.RED, *self._words()), *self._keep_down(), *self._passage.look_for_code()]
+        return [
+            self._tell(Signal.RED, *self._words()),
+            *self._arm.kept_down(under=self._safety),
+            *self._passage.look_for_code(),
+        ]
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
-        commands: list[Command] = [*self._raise(), self._tell(Signal.GREEN, *self._words())]
+        commands: list[Command] = [*self._arm.raised(), self._tell(Signal.GREEN, *self._words())]
         if self._passage.is_sure:
             commands += self._look_away()
-        return [*commands, *self._step(Input.ARM_UP, now)] if self._arm is Position.UP else commands
+        return [*commands, *self._step(Input.ARM_UP, now)] if self._arm.is_up else commands
 
     def _open(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.drive_ms_max
@@ -311,11 +308,11 @@ class Lane:
 
     def _passing(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.drive_ms_max
-        return self._look_away() if self._arm is Position.UP else [*self._look_away(), *self._raise()]
+        return self._look_away() if self._arm.is_up else [*self._look_away(), *self._arm.raised()]
 
     def _closing(self, now: Now) -> list[Command]:
-        self._close_tries = 0
-        if self._arm is Position.DOWN and not self._asked_up:
+        self._arm.begin_to_close()
+        if self._arm.rests:
             return self._enter(State.IDLE, now)
         closing = [*self._close(now), self._tell(Signal.RED, *IDLE)]
         another_waits = self._arrival and self._passage.judgement is None
@@ -324,7 +321,7 @@ class Lane:
     def _fault(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
         self._record.alarm(
-            alarm="arm-stuck", detail=f"the arm is {self._arm.value} after {self._motion_ms_max} ms", now=now
+            alarm="arm-stuck", detail=f"the arm is {self._arm.position.value} after {self._motion_ms_max} ms", now=now
         )
         return [self._tell(Signal.RED, *FAULT)]
 
@@ -334,11 +331,10 @@ class Lane:
 
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
-        return [*self._keep_down(), *([] if self._passage.is_looked_at else [self._passage.look()])]
-
-    def _keep_down(self) -> list[Command]:
-        """An arm that is still up from the car before does not let this one pass."""
-        return [LowerArm()] if self._arm is not Position.DOWN and not self._safety else []
+        return [
+            *self._arm.kept_down(under=self._safety),
+            *([] if self._passage.is_looked_at else [self._passage.look()]),
+        ]
 
     def _blocked(self, now: Now) -> list[Command]:
         self._until_ms = None
@@ -348,27 +344,23 @@ class Lane:
         return []
 
     def _close_again(self, now: Now) -> list[Command]:
-        if self._arm is Position.DOWN:  # it has never risen, so it does not arrive either
+        if self._arm.is_down:  # it has never risen, so it does not arrive either
             return self._step(Input.ARM_DOWN, now)
-        return self._close(now) if self._close_tries < CLOSE_TRIES_MAX else self._step(Input.WAITED, now)
+        return self._close(now) if self._arm.may_be_asked_to_close else self._step(Input.WAITED, now)
 
     def _try_again(self, now: Now) -> list[Command]:
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
         self._until_ms = now.mono_ms + self._motion_ms_max
-        return self._raise() if self._arrival and self._passage.may_pass and self._arm is not Position.UP else []
+        asks = self._arrival and self._passage.may_pass and not self._arm.is_up
+        return [*self._arm.raised()] if asks else []
 
     def _is_at_rest_after_fault(self) -> bool:
-        return self.state is State.FAULT and self._arm is Position.DOWN and not self._arrival
-
-    def _raise(self) -> list[Command]:
-        self._asked_up = True
-        return [RaiseArm()]
+        return self.state is State.FAULT and self._arm.is_down and not self._arrival
 
     def _close(self, now: Now) -> list[Command]:
-        self._close_tries += 1
         self._until_ms = now.mono_ms + self._motion_ms_max
-        return [] if self._safety else [LowerArm()]
+        return [*self._arm.lowered(under=self._safety)]
 
     def _look_away(self) -> list[Command]:
         self._passage.is_looked_at = False

@@ -7,6 +7,7 @@ from cloud_sync.link.v1.facts import Direction
 from domain.admission import Evidence, Reason, Verdict
 from domain.plate import Plate
 from domain.reservation import Status
+from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -20,7 +21,6 @@ from gate_firmware.events import (
     Sight,
     Tell,
 )
-from gate_firmware.lane import CLOSE_TRIES_MAX
 from gate_firmware.lane_states import State
 from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING
 from hardware.barrier import Position as Arm
