@@ -114,7 +114,13 @@ class Office:
             refund_queued=self._refund_queued,
         )
         movements = Movements(
-            database, bank=bank, journals=self.journals, clock=clock, changed=changed, threads=self._threads
+            database,
+            bank=bank,
+            settlement=self.settlement,
+            journals=self.journals,
+            clock=clock,
+            changed=changed,
+            threads=self._threads,
         )
         self.following_up = Worker(database, Booking, follow_up.work, clock)
         self.paying = Worker(database, Payment, self.payments.work, clock)

@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.now import parse_instant, rfc3339
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Instant(TypeDecorator[datetime]):
@@ -147,6 +147,7 @@ class Movement(Task, table=True):
     provider_ref: str | None = None
     reason: str | None = None  # of a refund by hand, in the operator's words
     kept_by: str | None = None  # the operator who made it
+    request_key: str | None = Field(default=None, unique=True)  # the operator and their Idempotency-Key
     created_at: datetime = Field(sa_type=Instant)
 
 
