@@ -53,6 +53,7 @@ class User(SQLModel, table=True):
     name: str
     password_hash: str
     role: str  # Role
+    customer_id: str | None = None  # the payment provider's name for who keeps this driver's cards there
     created_at: datetime = Field(sa_type=Instant)
 
 

@@ -116,6 +116,16 @@ async def test_a_hub_that_stays_silent_until_the_window_ends_gets_no_money(site:
     assert Step(site.payment().step) is Step.FAILED
 
 
+async def test_a_hold_that_is_being_given_up_is_not_paid_for(site: Site, bank: MemoryBank) -> None:
+    site.me = await site.driver()
+    site.street.mute = True
+    assert (await site.me.book()).status_code == 503
+    site.take_in()
+    answer = await site.me.pay(site.bookings()[0].reservation_id)
+    assert (answer.status_code, answer.json()["code"]) == (409, "hold_given_up")
+    assert bank.calls == []
+
+
 @pytest.mark.parametrize("call", ["authorise", "capture"])
 async def test_a_silent_bank_is_asked_again(site: Site, bank: MemoryBank, call: str) -> None:
     reservation_id = await held(site)
