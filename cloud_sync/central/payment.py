@@ -72,6 +72,11 @@ class Result:
     intent: Intent | None = None
     confirmed: ConfirmAnswer | None = None
     failure: str | None = None
+    debt: bool = False  # the money cannot be had, and the car is inside or was
+
+
+_CAME_IN = tuple(f"reservation_{status.value}" for status in (Status.CHECKED_IN, Status.COMPLETED))
+"""The hub's refusals to cancel for want of money: the lot is owed it."""
 
 
 class Payments:
@@ -227,8 +232,9 @@ class Payments:
         try:
             await self._hubs.ask(payment.lot_id, "cancel", request, CancelAnswer)
         except Refused as error:
-            # The car is inside, or has been: the lot is owed this money.
-            log.error("payment.debt", extra={"payment": payment.payment_id, "why": error.code})
+            if error.code in _CAME_IN:
+                log.error("payment.debt", extra={"payment": payment.payment_id, "why": error.code})
+                return Result(Outcome.NO, failure=error.code, debt=True)
             raise
         return Result(Outcome.YES)
 
@@ -260,6 +266,8 @@ class Payments:
             tickets.take_in(session.get_one(Booking, payment.reservation_id), result.confirmed, now.utc)
             revision = result.confirmed.revision
             answers.changed(session, payment.reservation_id, Status.CONFIRMED, revision, now.utc)
+        if result.debt:
+            ledger.left_unpaid(session, payment, now.utc)
         if Step(payment.step) is Step.PAID:
             ledger.captured(session, payment, now.utc)
             self._settlement.settle(session, payment.reservation_id, now.utc)

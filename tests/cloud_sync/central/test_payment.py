@@ -165,7 +165,23 @@ async def test_a_capture_that_is_refused_with_the_car_inside_is_a_debt(
     site.watch.pass_by(timedelta(minutes=2))
     await site.work()
     assert Step(site.payment().step) is Step.FAILED
-    assert "payment.debt" in caplog.messages
+    assert caplog.messages.count("payment.debt") == 1
+    assert [(row.kind, row.state) for row in site.movements()] == [("charge", "debt")]
+    assert site.balances() == {"drivers_owe": 800, "revenue:riverside": -800}
+    assert (await site.me.get(f"/payments/{site.payment().payment_id}")).json()["status"] == "failed"
+
+
+async def test_a_capture_that_is_refused_for_who_did_not_come_is_no_debt(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await held(site)
+    bank.silent.add("capture")
+    await site.me.pay(reservation_id)
+    site.street.step(reservation_id, Status.NO_SHOW, "no_show")
+    bank.silent.clear()
+    bank.refuses["capture"] = "payment_refused"
+    site.watch.pass_by(timedelta(minutes=2))
+    await site.work()
+    assert [(row.kind, row.state) for row in site.movements()] == [("charge", "void")]
+    assert site.balances() == {}
 
 
 async def test_a_bank_that_wants_to_hear_from_the_driver(site: Site, bank: MemoryBank) -> None:
