@@ -28,7 +28,7 @@ RETRIES = 1
 """At once, by Stripe's own client; what needs longer is repeated by the saga."""
 
 LOOKED_THROUGH_MAX = 100
-"""Refunds of one payment, or charges of one customer, that are looked through; Stripe's own page limit."""
+"""Refunds of one payment, or the latest charges of one customer, that are looked through; Stripe's own page limit."""
 
 
 class IntentState(Enum):
@@ -58,6 +58,7 @@ class Order:
 
     cause: str
     amount: Money
+    customer_id: str
     method_token: str
     lot_id: str
     reservation_id: str
@@ -80,6 +81,12 @@ class Debt:
 
 class Bank(Protocol):
     """Takes money and gives it back."""
+
+    def open_customer(self, user_id: str) -> str:
+        """The provider's name for a driver, with whom their cards stay: to be stored before the first is used.
+
+        Says nothing of who the driver is. Raises Refused or TryLater.
+        """
 
     def authorise(self, order: Order) -> Intent:
         """Reserve the money on the driver's card, and keep the card for what they may owe afterwards.
@@ -126,18 +133,20 @@ class StripeBank:
             http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
         ).v1
 
+    def open_customer(self, user_id: str) -> str:
+        with _definite_or_try_later():
+            customer = self._client.customers.create(
+                params={"metadata": {"user_id": user_id}}, options={"idempotency_key": f"{user_id}:customer"}
+            )
+        return customer.id
+
     def authorise(self, order: Order) -> Intent:
         with _definite_or_try_later():
-            # One customer a payment: it says nothing of who the driver is, and nothing must be remembered between two.
-            customer = self._client.customers.create(
-                params={"metadata": {"cause": order.cause}},
-                options={"idempotency_key": f"{order.cause}:customer"},
-            )
             intent = self._client.payment_intents.create(
                 params={
                     "amount": order.amount.amount_minor,
                     "currency": order.amount.currency.lower(),
-                    "customer": customer.id,
+                    "customer": order.customer_id,
                     "payment_method": order.method_token,
                     "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]  # renamed after API_VERSION
                     "setup_future_usage": "off_session",

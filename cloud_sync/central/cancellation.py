@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from sqlmodel import Session, col, select
 
-from cloud_sync.central import answers, lease
+from cloud_sync.central import answers, lease, tickets
 from cloud_sync.central.booking import State
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import Hubs
@@ -36,6 +36,9 @@ DRIVER = "driver"
 
 _ALREADY_ENDED_AS = f"reservation_{Status.NO_SHOW.value}"
 """The hub's refusal of a wish that came in time, and reached it after it had given the spot up."""
+
+_FORGOTTEN = "reservation_unknown"
+"""The refusal of a hub that was set up anew: nothing there is left to cancel. The money follows at the window's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,12 @@ class Cancellations:
             booking = lease.keep(session, Booking, reservation_id, owner)
             if booking is None:
                 return
-            if code == _ALREADY_ENDED_AS:
+            if code in (_ALREADY_ENDED_AS, _FORGOTTEN):
                 self._end(session, booking, now)
                 return
             booking.state, booking.cancel_requested_at, booking.cancel_refusal = State.HELD.value, None, code
             lease.finish(booking)
+            tickets.hurry_if_stale(booking, now)  # it was not fetched while the wish was pending
             session.flush()
             self._settlement.settle(session, reservation_id, now)
 

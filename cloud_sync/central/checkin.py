@@ -29,6 +29,8 @@ from domain.ids import is_unit_id
 from domain.plate import Plate, SealedPlate
 from domain.reservation import Status
 
+_CUT_OFF = ("hub_offline", "gate_offline", "no_answer")
+
 
 @dataclass(frozen=True, slots=True)
 class Knock:
@@ -83,10 +85,13 @@ class CheckIns:
 
     async def ask(self, lot_id: str, request: AdmitRequest) -> AdmitAnswer:
         """What the gate decided. Raises Refused with its code where it did not take the request, TryLater where hub or
-        gate cannot be reached: then the arm may have moved, or may not."""
+        gate cannot be reached: then the arm may have moved, or may not. So is what the gate cannot do at this moment,
+        with its own code."""
         try:
             return await self._hubs.ask(lot_id, "admit", request, AdmitAnswer)
         except TryLater as error:
+            if error.code not in _CUT_OFF:
+                raise
             raise TryLater(
                 error.code,
                 f"the lot {lot_id} cannot be reached now, or its gate did not answer; the gate itself works on:"

@@ -8,7 +8,15 @@ from sqlmodel import Session
 
 from cloud_sync.central import tickets
 from cloud_sync.central.database import Database
-from cloud_sync.central.tables import GateCopy, ReservationCopy, SpotCopy, StayCopy, TicketKeyCopy, WithdrawalCopy
+from cloud_sync.central.tables import (
+    Booking,
+    GateCopy,
+    ReservationCopy,
+    SpotCopy,
+    StayCopy,
+    TicketKeyCopy,
+    WithdrawalCopy,
+)
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
     GateChanged,
@@ -79,6 +87,7 @@ class LotCopies:
         return None
 
     def _reservation(self, session: Session, said: ReservationChanged, fact: Fact) -> str | None:
+        session.get(Booking, said.reservation_id, with_for_update=True)  # first the booking, as everywhere
         known = session.get(ReservationCopy, said.reservation_id, with_for_update=True)
         if known is not None and said.revision < known.revision:
             return None

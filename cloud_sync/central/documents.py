@@ -214,7 +214,9 @@ def ticket(office: Office, reservation_id: str) -> str:
         known = session.get_one(ReservationCopy, reservation_id)
         booking = session.get(Booking, reservation_id)
         status = _status(booking, known)
-        if booking is None or booking.ticket is None or status not in _WITH_TICKET:
+        # The gate lets in who comes late, as long as the window lasts.
+        late = status is ReservationStatus.NO_SHOW and office.clock().utc < known.end_time
+        if booking is None or booking.ticket is None or not (late or status in _WITH_TICKET):
             raise Refused("ticket_not_valid", f"a reservation that is {status.value} has no ticket that opens a gate")
         if tickets.is_stale(booking):
             raise TryLater("ticket_renewing", "the lot has moved this booking; its new ticket is on the way", 2)

@@ -7,7 +7,7 @@ decision that is made again on more knowledge adds what is missing and nothing t
     left late         the time after the window's end is owed, by the tariff
     cancelled         what the policy gives for the notice; all of it where the lot cancelled
       and came in     a drive-up: the tariff's price of the stay is kept, the rest goes back or is owed
-    did not come      all but the fee; all of it where it is not sure that nobody came
+    did not come      all but the fee; all of it where it is not sure that nobody came, or a car was seen to leave
       but came late   no fee: as any stay, though what went back before the car came stays with the driver
 
 Nothing is decided on a stay before its car has left. What goes back never grows smaller by what becomes known later,
@@ -57,9 +57,9 @@ class Withdrawal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A car's time inside, on this reservation."""
+    """A car's time inside, on this reservation; when it came in may never have been seen."""
 
-    entered_at: datetime
+    entered_at: datetime | None
     left_at: datetime | None
 
 
@@ -103,7 +103,7 @@ def dues(case: Case, policy: Policy, tariff: Tariff, now: datetime) -> Dues:
         case Ending.CANCELLED if case.withdrawal is Withdrawal.OPEN and now < case.window.end:
             return NOTHING
         case Ending.CANCELLED | Ending.BY_LOT:
-            return _drive_up(case, tariff) if case.visits else _cancelled(case, policy)
+            return _drive_up(case, tariff) if _seen_coming(case) else _cancelled(case, policy)
 
 
 def waits_for_the_end(case: Case, now: datetime) -> bool:
@@ -124,8 +124,8 @@ def price(tariff: Tariff, start: datetime, end: datetime) -> int:
 def _stayed(case: Case, policy: Policy, tariff: Tariff, refund: Kind) -> Dues:
     left_at = max(_left(case.visits))
     back = early_exit_refund(case.paid, case.window, left_at, policy)
-    late = [(max(visit.entered_at, case.window.end), visit.left_at) for visit in case.visits]
-    owed_minor = sum(price(tariff, start, end) for start, end in late if end is not None)
+    late = [(max(start, case.window.end), end) for start, end in _seen_coming(case)]
+    owed_minor = sum(price(tariff, start, end) for start, end in late)
     return Dues(refund, back.amount_minor, Kind.OVERSTAY, owed_minor)
 
 
@@ -136,7 +136,7 @@ def _cancelled(case: Case, policy: Policy) -> Dues:
 
 
 def _drive_up(case: Case, tariff: Tariff) -> Dues:
-    costs_minor = sum(price(tariff, visit.entered_at, visit.left_at) for visit in case.visits if visit.left_at)
+    costs_minor = sum(price(tariff, start, end) for start, end in _seen_coming(case))
     paid_minor = case.paid.amount_minor
     back_minor = max(paid_minor - costs_minor, case.back_minor, 0)
     return Dues(Kind.CANCEL, back_minor, Kind.DRIVE_UP, max(costs_minor - (paid_minor - back_minor), 0))
@@ -152,6 +152,11 @@ def _no_show(case: Case, policy: Policy, tariff: Tariff) -> Dues:
         return Dues(Kind.NO_SHOW, back_minor)
     stayed = _stayed(case, policy, tariff, Kind.FEE_BACK)
     return Dues(Kind.FEE_BACK, max(stayed.back_minor, back_minor), stayed.debt, stayed.owed_minor)
+
+
+def _seen_coming(case: Case) -> list[tuple[datetime, datetime]]:
+    """From when until when cars were inside; without those of which nobody knows since when: they are not billed."""
+    return [(visit.entered_at, visit.left_at) for visit in case.visits if visit.entered_at and visit.left_at]
 
 
 def _left(visits: Iterable[Visit]) -> list[datetime]:

@@ -9,13 +9,16 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import delete, update
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -23,10 +26,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud_sync.central.accounts import Tokens
 from cloud_sync.central.database import Database
-from cloud_sync.central.problems import problem_of
+from cloud_sync.central.problems import database_unavailable, problem_of
 from cloud_sync.central.tables import IdempotencyRecord
 from cloud_sync.link.clock import Clock
 from domain.errors import BadInput, GatehouseError, Refused
+
+log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(hours=24)
 UNDER_WAY_FOR = timedelta(seconds=60)
@@ -73,6 +78,9 @@ class Idempotency:
             known = await asyncio.to_thread(self._claim, asked)
         except GatehouseError as error:
             await problem_of(error)(scope, receive, send)
+            return
+        except OperationalError:
+            await problem_of(database_unavailable())(scope, receive, send)
             return
         response = known or await self._answer(asked, scope, body)
         await response(scope, receive, send)
@@ -130,16 +138,24 @@ class Idempotency:
         try:
             await self._app(scope, receive, send)
         except BaseException:
-            await asyncio.to_thread(self._forget, asked)
+            await self._store(self._forget, asked)
             raise
         status, headers = int(sent[0]["status"]), Headers(raw=sent[0]["headers"])
         answer = b"".join(message.get("body", b"") for message in sent[1:])
         if status < 500 and status != 401:
             kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-            await asyncio.to_thread(self._keep, asked, status, kept, answer)
+            await self._store(self._keep, asked, status, kept, answer)
         else:
-            await asyncio.to_thread(self._forget, asked)
+            await self._store(self._forget, asked)
         return Response(answer, status, dict(headers))
+
+    async def _store(self, change: Callable[..., None], *what: Any) -> None:
+        """What was answered is answered: without a database it goes out all the same, and the key is under way until
+        `UNDER_WAY_FOR` has passed."""
+        try:
+            await asyncio.to_thread(change, *what)
+        except OperationalError as error:
+            log.error("idempotency.not_stored", extra={"why": type(error.orig).__name__})
 
     def _keep(self, asked: _Asked, status: int, headers: dict[str, str], body: bytes) -> None:
         with self._database.transaction() as session:

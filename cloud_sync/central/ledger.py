@@ -5,6 +5,7 @@ key is made of it. Every change of a movement is posted in double entry, debits 
 zero:
 
     captured          bank            to  revenue:{lot}
+    used, not paid    drivers_owe     to  revenue:{lot}
     refund queued     revenue:{lot}   to  refunds_due
     refund paid out   refunds_due     to  bank
     refund refused    refunds_due     to  revenue:{lot}
@@ -64,7 +65,16 @@ def captured(session: Session, payment: Payment, now: datetime) -> None:
 
 def not_charged(session: Session, payment: Payment) -> None:
     """This attempt has failed: no money was taken."""
-    charge_of(session, payment).state = MovementState.VOID.value
+    charge = charge_of(session, payment)
+    if charge.state != MovementState.DEBT.value:
+        charge.state = MovementState.VOID.value
+
+
+def left_unpaid(session: Session, payment: Payment, now: datetime) -> None:
+    """This attempt has failed, and the car was inside: the driver goes on owing its money."""
+    charge = charge_of(session, payment)
+    charge.state = MovementState.DEBT.value
+    _post(session, charge, debit=DRIVERS_OWE, credit=_revenue(payment), now=now)
 
 
 def queue_refund(

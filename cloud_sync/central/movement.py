@@ -15,7 +15,8 @@ from cloud_sync.central.database import Database
 from cloud_sync.central.dues import Kind
 from cloud_sync.central.journal import Journal
 from cloud_sync.central.payment import tell_of
-from cloud_sync.central.tables import Movement, Payment
+from cloud_sync.central.settlement import Settlement
+from cloud_sync.central.tables import Booking, Movement, Payment
 from cloud_sync.link.clock import Clock
 from domain.errors import Refused, TryLater
 from domain.money import Money
@@ -40,6 +41,7 @@ class Movements:
         database: Database,
         *,
         bank: Bank,
+        settlement: Settlement,
         journals: Mapping[str, Journal],
         clock: Clock,
         changed: Callable[[str], None],
@@ -48,6 +50,7 @@ class Movements:
         """As for `payment.Payments`."""
         self._database = database
         self._bank = bank
+        self._settlement = settlement
         self._journals = journals
         self._clock = clock
         self._changed = changed
@@ -110,7 +113,7 @@ class Movements:
         if Kind(movement.kind) in ledger.OWED:
             ledger.charge_paid(session, movement, provider_ref, now.utc)
             return
-        payment = session.get_one(Payment, movement.payment_id, with_for_update=True)
+        payment = _locked(session, movement)
         ledger.refund_paid(session, payment, movement, provider_ref, now.utc)
         tell_of(session, self._journals[payment.lot_id], payment, now)
 
@@ -120,9 +123,18 @@ class Movements:
             ledger.charge_refused(movement)
             log.error("charge.debt", extra={**extra, "kind": movement.kind})
             return
-        payment = session.get_one(Payment, movement.payment_id, with_for_update=True)
-        ledger.refund_refused(session, payment, movement, self._clock().utc)
+        now = self._clock().utc
+        ledger.refund_refused(session, _locked(session, movement), movement, now)
         log.error("refund.refused", extra=extra)
+        if Kind(movement.kind) is Kind.MANUAL:  # it may have left too little for what the rules give back
+            session.flush()
+            self._settlement.settle(session, movement.reservation_id, now)
+
+
+def _locked(session: Session, movement: Movement) -> Payment:
+    """The movement's payment; as `settle`, first the booking is locked."""
+    session.get(Booking, movement.reservation_id, with_for_update=True)
+    return session.get_one(Payment, movement.payment_id, with_for_update=True)
 
 
 def _order(movement: Movement, payment: Payment) -> Refund | Debt | None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from secrets import randbits
 
 from argon2 import PasswordHasher
-from sqlmodel import col
+from sqlalchemy import and_, or_
+from sqlmodel import col, select
 
 from cloud_sync.central import lease
 from cloud_sync.central.accounts import PASSWORD_LENGTH_MIN, Accounts, Tokens
@@ -40,6 +41,9 @@ BANK_CALLS_MAX = 8
 
 _WAIT_FOR_HUB = [state.value for state in (State.RELEASING, State.CANCELLING, State.HELD)]
 """States in which a booking that is due waits for its lot's hub; HELD for a new ticket."""
+
+_WITH_SPOT = [state.value for state in (State.ASKED, State.RELEASING, State.CANCELLING, State.HELD)]
+"""States in which the lot may keep a spot for a booking."""
 
 
 class Office:
@@ -114,7 +118,13 @@ class Office:
             refund_queued=self._refund_queued,
         )
         movements = Movements(
-            database, bank=bank, journals=self.journals, clock=clock, changed=changed, threads=self._threads
+            database,
+            bank=bank,
+            settlement=self.settlement,
+            journals=self.journals,
+            clock=clock,
+            changed=changed,
+            threads=self._threads,
         )
         self.following_up = Worker(database, Booking, follow_up.work, clock)
         self.paying = Worker(database, Payment, self.payments.work, clock)
@@ -127,8 +137,13 @@ class Office:
 
     def open(self) -> None:
         """Tell the hubs what their lots promise and charge, if that has changed; appoint the operators; take over what
-        was left undone. Raises OperatorError where an operator's password cannot be read, or is too short."""
+        was left undone.
+
+        Raises OperatorError where an operator's password cannot be read, or is too short, and where a lot is missing
+        for which something is still to be done.
+        """
         now = self.clock()
+        self._no_lot_is_missing(now.utc)
         for operator in self._operators:
             self.accounts.appoint(operator.email, operator.password.parse(_password), operator.name)
         with self.database.transaction() as session:
@@ -141,6 +156,28 @@ class Office:
                 for table in (Booking, Payment, Movement):
                     lease.take_over(session, table, now.utc)
                 forget_unanswered(session)
+
+    def _no_lot_is_missing(self, now: datetime) -> None:
+        """Bookings and money of a lot without its policy, hub and log would wait for ever."""
+        queued = select(Payment.lot_id).join(Movement, col(Movement.payment_id) == Payment.payment_id)
+        outstanding = (
+            select(Booking.lot_id).where(
+                or_(
+                    col(Booking.due_at).is_not(None),
+                    and_(col(Booking.state).in_(_WITH_SPOT), col(Booking.end_time) > now),
+                )
+            ),
+            select(Payment.lot_id).where(col(Payment.due_at).is_not(None)),
+            queued.where(col(Movement.due_at).is_not(None)),
+        )
+        with self.database.reading() as session:
+            waiting = {lot_id for found in outstanding for lot_id in session.exec(found.distinct())}
+        if missing := sorted(waiting - self.lots.keys()):
+            raise OperatorError(
+                "lot_missing",
+                f"bookings or payments of {', '.join(missing)} are not finished; put the lot back into the"
+                " configuration, and take it out once its last window has ended and its money has been moved",
+            )
 
     def copies(self, lot_id: str) -> LotCopies:
         """What applies the facts of a lot's hub."""

@@ -24,7 +24,7 @@ from cloud_sync.central.hubs import Hubs
 from cloud_sync.central.journal import Journal
 from cloud_sync.central.saga import ENDED, Outcome, Progress, Step, after, next_step
 from cloud_sync.central.settlement import UNPAID, Settlement
-from cloud_sync.central.tables import Booking, Payment, ReservationCopy
+from cloud_sync.central.tables import Booking, Payment, ReservationCopy, User
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.v1.facts import PaymentChanged
 from cloud_sync.link.v1.messages import CancelAnswer, CancelRequest, ConfirmAnswer, ConfirmRequest
@@ -72,6 +72,11 @@ class Result:
     intent: Intent | None = None
     confirmed: ConfirmAnswer | None = None
     failure: str | None = None
+    debt: bool = False  # the money cannot be had, and the car is inside or was
+
+
+_CAME_IN = tuple(f"reservation_{status.value}" for status in (Status.CHECKED_IN, Status.COMPLETED))
+"""The hub's refusals to cancel for want of money: the lot is owed it."""
 
 
 class Payments:
@@ -126,12 +131,15 @@ class Payments:
         self, session: Session, reservation: ReservationCopy, method_token: str, attempt: int, now: Now
     ) -> Payment:
         expires_at = reservation.hold_expires_at
-        if session.get_one(Booking, reservation.reservation_id).state == State.CANCELLING.value:
+        booking = session.get_one(Booking, reservation.reservation_id)
+        if booking.state == State.CANCELLING.value:
             raise Refused("reservation_cancelling", "this reservation is being cancelled; book again")
         if Status(reservation.status) is not Status.HELD or expires_at is None:
             raise Refused(
                 f"reservation_{reservation.status}", f"a reservation that is {reservation.status} is not paid"
             )
+        if booking.state != State.HELD.value:  # its release may reach the hub after the confirm
+            raise Refused("hold_given_up", "the lot's answer came too late, and this hold was given up; book again")
         if now.utc >= expires_at:
             raise Refused("hold_expired", "the hold has run out; book again")
         payment = Payment(
@@ -196,7 +204,8 @@ class Payments:
 
     def _bank_step(self, step: Step, payment: Payment, booking: Booking, cause: str) -> Result:
         if step is Step.AUTHORISE:
-            return _as_intent(self._bank.authorise(_order(payment, booking, cause)))
+            customer_id = self._customer(payment.user_id)
+            return _as_intent(self._bank.authorise(_order(payment, booking, customer_id, cause)))
         assert payment.intent_id is not None, "only an authorisation comes before there is an intent"
         if step is Step.AUTHENTICATE:
             return _as_intent(self._bank.look(payment.intent_id))
@@ -206,13 +215,26 @@ class Payments:
             self._bank.void(payment.intent_id, cause)
         return Result(Outcome.YES)
 
+    def _customer(self, user_id: str) -> str:
+        """The provider's name for the driver: one for all their payments, since a card stays with one for ever."""
+        with self._database.reading() as session:
+            known = session.get_one(User, user_id).customer_id
+        if known is not None:
+            return known
+        opened = self._bank.open_customer(user_id)
+        with self._database.transaction() as session:
+            user = session.get_one(User, user_id, with_for_update=True)
+            user.customer_id = user.customer_id or opened
+            return user.customer_id
+
     async def _tell_unpaid(self, payment: Payment) -> Result:
         request = CancelRequest(reservation_id=payment.reservation_id, cause=UNPAID, requested_at=self._clock().utc)
         try:
             await self._hubs.ask(payment.lot_id, "cancel", request, CancelAnswer)
         except Refused as error:
-            # The car is inside, or has been: the lot is owed this money.
-            log.error("payment.debt", extra={"payment": payment.payment_id, "why": error.code})
+            if error.code in _CAME_IN:
+                log.error("payment.debt", extra={"payment": payment.payment_id, "why": error.code})
+                return Result(Outcome.NO, failure=error.code, debt=True)
             raise
         return Result(Outcome.YES)
 
@@ -244,6 +266,8 @@ class Payments:
             tickets.take_in(session.get_one(Booking, payment.reservation_id), result.confirmed, now.utc)
             revision = result.confirmed.revision
             answers.changed(session, payment.reservation_id, Status.CONFIRMED, revision, now.utc)
+        if result.debt:
+            ledger.left_unpaid(session, payment, now.utc)
         if Step(payment.step) is Step.PAID:
             ledger.captured(session, payment, now.utc)
             self._settlement.settle(session, payment.reservation_id, now.utc)
@@ -287,11 +311,12 @@ def _as_intent(intent: Intent) -> Result:
             return Result(Outcome.NO, intent, failure="authentication_failed")
 
 
-def _order(payment: Payment, booking: Booking, cause: str) -> Order:
+def _order(payment: Payment, booking: Booking, customer_id: str, cause: str) -> Order:
     assert payment.method_token is not None, "it is kept until the card is authorised"
     return Order(
         cause=cause,
         amount=Money(payment.amount_minor, payment.currency),
+        customer_id=customer_id,
         method_token=payment.method_token,
         lot_id=booking.lot_id,
         reservation_id=booking.reservation_id,

@@ -86,6 +86,10 @@ def problem_of(error: GatehouseError, **more: object) -> JSONResponse:
     return problem(status, error.code, error.message, headers, **more)
 
 
+def database_unavailable() -> TryLater:
+    return TryLater("database_unavailable", "the database does not answer; try again", RETRY_AFTER_S)
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Make every error that leaves `app` a problem document."""
 
@@ -105,7 +109,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     def no_database(_request: Request, _error: OperationalError) -> JSONResponse:
-        return problem_of(TryLater("database_unavailable", "the database does not answer; try again", RETRY_AFTER_S))
+        return problem_of(database_unavailable())
 
     @app.exception_handler(UnicodeEncodeError)
     def no_text(_request: Request, _error: UnicodeEncodeError) -> JSONResponse:

@@ -15,20 +15,29 @@ from domain.money import Money
 
 
 class Refunds:
-    """Queues what operators give back. Each is a movement of its own: the same one twice goes back twice."""
+    """Queues what operators give back. Each is a movement of its own: without a key the same one twice goes back twice.
+
+    The movement carries the key, since the answer to a request is kept after its money was queued: who asks again
+    after a crash between the two gets the movement that there is.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def queue(self, payment_id: str, amount: Money, reason: str, by: Caller) -> str:
-        """Owe the driver `amount`; returns the movement to work on.
+    def queue(self, payment_id: str, amount: Money, reason: str, by: Caller, key: str | None = None) -> str:
+        """Owe the driver `amount`; returns the movement to work on: the known one for a `key` that came before.
 
         Raises NotFound for an unknown payment, Refused for one that was not captured and for more than is left of it,
-        BadInput for another currency.
+        BadInput for another currency, and for a key that came with another payment or amount before.
         """
+        request_key = None if key is None else f"{by.user_id}:{key}"
         with self._database.transaction() as session:
             payment = _locked(session, payment_id)
+            if request_key is not None and (known := _known(session, request_key)) is not None:
+                if (known.payment_id, Money(known.amount_minor, known.currency)) != (payment_id, amount):
+                    raise BadInput("idempotency_key_reused", "this Idempotency-Key came with another refund before")
+                return known.movement_id
             if Step(payment.step) is not Step.PAID:
                 raise Refused("payment_not_captured", "no money was taken by this payment; there is nothing to refund")
             if amount.currency != payment.currency:
@@ -42,7 +51,7 @@ class Refunds:
                 revision=_revisions(session, payment.reservation_id) + 1,
             )
             assert refund is not None, "its cause is new, and its amount is not zero"
-            refund.reason, refund.kept_by = reason, by.user_id
+            refund.reason, refund.kept_by, refund.request_key = reason, by.user_id, request_key
             return refund.movement_id
 
     def state(self, movement_id: str) -> MovementState:
@@ -57,6 +66,10 @@ def _locked(session: Session, payment_id: str) -> Payment:
         raise NotFound("payment_unknown", "there is no such payment")
     session.get_one(Booking, payment.reservation_id, with_for_update=True)  # as `settle`: first the booking
     return session.get_one(Payment, payment_id, with_for_update=True, populate_existing=True)
+
+
+def _known(session: Session, request_key: str) -> Movement | None:
+    return session.exec(select(Movement).where(Movement.request_key == request_key)).first()
 
 
 def _revisions(session: Session, reservation_id: str) -> int:

@@ -6,7 +6,7 @@ of it was not moved yet is queued, with a cause that the ledger takes once.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -92,7 +92,7 @@ def _cancel_is_pending(booking: Booking | None, reservation: ReservationCopy) ->
 def _case(session: Session, booking: Booking | None, reservation: ReservationCopy, payment: Payment) -> Case:
     ending = _ending(booking, reservation)
     withdrawal = session.get(WithdrawalCopy, reservation.reservation_id)
-    stays = select(StayCopy).where(StayCopy.reservation_id == reservation.reservation_id)
+    stays = session.exec(select(StayCopy).where(StayCopy.reservation_id == reservation.reservation_id)).all()
     back = select(Movement.amount_minor).where(
         Movement.payment_id == payment.payment_id,
         col(Movement.kind).in_([kind.value for kind in _DECIDED]),
@@ -104,21 +104,14 @@ def _case(session: Session, booking: Booking | None, reservation: ReservationCop
         window=Window(reservation.start_time, reservation.end_time),
         ending=ending,
         cancelled_at=None if booking is None else booking.cancel_requested_at,
-        withdrawal=_withdrawal(withdrawal, reservation.revision),
-        visits=tuple(
-            Visit(entered_at, stay.left_at)
-            for stay in session.exec(stays)
-            if stay.conflict in _COUNTS[ending] and (entered_at := _entered_at(stay, ending)) is not None
-        ),
+        # Who went out had come in, though nobody knows when: no fee for not coming.
+        withdrawal=Withdrawal.UNSURE if _was_inside(stays) else _withdrawal(withdrawal, reservation.revision),
+        visits=tuple(Visit(stay.entered_at, stay.left_at) for stay in stays if stay.conflict in _COUNTS[ending]),
     )
 
 
-def _entered_at(stay: StayCopy, ending: Ending) -> datetime | None:
-    """When a stay began, for the money; None for one that has no price, because nobody saw it begin.
-
-    A no-show's own car that was only seen leaving came after all: it owes no fee, and no time but what was booked.
-    """
-    return stay.left_at if stay.entered_at is None and ending is Ending.NO_SHOW else stay.entered_at
+def _was_inside(stays: Sequence[StayCopy]) -> bool:
+    return any(stay.conflict == Conflict.EXIT_WITHOUT_ENTRY.value for stay in stays)
 
 
 def _ending(booking: Booking | None, reservation: ReservationCopy) -> Ending:

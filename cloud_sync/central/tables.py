@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.now import parse_instant, rfc3339
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Instant(TypeDecorator[datetime]):
@@ -53,6 +53,7 @@ class User(SQLModel, table=True):
     name: str
     password_hash: str
     role: str  # Role
+    customer_id: str | None = None  # the payment provider's name for who keeps this driver's cards there
     created_at: datetime = Field(sa_type=Instant)
 
 
@@ -147,6 +148,7 @@ class Movement(Task, table=True):
     provider_ref: str | None = None
     reason: str | None = None  # of a refund by hand, in the operator's words
     kept_by: str | None = None  # the operator who made it
+    request_key: str | None = Field(default=None, unique=True)  # the operator and their Idempotency-Key
     created_at: datetime = Field(sa_type=Instant)
 
 

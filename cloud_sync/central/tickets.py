@@ -32,7 +32,7 @@ def take_in(booking: Booking, confirmed: ConfirmAnswer, now: datetime) -> None:
     """Keep the hub's ticket, unless a newer one is there already."""
     if booking.ticket is None or confirmed.revision >= booking.ticket_revision:
         booking.ticket, booking.ticket_revision = confirmed.ticket, confirmed.revision
-    _hurry_if_stale(booking, now)
+    hurry_if_stale(booking, now)
 
 
 def moved(session: Session, reservation_id: str, spot_id: str, revision: int, now: datetime) -> None:
@@ -40,10 +40,11 @@ def moved(session: Session, reservation_id: str, spot_id: str, revision: int, no
     booking = session.get(Booking, reservation_id, with_for_update=True)
     if booking is not None and revision > booking.ticket_revision_min:
         booking.spot_id, booking.ticket_revision_min = spot_id, revision
-        _hurry_if_stale(booking, now)
+        hurry_if_stale(booking, now)
 
 
-def _hurry_if_stale(booking: Booking, now: datetime) -> None:
+def hurry_if_stale(booking: Booking, now: datetime) -> None:
+    """Have a new ticket fetched at once where that is needed; not while a wish to cancel is pending."""
     if booking.state == State.HELD.value and is_stale(booking):
         lease.go_on(booking, now)
 
@@ -96,13 +97,17 @@ class Tickets:
             if confirmed is not None:
                 take_in(booking, confirmed, now)
                 if is_stale(booking):  # the hub answers with an older one: not at once again
-                    lease.rest(booking, now)
+                    _rest(booking, now)
 
     def _rest(self, reservation_id: str, owner: str) -> None:
         now = self._clock().utc
         with self._database.transaction() as session:
             booking = lease.keep(session, Booking, reservation_id, owner)
             if booking is not None:
-                lease.rest(booking, now)
-                if now >= booking.end_time:  # no gate would take it
-                    lease.finish(booking)
+                _rest(booking, now)
+
+
+def _rest(booking: Booking, now: datetime) -> None:
+    lease.rest(booking, now)
+    if now >= booking.end_time:  # no gate would take it
+        lease.finish(booking)

@@ -41,7 +41,7 @@ class Worker:
         """Work on one row now, or join the work on it that is under way in this process."""
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._work(key))
+            task = asyncio.ensure_future(self._try(key))
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._ended(key, done))
         return task
@@ -63,17 +63,39 @@ class Worker:
         try:
             return await asyncio.to_thread(self._due, limit)
         except OperationalError as error:  # the database is away for a moment; the rows are still due after it
-            log.warning(
-                "work.no_database", extra={"table": str(self._table.__tablename__), "why": type(error.orig).__name__}
-            )
+            self._no_database(error)
             return []
 
     def _due(self, limit: int) -> list[str]:
         with self._database.reading() as session:
             return list(lease.due(session, self._table, self._clock().utc, limit))
 
+    async def _try(self, key: str) -> None:
+        try:
+            await self._work(key)
+        except Exception:
+            await asyncio.to_thread(self._push_on, key)
+            raise
+
+    def _push_on(self, key: str) -> None:
+        """Let a row rest whose work failed before it was leased: due as it is, it would be found again at every look,
+        before all others."""
+        now = self._clock().utc
+        try:
+            with self._database.transaction() as session:
+                row = session.get(self._table, key, with_for_update=True)
+                if row is not None and row.due_at is not None and row.due_at <= now:
+                    lease.rest(row, now)
+        except OperationalError as error:
+            self._no_database(error)
+
+    def _no_database(self, error: OperationalError) -> None:
+        log.warning(
+            "work.no_database", extra={"table": str(self._table.__tablename__), "why": type(error.orig).__name__}
+        )
+
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._under_way[key]
         if not task.cancelled() and (error := task.exception()) is not None:
-            # A bug of ours on one row must not stop the others; its lease ends, and it is tried again.
+            # A bug of ours on one row must not stop the others; it rests, or its lease ends, and it is tried again.
             log.error("work.failed", extra={"table": str(self._table.__tablename__), "row": key}, exc_info=error)

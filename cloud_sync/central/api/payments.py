@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -24,6 +24,7 @@ PATIENCE_S = 20
 """How long a driver waits for their payment before they are told that it is being processed."""
 
 AnyPayment = documents.ActionDocument | documents.PaymentDocument
+Key = Annotated[str | None, Header(alias="Idempotency-Key", include_in_schema=False)]  # `openapi.py` has it for all
 _UNDECIDED = (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
 _BY_HUB = ("reservation_", "hold_")  # the lot's codes for what it confirms no more
 
@@ -94,13 +95,13 @@ def payment(office: Desk, me: Me, payment_id: PathName) -> AnyPayment:
         **problems(403, 409),
     },
 )
-async def refund(office: Desk, me: Me, payment_id: PathName, new: NewRefund) -> Response:
+async def refund(office: Desk, me: Me, payment_id: PathName, new: NewRefund, key: Key = None) -> Response:
     """Pay back by hand, as often as there is something left. 201 once the provider has done it; 202 while it has not
     answered; 409 `refund_refused` where it will not: the money can be refunded again then. Send an `Idempotency-Key`.
     """
     must_be_operator(me)
     amount = Money(new.amount.amount_minor, new.amount.currency)
-    movement_id = await asyncio.to_thread(office.refunds.queue, payment_id, amount, new.reason, me)
+    movement_id = await asyncio.to_thread(office.refunds.queue, payment_id, amount, new.reason, me, key)
     await asyncio.wait([office.moving.start(movement_id)], timeout=PATIENCE_S)
     state = await asyncio.to_thread(office.refunds.state, movement_id)
     if state is MovementState.VOID:

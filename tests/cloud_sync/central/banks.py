@@ -24,6 +24,9 @@ class MemoryBank:
         self.refuses: dict[str, str] = {}  # what gets a no, and its code
         self.wants_driver = False
 
+    def open_customer(self, user_id: str) -> str:
+        return f"cus_{user_id}"
+
     def authorise(self, order: Order) -> Intent:
         self._met("authorise")
         intent_id = f"pi_{order.cause}"

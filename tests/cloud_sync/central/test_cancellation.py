@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cloud_sync.central import lease
 from cloud_sync.central.cancellation import Cancellations
 from cloud_sync.central.hubs import Answer
 from cloud_sync.link.v1.messages import CancelRequest
@@ -15,7 +16,7 @@ from domain.reservation import Status
 from tests.cloud_sync.central.banks import MemoryBank
 from tests.cloud_sync.central.rows import RESERVATION, booking, reservation
 from tests.cloud_sync.central.site import Site
-from tests.cloud_sync.central.street import END, LOT, START
+from tests.cloud_sync.central.street import COMPACT_SPOT, END, LOT, START
 
 MINUTE = timedelta(minutes=1)
 
@@ -197,6 +198,7 @@ async def test_killed_on_the_way_the_next_process_goes_on_and_pays_back_once(
         dying.setattr(Cancellations, dies, kill)
         assert (await site.me.cancel(reservation_id)).status_code == 202
     site.restart()
+    site.watch.pass_by(timedelta(seconds=lease.REST_S_MIN))
     await site.work()
     site.street.withdrawn(reservation_id)
     await site.hear()
@@ -253,6 +255,39 @@ async def test_somebody_elses_is_unknown(site: Site) -> None:
     reservation_id = await site.paid()
     other = await site.driver("other@example.com")
     assert (await other.cancel(reservation_id)).status_code == 404
+
+
+async def test_a_lot_that_was_set_up_anew_has_nothing_to_cancel_and_the_money_follows_at_the_windows_end(
+    site: Site, bank: MemoryBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reservation_id = await site.paid()
+
+    def forgot(_message: object) -> None:
+        raise NotFound("reservation_unknown", "this lot has no such reservation")
+
+    monkeypatch.setattr(site.street, "_carry_out", forgot)
+    answer = await site.me.cancel(reservation_id)
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    await site.work()
+    assert bank.refunds == {}
+    site.watch.pass_by(END - site.watch().utc)
+    await site.work()
+    assert bank.refunds == {f"{reservation_id}:cancel:1": 400}
+
+
+async def test_moved_while_the_wish_was_pending_and_refused_it_has_its_ticket_fetched(site: Site) -> None:
+    reservation_id = await site.paid()
+    site.street.deaf = True
+    await site.me.cancel(reservation_id)
+    site.street.move(reservation_id, COMPACT_SPOT)
+    site.street.step(reservation_id, Status.CHECKED_IN, "passage")
+    site.take_in()
+    site.street.deaf = False
+    site.watch.pass_by(timedelta(minutes=2))
+    await site.work()
+    assert (await status(site, reservation_id)) == "checked_in"
+    ticket = await site.me.get(f"/reservations/{reservation_id}/ticket", Accept="text/plain")
+    assert (ticket.status_code, ticket.text) == (200, f"TICKET {reservation_id} {COMPACT_SPOT}")
 
 
 @pytest.mark.parametrize("ended", [Status.CHECKED_IN, Status.COMPLETED, Status.EXPIRED, Status.NO_SHOW])

@@ -150,6 +150,15 @@ async def test_a_lot_that_is_cut_off_is_said_to_be(site: Site) -> None:
     assert answer.headers["retry-after"] == "30"
 
 
+async def test_a_lane_that_is_busy_is_not_said_to_be_cut_off(site: Site) -> None:
+    reservation_id = await site.paid()
+    site.street.answer = TryLater("lane_busy", "the barrier is open for another car", 2)
+    answer = await knock(site.me, reservation_id=reservation_id)
+    assert (answer.status_code, answer.json()["code"]) == (503, "lane_busy")
+    assert answer.json()["detail"] == "the barrier is open for another car"
+    assert answer.headers["retry-after"] == "2"
+
+
 @pytest.mark.parametrize("gate_id", ["riverside.nowhere", "hillside.entry-1", "riverside", "+/#", "RIVERSIDE.ENTRY-1"])
 async def test_an_unknown_gate(site: Site, gate_id: str) -> None:
     answer = await knock(await site.driver(), gate_id, license_plate=PLATE)

@@ -1,5 +1,6 @@
 """A crash between any two lines of a payment or a refund, against localstripe: the provider's record has each once."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from cloud_sync.central.bank import StripeBank
+from cloud_sync.central.idempotency import Idempotency
 from cloud_sync.central.movement import Movements
 from cloud_sync.central.payment import Payments
+from cloud_sync.central.refund import Refunds
 from cloud_sync.central.saga import Step
 from domain.reservation import Status
 from tests.cloud_sync.central.banks import BankProcess
@@ -19,8 +22,18 @@ from tests.cloud_sync.central.street import END, START, StreetSide, Watch
 
 PAYING = (Payments, ("_take", "_perform", "_store"))
 MOVING = (Movements, ("_take", "_store"))
+BY_HAND: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (Idempotency, ("_claim", "_keep")),
+    (Refunds, ("queue", "state")),
+    MOVING,
+)
+KEY = {"Idempotency-Key": "k1"}
 STEPS = 3
 """Of a payment that goes well: authorise, confirm, capture."""
+
+
+class Killed(BaseException):
+    """kill -9: no handler of an `Exception` runs any more."""
 
 
 @pytest.fixture
@@ -40,7 +53,7 @@ def kill_at(
         nonlocal crossed
         crossed += 1
         if crossed == crossing + 1:
-            raise RuntimeError("kill -9")
+            raise Killed
 
     def around(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
@@ -108,6 +121,37 @@ async def test_one_refund_whatever_line_it_dies_at(
     (refund,) = bank_process.posted("/v1/refunds", reservation_id)
     assert refund["answer"]["amount"] == 400
     assert site.balances() == {"bank": 400, "revenue:riverside": -400, "refunds_due": 0}
+
+
+@pytest.mark.parametrize(
+    ("part", "names", "crossing"), [(part, names, crossing) for part, names in BY_HAND for crossing in range(4)]
+)
+async def test_one_refund_by_hand_for_a_key_whatever_line_it_dies_at(
+    stripe_site: Site,
+    bank_process: BankProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    part: type[Any],
+    names: tuple[str, ...],
+    crossing: int,
+) -> None:
+    site = stripe_site
+    _, reservation_id = await paid(site)
+    path = f"/payments/{site.payment().payment_id}/refund"
+    body = {"reason": "goodwill", "amount": {"amount_minor": 300, "currency": "EUR"}}
+    with monkeypatch.context() as dying:
+        dying.setattr(Idempotency, "_forget", lambda *_: None)
+        crossed = kill_at(dying, part, names, crossing)
+        with contextlib.suppress(Killed):
+            await site.operator().post(path, body, **KEY)
+        assert crossed() > crossing, "it died"
+    site.restart()
+    await site.work()
+    answer = await site.operator().post(path, body, **KEY)
+    assert answer.status_code in (201, 202)
+    assert site.payment().refunded_minor == 300
+    (refund,) = bank_process.posted("/v1/refunds", reservation_id)
+    assert refund["answer"]["amount"] == 300
+    assert site.balances() == {"bank": 500, "revenue:riverside": -500, "refunds_due": 0}
 
 
 @pytest.mark.parametrize("crossing", range(4))

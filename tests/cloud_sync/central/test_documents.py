@@ -79,6 +79,15 @@ def test_a_ticket_is_what_the_hub_signed_for_the_spot_that_is_booked(site: Site)
         documents.ticket(site.office, "stale")
 
 
+def test_who_comes_late_has_a_ticket_until_the_window_ends(site: Site) -> None:
+    add(site, booking(ticket="TICKET"), reservation(status=Status.NO_SHOW))
+    site.watch.pass_by(END - NOON - timedelta(milliseconds=1))
+    assert documents.ticket(site.office, RESERVATION) == "TICKET"
+    site.watch.pass_by(timedelta(milliseconds=1))
+    with pytest.raises(Refused, match="no_show"):
+        documents.ticket(site.office, RESERVATION)
+
+
 @pytest.mark.parametrize(
     ("state", "status", "shown"),
     [

@@ -118,6 +118,7 @@ def test_a_drive_up_costs_the_tariff_whatever_came_first(visit: Visit, order: li
     for name in order:
         books.learn(**facts[name])
     assert visit.left_at is not None
+    assert visit.entered_at is not None
     assert books.kept_minor == price(TARIFF, visit.entered_at, visit.left_at)
 
 
@@ -156,3 +157,17 @@ def test_a_car_that_comes_again_after_the_window_owes_the_time_that_it_was_insid
 def test_a_time_longer_than_any_booking_has_a_price() -> None:
     assert price(TARIFF, START, START) == price(TARIFF, END, START) == 0
     assert price(TARIFF, START, START + 2 * LONGEST + timedelta(days=1)) == (2 * LONGEST.days + 1) * 2_000
+
+
+UNSEEN = Visit(None, START + 150 * MINUTE)
+"""A car that was only seen to leave."""
+
+
+@pytest.mark.parametrize(
+    ("ending", "back", "owed"),
+    [(Ending.NO_SHOW, 480, 0), (Ending.CANCELLED, 800, 0), (Ending.BY_LOT, 800, 0), (Ending.USED, 0, 0)],
+)
+def test_a_time_inside_that_began_nobody_knows_when_is_not_billed(ending: Ending, back: int, owed: int) -> None:
+    case = replace(WAITING, ending=ending, withdrawal=Withdrawal.COMPLETE, visits=(UNSEEN,))
+    decided = decide(replace(case, cancelled_at=START - timedelta(days=2)), replace(POLICY, no_show_fee_percent=40))
+    assert (decided.back_minor, decided.owed_minor) == (back, owed)

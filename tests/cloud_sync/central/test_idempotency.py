@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
+from cloud_sync.central.idempotency import Idempotency
 from cloud_sync.central.tables import IdempotencyRecord, User
 from tests.cloud_sync.central.site import Driver, Site
 from tests.cloud_sync.central.street import END, START
@@ -96,6 +98,39 @@ async def test_registering_twice_with_a_key_makes_one_user(site: Site) -> None:
     assert first.json() == again.json()
     with site.office.database.reading() as session:
         assert len(session.exec(select(User)).all()) == 2
+
+
+def away(*_: object) -> None:
+    raise OperationalError("SELECT", {}, OSError("no"))
+
+
+async def test_without_a_database_a_request_with_a_key_is_to_be_made_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = await site.driver()
+    with monkeypatch.context() as gone:
+        gone.setattr(Idempotency, "_claim", away)
+        answer = await driver.post("/reservations", driver.wish(), **KEY)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert answer.headers["retry-after"]
+    assert (await book(driver))[0] == 201
+
+
+@pytest.mark.parametrize(("change", "lot_is_away", "status"), [("_keep", False, 201), ("_forget", True, 503)])
+async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    change: str,
+    lot_is_away: bool,
+    status: int,
+) -> None:
+    driver = await site.driver()
+    site.street.away = lot_is_away
+    monkeypatch.setattr(Idempotency, change, away)
+    assert (await book(driver))[0] == status
+    assert caplog.messages.count("idempotency.not_stored") == 1
+    assert (await book(driver))[1]["code"] == "idempotency_under_way"
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b"])

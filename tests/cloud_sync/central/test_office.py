@@ -10,16 +10,29 @@ from cloud_sync.central import lease
 from cloud_sync.central.accounts import Role
 from cloud_sync.central.booking import State
 from cloud_sync.central.settings import CentralSettings
-from cloud_sync.central.tables import Booking, CursorRow
+from cloud_sync.central.tables import Booking, CursorRow, Movement
 from cloud_sync.link.log import Position
 from domain.errors import OperatorError, Refused
 from domain.policy import Policy
-from tests.cloud_sync.central.rows import booking, payment
+from tests.cloud_sync.central.rows import RESERVATION, booking, payment
 from tests.cloud_sync.central.site import Site, write_config
-from tests.cloud_sync.central.street import LOT
+from tests.cloud_sync.central.street import END, LOT
 from tests.parts import NOON
 
 SOON = NOON + timedelta(seconds=30)
+
+MOVEMENT = Movement(
+    movement_id="mov_1",
+    reservation_id=RESERVATION,
+    kind="manual",
+    revision=1,
+    payment_id=f"pay_{RESERVATION}_1",
+    amount_minor=100,
+    currency="EUR",
+    state="pending",
+    created_at=NOON,
+    due_at=SOON,
+)
 
 
 def promises(site: Site) -> list[int]:
@@ -50,6 +63,34 @@ def test_the_only_process_takes_over_what_the_dead_one_left(site: Site) -> None:
     site.restart()
     with site.office.database.reading() as session:
         assert lease.due(session, Booking, NOON, 10) == ["leased"]
+
+
+WAITS: dict[str, tuple[object, ...]] = {
+    "a booking that is due": (booking(lot_id="hillside", state="cancelled", due_at=SOON),),
+    "a window that has not ended": (booking(lot_id="hillside"),),
+    "a payment": (booking(), payment(lot_id="hillside", due_at=SOON)),
+    "a movement": (booking(), payment(lot_id="hillside", step="paid"), MOVEMENT),
+}
+
+
+@pytest.mark.parametrize("what", WAITS)
+def test_a_lot_that_is_taken_out_while_something_of_it_is_outstanding_is_asked_for(site: Site, what: str) -> None:
+    with site.office.database.transaction() as session:
+        for row in WAITS[what]:
+            session.add(type(row)(**row.model_dump()))  # type: ignore[attr-defined]  # a row is one database's
+            session.flush()
+    with pytest.raises(OperatorError, match="hillside are not finished; put the lot back") as refused:
+        site.office.open()
+    assert refused.value.code == "lot_missing"
+
+
+def test_a_lot_of_which_nothing_is_outstanding_can_be_taken_out(site: Site) -> None:
+    with site.office.database.transaction() as session:
+        session.add_all([booking("given up", lot_id="hillside", state="released"), booking("used", lot_id="hillside")])
+        session.flush()
+        session.add(payment("used", lot_id="hillside", step="paid"))
+    site.watch.pass_by(END - site.watch().utc)
+    site.office.open()
 
 
 def test_beside_other_processes_nothing_is_taken_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

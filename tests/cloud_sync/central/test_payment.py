@@ -116,6 +116,16 @@ async def test_a_hub_that_stays_silent_until_the_window_ends_gets_no_money(site:
     assert Step(site.payment().step) is Step.FAILED
 
 
+async def test_a_hold_that_is_being_given_up_is_not_paid_for(site: Site, bank: MemoryBank) -> None:
+    site.me = await site.driver()
+    site.street.mute = True
+    assert (await site.me.book()).status_code == 503
+    site.take_in()
+    answer = await site.me.pay(site.bookings()[0].reservation_id)
+    assert (answer.status_code, answer.json()["code"]) == (409, "hold_given_up")
+    assert bank.calls == []
+
+
 @pytest.mark.parametrize("call", ["authorise", "capture"])
 async def test_a_silent_bank_is_asked_again(site: Site, bank: MemoryBank, call: str) -> None:
     reservation_id = await held(site)
@@ -155,7 +165,23 @@ async def test_a_capture_that_is_refused_with_the_car_inside_is_a_debt(
     site.watch.pass_by(timedelta(minutes=2))
     await site.work()
     assert Step(site.payment().step) is Step.FAILED
-    assert "payment.debt" in caplog.messages
+    assert caplog.messages.count("payment.debt") == 1
+    assert [(row.kind, row.state) for row in site.movements()] == [("charge", "debt")]
+    assert site.balances() == {"drivers_owe": 800, "revenue:riverside": -800}
+    assert (await site.me.get(f"/payments/{site.payment().payment_id}")).json()["status"] == "failed"
+
+
+async def test_a_capture_that_is_refused_for_who_did_not_come_is_no_debt(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await held(site)
+    bank.silent.add("capture")
+    await site.me.pay(reservation_id)
+    site.street.step(reservation_id, Status.NO_SHOW, "no_show")
+    bank.silent.clear()
+    bank.refuses["capture"] = "payment_refused"
+    site.watch.pass_by(timedelta(minutes=2))
+    await site.work()
+    assert [(row.kind, row.state) for row in site.movements()] == [("charge", "void")]
+    assert site.balances() == {}
 
 
 async def test_a_bank_that_wants_to_hear_from_the_driver(site: Site, bank: MemoryBank) -> None:

@@ -51,6 +51,14 @@ def settled(complete: bool) -> Fact:
     return fact
 
 
+def was_seen_to_leave(conflict: Conflict) -> Fact:
+    def goes(session: Session, name: str) -> None:
+        said = {"reservation_id": name, "entered_at": None, "left_at": START + HOUR, "conflict": conflict.value}
+        session.merge(stay(name, **said))
+
+    return goes
+
+
 def came_and_went(conflict: Conflict | None, hours: float = 1) -> tuple[Fact, Fact]:
     said = None if conflict is None else conflict.value
 
@@ -82,6 +90,18 @@ CASES: dict[str, tuple[tuple[Fact, ...], int]] = {
     "cancelled by the lot": ((captured, becomes(Status.CANCELLED)), 0),
     "did not come": ((captured, becomes(Status.NO_SHOW), settled(True)), 600),
     "did not come, for all one knows": ((captured, becomes(Status.NO_SHOW), settled(False)), 0),
+    "did not come, and left": (
+        (captured, becomes(Status.NO_SHOW), settled(True), was_seen_to_leave(Conflict.EXIT_WITHOUT_ENTRY)),
+        0,
+    ),
+    "left after the spot was given up": (
+        (captured, becomes(Status.NO_SHOW), settled(True), was_seen_to_leave(Conflict.AFTER_NO_SHOW)),
+        400,
+    ),
+    "cancelled, and was seen to leave": (
+        (captured, wished, settled(True), was_seen_to_leave(Conflict.AFTER_CANCEL)),
+        400,
+    ),
     "came late": ((captured, becomes(Status.NO_SHOW), settled(True), *came_and_went(Conflict.AFTER_NO_SHOW)), 400),
     "came late and stayed": (
         (captured, becomes(Status.NO_SHOW), settled(True), *came_and_went(Conflict.AFTER_NO_SHOW, 2.5)),

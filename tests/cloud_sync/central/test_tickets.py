@@ -66,6 +66,19 @@ async def test_after_the_window_no_gate_would_take_it(site: Site) -> None:
     assert site.bookings()[0].due_at is None
 
 
+async def test_a_lot_that_answers_with_an_old_ticket_is_asked_no_longer_than_to_the_windows_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reservation_id = await site.paid()
+    site.street.move(reservation_id, OTHER)
+    monkeypatch.setattr(site.street, "_carry_out", lambda _message: {"ticket": "OLD", "revision": 1})
+    await site.hear()
+    assert site.bookings()[0].due_at is not None
+    site.watch.pass_by(END - site.watch().utc)
+    await site.work()
+    assert site.bookings()[0].due_at is None
+
+
 async def test_moved_again_while_it_is_being_fetched_it_is_fetched_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

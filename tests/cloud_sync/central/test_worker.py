@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central import worker
 from cloud_sync.central.database import Database
-from cloud_sync.central.lease import LEASE_S, take
+from cloud_sync.central.lease import LEASE_S, REST_S_MIN, take
 from cloud_sync.central.tables import Booking
 from cloud_sync.central.worker import AT_ONCE_MAX, Worker
 from tests.cloud_sync.central.rows import booking
@@ -131,6 +131,46 @@ async def test_a_bug_on_one_row_stops_no_other_and_is_logged(
     assert {(record["message"], record["table"], record["row"]) for record in failed} == {
         ("work.failed", "bookings", "a")
     }
+
+
+async def test_rows_that_cannot_even_be_leased_rest_and_starve_nobody(
+    database: Database, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_S", 0.001)
+    tried: list[str] = []
+    others = asyncio.Event()
+
+    async def work(key: str) -> None:
+        tried.append(key)
+        if key != "z":
+            raise KeyError(key)
+        others.set()
+
+    add(database, *(f"{n:02}" for n in range(AT_ONCE_MAX)))
+    add(database, "z", after_s=1)
+    watch.pass_by(timedelta(seconds=1))
+    async with running(Worker(database, Booking, work, watch).run()):
+        await soon(others.wait())
+    assert sorted(tried) == [*(f"{n:02}" for n in range(AT_ONCE_MAX)), "z"]
+    with database.reading() as session:
+        row = session.get_one(Booking, "00")
+        assert (row.due_at, row.tries) == (NOON + timedelta(seconds=1 + REST_S_MIN), 1)
+
+
+async def test_a_database_that_is_away_when_work_fails_is_told_of(
+    database: Database, watch: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> None:
+        raise OperationalError("SELECT", {}, OSError("no"))
+
+    async def work(_key: str) -> None:
+        away()
+
+    add(database, "a")
+    monkeypatch.setattr(database, "transaction", away)
+    with pytest.raises(OperationalError):
+        await Worker(database, Booking, work, watch).start("a")
+    assert caplog.messages == ["work.no_database", "work.failed"]
 
 
 async def test_no_more_than_a_bound_are_worked_on_at_once(
