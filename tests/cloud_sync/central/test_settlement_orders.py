@@ -51,14 +51,6 @@ def settled(complete: bool) -> Fact:
     return fact
 
 
-def was_seen_to_leave(conflict: Conflict) -> Fact:
-    def goes(session: Session, name: str) -> None:
-        said = {"reservation_id": name, "entered_at": None, "left_at": START + HOUR, "conflict": conflict.value}
-        session.merge(stay(name, **said))
-
-    return goes
-
-
 def came_and_went(conflict: Conflict | None, hours: float = 1) -> tuple[Fact, Fact]:
     said = None if conflict is None else conflict.value
 
@@ -91,15 +83,11 @@ CASES: dict[str, tuple[tuple[Fact, ...], int]] = {
     "did not come": ((captured, becomes(Status.NO_SHOW), settled(True)), 600),
     "did not come, for all one knows": ((captured, becomes(Status.NO_SHOW), settled(False)), 0),
     "did not come, and left": (
-        (captured, becomes(Status.NO_SHOW), settled(True), was_seen_to_leave(Conflict.EXIT_WITHOUT_ENTRY)),
+        (captured, becomes(Status.NO_SHOW), settled(True), seen_leaving(Conflict.EXIT_WITHOUT_ENTRY, 1)),
         0,
     ),
-    "left after the spot was given up": (
-        (captured, becomes(Status.NO_SHOW), settled(True), was_seen_to_leave(Conflict.AFTER_NO_SHOW)),
-        400,
-    ),
     "cancelled, and was seen to leave": (
-        (captured, wished, settled(True), was_seen_to_leave(Conflict.AFTER_CANCEL)),
+        (captured, wished, settled(True), seen_leaving(Conflict.AFTER_CANCEL, 1)),
         400,
     ),
     "came late": ((captured, becomes(Status.NO_SHOW), settled(True), *came_and_went(Conflict.AFTER_NO_SHOW)), 400),
