@@ -91,7 +91,8 @@ def _cancel_is_pending(booking: Booking | None, reservation: ReservationCopy) ->
 
 def _case(session: Session, booking: Booking | None, reservation: ReservationCopy, payment: Payment) -> Case:
     ending = _ending(booking, reservation)
-    withdrawal = session.get(WithdrawalCopy, reservation.reservation_id)
+    known = session.get(WithdrawalCopy, reservation.reservation_id)
+    withdrawal = _withdrawal(known, reservation.revision)
     stays = session.exec(select(StayCopy).where(StayCopy.reservation_id == reservation.reservation_id)).all()
     back = select(Movement.amount_minor).where(
         Movement.payment_id == payment.payment_id,
@@ -105,7 +106,7 @@ def _case(session: Session, booking: Booking | None, reservation: ReservationCop
         ending=ending,
         cancelled_at=None if booking is None else booking.cancel_requested_at,
         # Who went out had come in, though nobody knows when: no fee for not coming.
-        withdrawal=Withdrawal.UNSURE if _was_inside(stays) else _withdrawal(withdrawal, reservation.revision),
+        withdrawal=Withdrawal.UNSURE if ending is Ending.NO_SHOW and _was_inside(stays) else withdrawal,
         visits=tuple(Visit(stay.entered_at, stay.left_at) for stay in stays if stay.conflict in _COUNTS[ending]),
     )
 

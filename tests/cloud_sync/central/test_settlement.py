@@ -188,6 +188,16 @@ async def test_the_fee_for_not_coming_is_kept_only_where_it_is_sure(
     assert bank.refunds == {f"{reservation_id}:{kind}": amount for kind, amount in back.items()}
 
 
+async def test_a_car_that_was_seen_to_leave_hurries_no_cancellation(site: Site, bank: MemoryBank) -> None:
+    reservation_id = await site.paid()
+    await site.me.cancel(reservation_id)
+    await left(site, reservation_id, timedelta(hours=1), Conflict.EXIT_WITHOUT_ENTRY)
+    assert bank.refunds == {}, "another may still come in"
+    site.watch.pass_by(timedelta(hours=1))
+    await site.work()
+    assert bank.refunds == {f"{reservation_id}:cancel:1": 400}
+
+
 async def test_who_comes_late_after_all_owes_no_fee(site: Site, bank: MemoryBank) -> None:
     reservation_id = await site.paid()
     site.street.step(reservation_id, Status.NO_SHOW, "no_show")

@@ -123,6 +123,8 @@ async def test_a_bug_on_one_row_stops_no_other_and_is_logged(
     hands.fails.add("a")
     async with running(bookings.run()):
         await hands.have_begun(2)
+        failed_ones = [task for key, task in bookings._under_way.items() if key == "a"]
+        await asyncio.gather(*failed_ones, return_exceptions=True)
         watch.pass_by(timedelta(seconds=LEASE_S))
         bookings.wake()
         await hands.have_begun(3)
