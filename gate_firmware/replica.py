@@ -159,10 +159,6 @@ class Replica:
         )
         return found.fetchone() is not None
 
-    def inside(self) -> set[str]:
-        """The reservations whose cars are known to be in the lot."""
-        return set(self.spots.inside())
-
     def went_out(self, reservation_id: str) -> None:
         """This gate has let the car of a reservation out: it is not inside, also while the hub cannot say so."""
         self.spots.went_out(reservation_id)

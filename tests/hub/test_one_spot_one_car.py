@@ -177,7 +177,9 @@ def _check_facts(riverside: Riverside, folder: Path) -> None:
                 right.window,
                 right.plate,
             )
-        assert _inside(riverside) - _entered_twice(riverside) == replica.inside() - _entered_twice(riverside)
+        assert _inside(riverside) - _entered_twice(riverside) == replica.spots.inside().keys() - _entered_twice(
+            riverside
+        )
 
 
 def _check_settlements(riverside: Riverside) -> None:
