@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from cloud_sync.link.journal import Journal
+from cloud_sync.link.limits import BodyLimit
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.v1.facts import Direction, GateDecided
 from domain.errors import Refused
@@ -13,7 +14,7 @@ from domain.fact import Fact
 from domain.now import rfc3339
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
-from gate_firmware.problems import answer_with_problems
+from gate_firmware.problems import answer_with_problems, problem
 
 
 class Typed(BaseModel):
@@ -28,6 +29,7 @@ def local_api(
     """The lane now, and reservation ids that are typed at it; see docs/running.md."""
     app = FastAPI(title=f"Gatehouse gate {gate_id}", docs_url=None, redoc_url=None, openapi_url=None)
     answer_with_problems(app)
+    app.add_middleware(BodyLimit, problem=problem)
 
     @app.get("/state")
     async def state() -> dict[str, Any]:

@@ -18,16 +18,16 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(GatehouseError)
     def ours(_request: Request, error: GatehouseError) -> JSONResponse:
-        return _problem(_status(error), error.code, error.message, _headers(error))
+        return problem(_status(error), error.code, error.message, _headers(error))
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
-        return _problem(422, "input_invalid", 'the request is not as documented: {"reservation_id": "7K3MQ-2XD9P"}')
+        return problem(422, "input_invalid", 'the request is not as documented: {"reservation_id": "WN2JR-KN83T"}')
 
     @app.exception_handler(HTTPException)
     def by_framework(_request: Request, error: HTTPException) -> JSONResponse:
         phrase = HTTPStatus(error.status_code).phrase
-        return _problem(error.status_code, phrase.lower().replace(" ", "_"), phrase)
+        return problem(error.status_code, phrase.lower().replace(" ", "_"), phrase)
 
 
 def _status(error: GatehouseError) -> int:
@@ -48,7 +48,8 @@ def _headers(error: GatehouseError) -> dict[str, str]:
     return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TryLater) else {}
 
 
-def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """One problem document."""
     title = code.replace("_", " ").capitalize()
     document = {"type": f"{TYPE_PREFIX}{code}", "title": title, "status": status, "code": code, "detail": detail}
     return JSONResponse(document, status, headers, MEDIA_TYPE)

@@ -4,10 +4,10 @@ from fastapi import FastAPI
 
 from cloud_sync.central.api import accounts, gate, health, lots, payments, reservations
 from cloud_sync.central.idempotency import Idempotency
-from cloud_sync.central.limits import BodyLimit
 from cloud_sync.central.office import Office
 from cloud_sync.central.openapi import describe
-from cloud_sync.central.problems import answer_with_problems
+from cloud_sync.central.problems import answer_with_problems, problem
+from cloud_sync.link.limits import BodyLimit
 
 
 def api() -> FastAPI:
@@ -34,5 +34,5 @@ def central_app(office: Office) -> FastAPI:
     app.add_middleware(
         Idempotency, database=office.database, tokens=office.tokens, secret=office.secret, clock=office.clock
     )
-    app.add_middleware(BodyLimit)  # added last: it comes first
+    app.add_middleware(BodyLimit, problem=problem)  # added last: it comes first
     return app

@@ -89,6 +89,9 @@ class LinkedHubs:
             reply = await self._link.request(topics.lot_requests(lot_id, name), message, replies, self._answer_s)
             if reply.ok:
                 return answer.model_validate(reply.result or {})
+        except TryLater as error:
+            why = f"the lot {lot_id} did not answer; try again in a moment"
+            raise TryLater(error.code, why, error.retry_after_s) from error
         except (PeerError, ValidationError) as error:
             raise TryLater("hub_answer_invalid", f"the hub of {lot_id} answered what central cannot read") from error
         code, why = reply.code or "hub_refused", reply.message or f"the lot {lot_id} refused"

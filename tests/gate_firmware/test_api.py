@@ -157,6 +157,11 @@ class TestCheckIn:
         answer = await screen.post("/check-in", content=body, headers={"content-type": "application/json"})
         assert problem(answer) == (422, "input_invalid")
 
+    async def test_a_body_that_is_too_large(self, screen: httpx.AsyncClient) -> None:
+        """A gate has little memory, and nothing long to be told."""
+        answer = await screen.post("/check-in", content=b" " * 1_000_000)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
     async def test_no_such_path(self, screen: httpx.AsyncClient) -> None:
         assert problem(await screen.get("/open")) == (404, "not_found")
         assert problem(await screen.get("/check-in")) == (405, "method_not_allowed")

@@ -22,7 +22,7 @@ class CheckOut(BaseModel):
     """Exactly one of the ways to say which reservation."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"gate_id": "riverside.exit-1", "reservation_id": "7K3MQ-2XD9P"}]}
+        json_schema_extra={"examples": [{"gate_id": "riverside.exit-1", "reservation_id": "WN2JR-KN83T"}]}
     )
 
     gate_id: Name
@@ -39,7 +39,7 @@ class CheckOut(BaseModel):
 
 class CheckIn(CheckOut):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"gate_id": "riverside.entry-1", "reservation_id": "7K3MQ-2XD9P"}]}
+        json_schema_extra={"examples": [{"gate_id": "riverside.entry-1", "reservation_id": "WN2JR-KN83T"}]}
     )
 
     qr_code: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = None

@@ -33,7 +33,7 @@ class NewPayment(BaseModel):
     """`payment_method_token` is what Stripe calls the card: no card number comes here."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reservation_id": "7K3MQ-2XD9P", "payment_method_token": "pm_card_visa"}]}
+        json_schema_extra={"examples": [{"reservation_id": "WN2JR-KN83T", "payment_method_token": "pm_card_visa"}]}
     )
 
     reservation_id: Name

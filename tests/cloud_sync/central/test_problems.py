@@ -2,8 +2,8 @@
 
 import pytest
 
-from cloud_sync.central.limits import BODY_BYTES_MAX
 from cloud_sync.central.problems import MEDIA_TYPE
+from cloud_sync.link.limits import BODY_BYTES_MAX
 from tests.cloud_sync.central.site import Site
 
 

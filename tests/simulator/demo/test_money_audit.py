@@ -72,6 +72,7 @@ RIGHT = [
         account("cancelled", stay(None, 1, "after-no-show"), cancelled=-30, settled=True),
         [CHARGE, moved("cancel", PAID)],
     ),
+    (account("cancelled", settled=True, cancelled=-30), [CHARGE, moved("manual", 400), moved("cancel", 600)]),
     (account("completed", stay(0, 2)), [CHARGE, moved("manual", 50), moved("manual", 50, 2)]),
 ]
 

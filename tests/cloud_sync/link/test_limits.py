@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 
 import pytest
+from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from cloud_sync.central.limits import BODY_BYTES_MAX, BodyLimit
+from cloud_sync.link.limits import BODY_BYTES_MAX, BodyLimit
+
+
+def refusal(status: int, code: str, detail: str) -> JSONResponse:
+    return JSONResponse({"code": code, "detail": detail}, status)
+
 
 HTTP = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -45,7 +51,7 @@ class Client:
 
 
 async def passed(app: App, client: Client, scope: Scope | None = None) -> None:
-    await BodyLimit(app)(scope or HTTP, client.receive, client.send)
+    await BodyLimit(app, problem=refusal)(scope or HTTP, client.receive, client.send)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ async def test_after_the_body_the_app_still_hears_that_the_client_has_gone() -> 
         heard.extend([await receive(), await receive()])
 
     client = Client([b"all"])
-    await BodyLimit(waits)(HTTP, client.receive, client.send)
+    await BodyLimit(waits, problem=refusal)(HTTP, client.receive, client.send)
     assert [message["type"] for message in heard] == ["http.request", "http.disconnect"]
 
 
