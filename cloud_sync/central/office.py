@@ -108,6 +108,11 @@ class Office:
         self.check_ins = CheckIns(
             database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=settings.hub.answer_s, clock=clock
         )
+        self._hire(bank)
+
+    def _hire(self, bank: Bank) -> None:
+        """Who goes on with what was begun, until it is finished."""
+        database, hubs, clock = self.database, self.hubs, self.clock
         follow_up = FollowUp(
             database,
             bookings=self.bookings,
@@ -123,7 +128,7 @@ class Office:
             settlement=self.settlement,
             journals=self.journals,
             clock=clock,
-            changed=changed,
+            changed=self._changed,
             threads=self._threads,
         )
         self.following_up = Worker(database, Booking, follow_up.work, clock)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import Direction
 from domain.admission import Evidence, Reason, Verdict
 from domain.plate import Plate
@@ -11,7 +10,6 @@ from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
-    Command,
     Look,
     LookAway,
     LookForCode,
@@ -22,7 +20,7 @@ from gate_firmware.events import (
     Tell,
 )
 from gate_firmware.lane_states import State
-from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING
+from gate_firmware.words import FAULT, IDLE, LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
@@ -35,7 +33,6 @@ from tests.gate_firmware.gate import (
     TIMING,
     Gate,
     brought_to,
-    policy,
     rid,
     right,
     stay,
@@ -375,114 +372,3 @@ class TestArm:
         assert entry.passes_ms(10 * TIMING.drive_ms_max) == []
         assert entry.alarms == ["lane-blocked"]
         assert entry.lane.state is State.PASSING
-
-
-class TestRestart:
-    def up_again(self, gate: Gate, **inputs: object) -> list[Command]:
-        gate.crash()
-        return gate.start(**inputs)  # type: ignore[arg-type]
-
-    def test_with_nobody_there(self, entry: Gate) -> None:
-        assert self.up_again(entry) == [LookAway(), RED_IDLE]
-
-    def test_with_a_car_before_the_arm(self, entry: Gate) -> None:
-        entry.car_comes()
-        assert self.up_again(entry, arrival=True)[-1] == Look("p2")
-
-    def test_that_may_have_missed_the_car_is_an_alarm(self, entry: Gate) -> None:
-        """The arm was asked up for it, and after the restart it is down and no car is there: who knows."""
-        entry.hub_says(right())
-        entry.admitted()
-        self.up_again(entry, arm=Arm.DOWN)
-        assert entry.alarms == ["passage-unseen"]
-        assert entry.passages == []
-
-    @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
-    def test_a_car_that_is_gone_from_an_open_arm_has_passed(self, entry: Gate, arm: Arm) -> None:
-        """Nobody has closed the arm behind it. It is inside, the arm closes at once, and it is not counted again."""
-        entry.hub_says(right())
-        entry.admitted()
-        assert self.up_again(entry, arm=arm) == [LowerArm(), RED_IDLE]
-        [passed] = entry.passages
-        assert (passed.passage_id, passed.reservation_id, passed.unseen) == ("p1", rid(1), True)
-        assert entry.replica.spots.inside().keys() == {rid(1)}
-        assert entry.alarms == ["passage-unseen"]
-        assert self.up_again(entry, arm=arm) == [LowerArm(), RED_IDLE]
-        assert len(entry.passages) == 1
-
-    def test_a_car_that_passed_unseen_is_not_followed_in_on_its_booking(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        self.up_again(entry, arm=Arm.UP)
-        entry.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
-
-    def test_between_the_decision_and_the_arm(self, entry: Gate) -> None:
-        """The arm was never asked. The car is decided on anew."""
-        entry.hub_says(right())
-        entry.admitted()
-        self.up_again(entry, arrival=True)
-        assert RaiseArm() in entry.seen("p2")
-        entry.through()
-        assert [passed.passage_id for passed in entry.passages] == ["p2"]
-
-    @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
-    def test_under_an_open_arm_the_passage_goes_on(self, entry: Gate, arm: Arm) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.happens(ArmMoved(Arm.UP))
-        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME, Look("p1")]
-        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        [passed] = entry.passages
-        assert (passed.passage_id, passed.reservation_id) == ("p1", rid(1))
-        assert passed.plate == entry.decisions[0].plate
-        assert entry.replica.spots.inside().keys() == {rid(1)}
-
-    @pytest.mark.parametrize("arm", Arm)
-    def test_with_a_car_under_the_arm(self, entry: Gate, arm: Arm) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True))
-        commands = self.up_again(entry, safety=True, arm=arm)
-        assert commands[0] == Tell(Signal.GREEN, *DRIVE)
-        assert (RaiseArm() in commands) == (arm is not Arm.UP)
-        assert LowerArm() in entry.happens(SafetyLoop(False))
-        assert [passed.passage_id for passed in entry.passages] == ["p1"]
-
-    def test_after_the_passage_it_is_not_recorded_again(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.through()
-        assert self.up_again(entry, arm=Arm.UP) == [LowerArm(), RED_IDLE]
-        assert len(entry.passages) == 1
-        entry.happens(SafetyLoop(True), SafetyLoop(False))
-        assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
-
-    def test_a_refusal_is_nothing_to_go_on_with(self, entry: Gate) -> None:
-        entry.hub_says(right(status=Status.CANCELLED))
-        entry.admitted()
-        commands = self.up_again(entry, arrival=True, arm=Arm.UP)
-        assert LowerArm() in commands
-        assert Tell(Signal.RED, *LOOKING) in commands
-        entry.happens(SafetyLoop(True), SafetyLoop(False))
-        assert entry.passages[0].reservation_id is None
-
-    def test_a_decision_of_hours_ago_is_nobodys_now(self, entry: Gate) -> None:
-        """The car backed out; later an attendant raises the arm by hand, and the unit restarts."""
-        entry.hub_says(right(end=9))
-        entry.admitted()
-        entry.now = entry.now.later(3_600_000)
-        self.up_again(entry, arm=Arm.UP)
-        entry.happens(SafetyLoop(True), SafetyLoop(False))
-        assert entry.passages[0].reservation_id is None
-
-    def test_an_exit_with_nothing_to_go_on_with_closes_and_looks_at_who_comes(self, exit_: Gate) -> None:
-        assert self.up_again(exit_, arm=Arm.UP) == [LowerArm(), RED_IDLE]
-        assert Tell(Signal.RED, *LOOKING) in exit_.happens(ArrivalLoop(True))
-
-    def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
-        entry.hub_says(right(), policy())
-        for _ in range(3):
-            entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
-            self.up_again(entry)
-        assert [fact.seq for fact in entry.journal.after(Position(), 99)] == [1, 2, 3]
