@@ -171,10 +171,12 @@ class Stays:
         if outcome is SpotOutcome.NONE or reservation.window.end <= now.utc:
             return None
         rest = Window(max(now.utc, reservation.window.end - LONGEST), reservation.window.end)
-        own = reservation.spot_id if outcome is SpotOutcome.OWN else None
-        for spot_id in (passage.spot_id, own):
-            if spot_id is not None and self._spots.is_free(spot_id, rest):
-                return spot_id
+        sent_to = passage.spot_id
+        if sent_to is not None and self._spots.kind_in_service(sent_to) and not self._spots.is_occupied(sent_to):
+            return sent_to  # also where it is granted to somebody: who is to come is moved, not who stands there
+        own = reservation.spot_id
+        if outcome is SpotOutcome.OWN and self._spots.is_free(own, rest):
+            return own
         return self._spots.free_spot(reservation.vehicle_type, rest)
 
     def _step(self, reservation: Reservation, now: Now, *steps: Step) -> None:

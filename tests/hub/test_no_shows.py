@@ -187,12 +187,23 @@ class TestWhoComesLate:
         assert heard.status() is Status.NO_SHOW
         assert not heard.alarms()
 
-    def test_another_where_that_was_sold_again_meanwhile(self, heard: Riverside) -> None:
+    def test_that_one_also_where_it_was_sold_again_and_the_next_driver_is_moved(self, heard: Riverside) -> None:
+        """The gate could not know; the car stands there all the same."""
         heard.booked(1, hold_request(1, end=2))
         heard.woken(GRACE_H)
         heard.booked(2, hold_request(2, start=0.5, end=2), NOW.later(GRACE_MS))
         heard.came_in(hours=0.3, sent_to=SPOT)
-        assert heard.stays()[0].spot_id == OTHER_SPOT
+        assert heard.stays()[0].spot_id == SPOT
+        heard.woken(0.45)
+        assert heard.reservation(2).spot_id == OTHER_SPOT
+
+    def test_another_where_a_car_is_known_to_stand(self, heard: Riverside) -> None:
+        heard.booked(1, hold_request(1, end=2))
+        heard.woken(GRACE_H)
+        heard.booked(2, hold_request(2, start=0.2, end=2), NOW.later(GRACE_MS))
+        heard.came_in(number=2, hours=0.28)
+        heard.came_in(hours=0.3, sent_to=SPOT)
+        assert [stay.spot_id for stay in heard.stays()] == [SPOT, OTHER_SPOT]
 
     @pytest.mark.parametrize("named", [None, "riverside.9-999"])
     def test_another_where_the_gate_named_none_that_there_is(self, heard: Riverside, named: str | None) -> None:

@@ -34,8 +34,8 @@ async def gates_cut_off(steps: Steps) -> None:
     async with steps.step("the broker comes back: the hub learns who came on what") as notes:
         await steps.scene.supervisor.start(broker)
         await steps.conflict_shown(lot, "after-cancel", cancelled)
-        await steps.hub_sees(lot, booked["spot_id"], "occupied")
-        notes.say("after-cancel on the attendants' page; Ken is on his spot")
+        await steps.hub_sees(lot, answer_of_gate["spot_id"], "occupied")
+        notes.say(f"after-cancel on the attendants' page; Ken is on {answer_of_gate['spot_id']}")
     await steps.drive_out(dennis, lot)
     await steps.refunded(dennis, cancelled, "Dennis pays for what he parked, and gets the rest back")
 
