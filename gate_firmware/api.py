@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.limits import BodyLimit
-from cloud_sync.link.mqtt import Link
 from cloud_sync.link.v1.facts import Direction, GateDecided
 from domain.errors import Refused
 from domain.fact import Fact
@@ -24,7 +24,7 @@ class Typed(BaseModel):
 
 
 def local_api(
-    gate_id: str, direction: Direction, lane: Lane, journal: Journal, link: Link, typed_ids: TypedIds
+    gate_id: str, direction: Direction, lane: Lane, journal: Journal, link: Carrier, typed_ids: TypedIds
 ) -> FastAPI:
     """The lane now, and reservation ids that are typed at it; see docs/running.md."""
     app = FastAPI(title=f"Gatehouse gate {gate_id}", docs_url=None, redoc_url=None, openapi_url=None)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloud_sync.link import topics
-from cloud_sync.link.clock import boot_id, system_clock
+from cloud_sync.link.carrier import Will
+from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Receiver, Sender
-from cloud_sync.link.mqtt import Link, Will
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.seal import Seal
@@ -24,6 +24,7 @@ from domain.fact import Fact
 from gate_firmware.api import local_api
 from gate_firmware.challenge import Challenge
 from gate_firmware.deciding import Judge
+from gate_firmware.devices import Eyes, LaneDevices
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -67,10 +68,10 @@ class _Asked:
 class GateService:
     """One gate process: a lane, its devices, its link to the hub, its local interface."""
 
-    def __init__(self, settings: GateSettings) -> None:
+    def __init__(self, settings: GateSettings, host: Host | None = None) -> None:
+        host = host or this_machine(settings.clock.trust)
         self._settings = settings
-        self._clock = system_clock(settings.clock.trust)
-        self._boot = boot_id()
+        self._clock, self._boot = host.clock, host.boot
         gate_id, direction = settings.gate.gate_id, settings.gate.direction
         lot_id = gate_id.partition(".")[0]
         self._store = Store(settings.store.path)
@@ -91,7 +92,7 @@ class GateService:
         self._challenge = Challenge(lambda: secrets.token_hex(16), self._clock())
         self._challenge_used = asyncio.Event()
         status = Will(topics.gate_status(gate_id), self._status(online=False), lambda: self._status(online=True))
-        self._link = Link(settings.broker, f"{gate_id}@{self._journal.epoch}", status)
+        self._link = host.connect(settings.broker, f"{gate_id}@{self._journal.epoch}", status)
         up = Sender(self._journal, lot_id)
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
         down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm)
@@ -99,7 +100,7 @@ class GateService:
         self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)
         self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
         keypad = Keypad(tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
-        self._typed_ids = TypedIds(
+        self.typed_ids = TypedIds(
             keypad, self._identify, lambda typed: self._replica.right(typed) is not None, self._clock
         )
         # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
@@ -115,12 +116,12 @@ class GateService:
         """
         settings = self._settings
         with closing(self._store), bound_socket(LOOPBACK, settings.api.port) as listening:
-            async with Devices.from_wiring(settings.hardware) as self._devices:
+            async with Devices.from_wiring(settings.hardware) as devices:
                 loading = asyncio.ensure_future(
                     asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
                 )
-                self._looker = Looker(
-                    self._devices.camera,
+                looker = Looker(
+                    devices.camera,
                     loading,
                     self._code_reader(),
                     self._replica,
@@ -128,20 +129,24 @@ class GateService:
                     self._clock,
                     look_ms_max=settings.timing.look_ms_max(settings.gate.direction),
                 )
-                with closing(self._looker):
-                    async with asyncio.TaskGroup() as self._tasks:
-                        self._begin()
-                        self._tasks.create_task(self._carry_events())
-                        self._tasks.create_task(self._watch_the_clock())
-                        self._tasks.create_task(self._watch_the_reader(loading))
-                        self._tasks.create_task(self._link.run())
-                        self._tasks.create_task(self._sender.run())
-                        self._tasks.create_task(self._tell_the_challenge())
-                        gate = settings.gate
-                        app = local_api(
-                            gate.gate_id, gate.direction, self._lane, self._journal, self._link, self._typed_ids
-                        )
-                        self._tasks.create_task(serve_http(app, listening))
+                gate = settings.gate
+                app = local_api(gate.gate_id, gate.direction, self._lane, self._journal, self._link, self.typed_ids)
+                with closing(looker):
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self.work(devices, looker))
+                        tasks.create_task(self._watch_the_reader(loading))
+                        tasks.create_task(serve_http(app, listening))
+
+    async def work(self, devices: LaneDevices, looker: Eyes) -> None:
+        """Be the lane's gate with these devices, without a local interface, until cancelled."""
+        self._devices, self._looker = devices, looker
+        async with asyncio.TaskGroup() as self._tasks:
+            self._begin()
+            self._tasks.create_task(self._carry_events())
+            self._tasks.create_task(self._watch_the_clock())
+            self._tasks.create_task(self._link.run())
+            self._tasks.create_task(self._sender.run())
+            self._tasks.create_task(self._tell_the_challenge())
 
     def _begin(self) -> None:
         """Listen to the devices, and begin with them as they are."""

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cloud_sync.link import topics
-from cloud_sync.link.clock import Clock, boot_id, system_clock
+from cloud_sync.link.carrier import Carrier, Will
+from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Receiver, Sender
-from cloud_sync.link.mqtt import Link, Will
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.seal import Seal
@@ -38,9 +38,9 @@ PAUSE_S_MAX = 60.0
 class HubService:
     """One hub process: a lot, its two links, its page."""
 
-    def __init__(self, settings: HubSettings, clock: Clock | None = None) -> None:
-        self._clock = clock or system_clock(settings.clock.trust)
-        self._boot = boot_id()
+    def __init__(self, settings: HubSettings, host: Host | None = None) -> None:
+        host = host or this_machine(settings.clock.trust)
+        self._clock, self._boot = host.clock, host.boot
         self._settings = settings
         lot_id = settings.lot.lot_id
         self._store = Store(settings.store.path)
@@ -51,8 +51,8 @@ class HubService:
         self._wake = asyncio.Event()
         identity = f"{lot_id}@{journal.epoch}"
         status = Will(topics.lot_status(lot_id), self._status(online=False), lambda: self._status(online=True))
-        self._to_central = Link(settings.central, identity, status)
-        self._to_lot = Link(settings.broker, identity, replies=topics.gate_replies(f"{lot_id}.+", identity))
+        self._to_central = host.connect(settings.central, identity, status)
+        self._to_lot = host.connect(settings.broker, identity, replies=topics.gate_replies(f"{lot_id}.+", identity))
         self._to_central.serve(topics.lot_requests(lot_id, "+"), self._request)
         self._senders = [self._sender(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL)]
         self._receive(self._to_central, topics.lot_facts(lot_id, "down"), f"{CENTRAL}:{lot_id}")
@@ -73,12 +73,17 @@ class HubService:
         app = page_app(view, lot.timezone, self._clock)
         with closing(self._store), bound_socket(page.host, page.port) as listening:
             async with asyncio.TaskGroup() as tasks:
-                for link in (self._to_central, self._to_lot):
-                    tasks.create_task(link.run())
-                for sender in self._senders:
-                    tasks.create_task(sender.run())
-                tasks.create_task(self._wake_the_lot())
+                tasks.create_task(self.work())
                 tasks.create_task(serve_http(app, listening))
+
+    async def work(self) -> None:
+        """Be the lot's hub on both links, without a page, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for link in (self._to_central, self._to_lot):
+                tasks.create_task(link.run())
+            for sender in self._senders:
+                tasks.create_task(sender.run())
+            tasks.create_task(self._wake_the_lot())
 
     async def _request(self, topic: str, payload: bytes) -> Reply:
         name = topic.rsplit("/", 1)[1]
@@ -117,10 +122,10 @@ class HubService:
             self.lot.gate_heard(gate_id, online=self._presence.is_online(gate_id), now=self._clock())
         self._wake.set()
 
-    def _sender(self, link: Link, topic: str, subscriber: str) -> FactSender:
+    def _sender(self, link: Carrier, topic: str, subscriber: str) -> FactSender:
         return FactSender(link, topic, Sender(self.lot.journal, subscriber), self._clock)
 
-    def _receive(self, link: Link, topic: str, unit: str) -> None:
+    def _receive(self, link: Carrier, topic: str, unit: str) -> None:
         def apply(fact: Fact) -> None:
             self.lot.apply(fact, self._clock())
 

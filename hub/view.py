@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cloud_sync.link.mqtt import Link
+from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, payload_of
 from domain.errors import PeerError
@@ -111,7 +111,7 @@ class AlarmRow:
 class LotView:
     """Reads what there is to see. Changes nothing."""
 
-    def __init__(self, name: str, lot: Lot, seal: Seal, presence: Presence, to_central: Link) -> None:
+    def __init__(self, name: str, lot: Lot, seal: Seal, presence: Presence, to_central: Carrier) -> None:
         self.name = name
         self.lot_id = lot.journal.unit
         self._sql = lot.store.connection

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from pydantic import ValidationError
 
 from cloud_sync.link import topics
+from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.clock import Clock
-from cloud_sync.link.mqtt import Link
 from cloud_sync.link.v1.messages import UnitStatus
 from cloud_sync.link.v1.wire import Envelope, Wire
 from domain.errors import PeerError, Refused, TryLater
@@ -52,7 +52,7 @@ class LinkedHubs:
 
     def __init__(
         self,
-        link: Link,
+        link: Carrier,
         *,
         client: str,
         lots: Iterable[str],

@@ -8,15 +8,14 @@ from secrets import token_hex
 from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
-from cloud_sync.central.bank import StripeBank
+from cloud_sync.central.bank import Bank, StripeBank
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
 from cloud_sync.central.office import Office
 from cloud_sync.central.settings import CentralSettings
 from cloud_sync.link import topics
-from cloud_sync.link.clock import boot_id, system_clock
+from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.log import Receiver, Sender
-from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.v1.messages import Ack
@@ -28,32 +27,32 @@ log = logging.getLogger(__name__)
 class CentralService:
     """One central process."""
 
-    def __init__(self, settings: CentralSettings) -> None:
+    def __init__(self, settings: CentralSettings, host: Host | None = None, bank: Bank | None = None) -> None:
         """Raises OperatorError where a secret or the database is not to be had."""
         self._settings = settings
-        clock = system_clock(Trust.NTP)
-        stripe = StripeBank(settings.stripe.secret_key.read(), settings.stripe.api_base)
+        host = host or this_machine(Trust.NTP)
+        clock = host.clock
         lots = [lot.lot_id for lot in settings.lots]
         # Several processes may run beside each other: each has answers of its own.
         client = f"central-{token_hex(4)}"
-        self._link = Link(settings.broker, client, replies=topics.lot_replies("+", client))
+        self._link = host.connect(settings.broker, client, replies=topics.lot_replies("+", client))
         hubs = LinkedHubs(
             self._link, client=client, lots=lots, answer_s=settings.hub.answer_s, clock=clock, back=self._hub_back
         )
-        self._office = Office(
+        self.office = Office(
             settings,
             database=Database(settings.database.address()),
             hubs=hubs,
-            bank=stripe,
+            bank=bank or StripeBank(settings.stripe.secret_key.read(), settings.stripe.api_base),
             clock=clock,
-            boot=boot_id(),
+            boot=host.boot,
             changed=self._nudge,
         )
         self._senders: dict[str, FactSender] = {}
         for lot_id in lots:
-            sender = Sender(self._office.journals[lot_id], lot_id)
+            sender = Sender(self.office.journals[lot_id], lot_id)
             self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
-            receiver = Receiver(lot_id, self._office.journals[lot_id], self._office.copies(lot_id).apply)
+            receiver = Receiver(lot_id, self.office.journals[lot_id], self.office.copies(lot_id).apply)
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -62,28 +61,33 @@ class CentralService:
         http = self._settings.http
         try:
             with bound_socket(http.host, http.port) as listening:
-                await asyncio.to_thread(self._office.open)
+                await asyncio.to_thread(self.office.open)
                 async with asyncio.TaskGroup() as tasks:
-                    self._tasks = tasks
-                    tasks.create_task(self._link.run())
-                    for sender in self._senders.values():
-                        tasks.create_task(sender.run())
-                    for worker in self._office.workers:
-                        tasks.create_task(worker.run())
-                    tasks.create_task(serve_http(central_app(self._office), listening))
+                    tasks.create_task(self.work())
+                    tasks.create_task(serve_http(central_app(self.office), listening))
         finally:
-            self._office.close()
+            self.office.close()
+
+    async def work(self) -> None:
+        """Work with the hubs, and on what is due, without an HTTP API, until cancelled. The office is open."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._link.run())
+            for sender in self._senders.values():
+                tasks.create_task(sender.run())
+            for worker in self.office.workers:
+                tasks.create_task(worker.run())
 
     def _nudge(self, lot_id: str) -> None:
         self._senders[lot_id].nudge()
 
     def _hub_back(self, lot_id: str) -> None:
-        assert self._tasks is not None, "the link runs within run()"
+        assert self._tasks is not None, "the link runs within work()"
         self._tasks.create_task(self._wake_for(lot_id))
 
     async def _wake_for(self, lot_id: str) -> None:
         try:
-            await asyncio.to_thread(self._office.hub_back, lot_id)
+            await asyncio.to_thread(self.office.hub_back, lot_id)
         except OperationalError:  # what waits for this hub is tried again later, without being hurried
             log.warning("hub.not_hurried", extra={"lot": lot_id})
 

@@ -10,8 +10,7 @@ import itertools
 import logging
 import math
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import aiomqtt
@@ -19,6 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from cloud_sync.link.carrier import Handler, Server, Will
 from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.messages import Reply
 from cloud_sync.link.v1.wire import Envelope
@@ -37,21 +37,9 @@ REQUESTS_MAX = 256
 RECEIVED_MAX = 2_000
 """Messages received and not yet handled; what comes on top is dropped, and sent again by its sender."""
 
-Handler = Callable[[str, bytes], Awaitable[None]]
-Server = Callable[[str, bytes], Awaitable[Reply]]
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What is said of this unit on `topic`, retained: `greeting` while it is connected, `message` once it is not."""
-
-    topic: str
-    message: Envelope
-    greeting: Callable[[], Envelope] | None = None
-
 
 class Link:
-    """Publishes, subscribes, asks and answers. Say what to subscribe to and to serve, then `run` it."""
+    """The `Carrier` over MQTT. Say what to subscribe to and to serve, then `run` it."""
 
     def __init__(self, broker: Broker, client_id: str, will: Will | None = None, replies: str | None = None) -> None:
         """`client_id` is this unit's own and carries its epoch; `replies` is where answers to its requests come."""
@@ -80,27 +68,16 @@ class Link:
         self._when_lost.append(call)
 
     def subscribe(self, topics: str, handler: Handler) -> None:
-        """Hand each message on `topics` to `handler`, one after the other and in order.
-
-        Other topics, and answers to requests, do not wait for it. Whatever it raises is logged and the message
-        dropped: its sender sends again what is not acknowledged.
-        """
         self._handlers[topics] = handler
         self._received.setdefault(topics, asyncio.Queue(RECEIVED_MAX))
 
     def serve(self, topics: str, server: Server) -> None:
-        """Answer requests on `topics`, several at once. A GatehouseError becomes a refusal with its code.
-
-        Anything else is a bug of ours: it is logged, and answered as one, with `final` false.
-        """
         self._servers[topics] = server
 
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
-        """Returns when the broker has it. Raises TryLater where the link is down; nothing is queued then."""
         await self._publish(topic, message, retain=retain)
 
     async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
-        """The answer to a request. Raises TryLater where none comes in time: it may have been carried out or not."""
         if len(self._asked) >= REQUESTS_MAX:
             raise TryLater("link_busy", "too many requests are waiting for an answer")
         correlation = f"{self._client_id}:{next(self._numbers)}".encode()
@@ -120,7 +97,6 @@ class Link:
             del self._asked[correlation]
 
     async def run(self) -> None:
-        """Stay connected, with a bounded pause between tries, until cancelled."""
         handling = [asyncio.create_task(self._handle(topics)) for topics in self._handlers]
         try:
             await self._stay_connected()

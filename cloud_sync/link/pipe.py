@@ -6,9 +6,9 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.log import Receiver, Sender
-from cloud_sync.link.mqtt import Link
 from cloud_sync.link.topics import ack_of
 from cloud_sync.link.v1.messages import Ack, AckState, Facts, WireFact
 from domain.errors import TryLater
@@ -27,7 +27,7 @@ async def at_once(call: Callable[[], Ack]) -> Ack:
 class FactSender:
     """Sends one log to one subscriber over one link."""
 
-    def __init__(self, link: Link, topic: str, sender: Sender, clock: Clock) -> None:
+    def __init__(self, link: Carrier, topic: str, sender: Sender, clock: Clock) -> None:
         self._link = link
         self._topic = topic
         self._sender = sender
@@ -91,7 +91,7 @@ class FactSender:
 class FactReceiver:
     """Takes one unit's log in over one link, and acknowledges what is stored."""
 
-    def __init__(self, link: Link, topic: str, receiver: Receiver, call: Call = at_once) -> None:
+    def __init__(self, link: Carrier, topic: str, receiver: Receiver, call: Call = at_once) -> None:
         """`call` runs the storing: central's database blocks, so it gives a thread here."""
         self._link = link
         self._topic = topic

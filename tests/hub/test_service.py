@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cloud_sync.link import topics
+from cloud_sync.link.carrier import Will
+from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Receiver, Sender
-from cloud_sync.link.mqtt import Link, Will
+from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket
 from cloud_sync.link.settings import Broker, Secret
@@ -33,7 +36,7 @@ from cloud_sync.link.v1.wire import Envelope
 from domain.admission import Reason, Verdict
 from domain.errors import OperatorError
 from domain.fact import Fact
-from domain.now import Now
+from domain.now import Now, Trust
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from hub.service import HubService
@@ -114,7 +117,10 @@ async def central(
 ) -> AsyncIterator[Central]:
     """Central, linked to a hub that runs."""
     central = Central(central_broker, tmp_path)
-    hub = HubService(hub_settings(tmp_path, lot_broker.seen_by(LOT), central_broker.seen_by(LOT)), clock)
+    hub = HubService(
+        hub_settings(tmp_path, lot_broker.seen_by(LOT), central_broker.seen_by(LOT)),
+        replace(this_machine(Trust.NTP), clock=clock),
+    )
     online = asyncio.Event()
 
     async def heard(_topic: str, _payload: bytes) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from cloud_sync.central.hubs import LinkedHubs
-from cloud_sync.link.mqtt import Handler, Link
+from cloud_sync.link.carrier import Handler
+from cloud_sync.link.mqtt import Link
 from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.messages import CancelAnswer, ReleaseRequest, Reply, UnitStatus
 from cloud_sync.link.v1.wire import Envelope, Wire

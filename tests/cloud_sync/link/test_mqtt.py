@@ -10,7 +10,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud_sync.link import mqtt, topics
-from cloud_sync.link.mqtt import REQUESTS_MAX, Link, Will
+from cloud_sync.link.carrier import Will
+from cloud_sync.link.mqtt import REQUESTS_MAX, Link
 from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.messages import ReleaseRequest, Reply, UnitStatus
 from domain.errors import NotFound, PeerError, TryLater

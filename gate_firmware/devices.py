@@ -1,0 +1,57 @@
+"""What a gate needs of its lane: contacts, a barrier, something to show, and eyes. `hardware` and `looking` have it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from gate_firmware.events import CodeSeen, Looked
+from hardware.barrier import Position
+from hardware.lights import Signal
+
+
+class LoopDetector(Protocol):
+    when_changed: Callable[[bool], None] | None
+
+    @property
+    def occupied(self) -> bool: ...
+
+
+class Arm(Protocol):
+    when_moved: Callable[[Position], None] | None
+
+    @property
+    def position(self) -> Position: ...
+
+    def raise_arm(self) -> None: ...
+
+    def lower_arm(self) -> None:
+        """Raises Refused where a car is under the arm."""
+
+
+class Signals(Protocol):
+    def show(self, signal: Signal) -> None: ...
+
+
+class Screen(Protocol):
+    def show(self, line1: str, line2: str = "") -> None: ...
+
+
+class LaneDevices(Protocol):
+    """One lane's devices."""
+
+    @property
+    def arrival_loop(self) -> LoopDetector: ...
+    @property
+    def safety_loop(self) -> LoopDetector: ...
+    @property
+    def barrier(self) -> Arm: ...
+    @property
+    def lights(self) -> Signals: ...
+    @property
+    def display(self) -> Screen: ...
+
+
+class Eyes(Protocol):
+    """Looks at the car in the lane. A look goes on until it has come to something, or is cancelled."""
+
+    def look(self, passage_id: str) -> Coroutine[Any, Any, Looked]: ...
+    def look_for_code(self, passage_id: str, but: frozenset[str]) -> Coroutine[Any, Any, CodeSeen]: ...
