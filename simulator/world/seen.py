@@ -1,0 +1,139 @@
+"""What an onlooker outside all units has seen of a run: the street, the drivers, the bank, the disks, the faults.
+
+Checkers judge a run by this and by the units' stores, never by a unit's own opinion. All instants are true time, in
+milliseconds since the run began; no unit knows it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+from cloud_sync.link.v1.facts import Direction
+from domain.plate import Plate
+from domain.policy import Policy, Tariff
+from domain.spot import SpotKind
+
+
+@dataclass(frozen=True, slots=True)
+class LotPlan:
+    """A lot as it was built."""
+
+    lot_id: str
+    spots: Mapping[str, SpotKind]
+    gates: Mapping[str, Direction]
+    policy: Policy
+    tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A unit's store as it was at the end, or when the disk was lost, for good or set back to an older backup."""
+
+    unit: str
+    """`central`, a lot's id or a gate's id."""
+    path: Path
+    lost_at_ms: int | None = None
+
+
+class At(Enum):
+    """Where a car is."""
+
+    LOOP = "loop"  # on the arrival loop
+    UNDER_ARM = "under_arm"  # on the safety loop
+    THROUGH = "through"  # off the safety loop, on the far side
+    GONE = "gone"  # backed out, off the arrival loop
+
+
+@dataclass(frozen=True, slots=True)
+class CarMoved:
+    at_ms: int
+    gate_id: str
+    car: str
+    plate: Plate
+    to: At
+
+
+class Arm(Enum):
+    RAISE = "raise"  # a command
+    LOWER = "lower"  # a command
+    UP = "up"  # the arm has got there
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSeen:
+    """A command that a unit gave to its arm, or where the arm got to; `under`: a car was under it at that instant."""
+
+    at_ms: int
+    gate_id: str
+    arm: Arm
+    under: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a gate's display said."""
+
+    at_ms: int
+    gate_id: str
+    line1: str
+    line2: str
+
+
+class Told(Enum):
+    """What a driver has of central, by its answers."""
+
+    HELD = "held"
+    HOLD_REFUSED = "hold_refused"
+    PAID = "paid"
+    PAYMENT_FAILED = "payment_failed"
+    CANCELLED = "cancelled"
+    CANCEL_REFUSED = "cancel_refused"
+    TICKET = "ticket"
+    TRY_LATER = "try_later"
+
+
+@dataclass(frozen=True, slots=True)
+class DriverTold:
+    at_ms: int
+    driver: str
+    told: Told
+    reservation_id: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was done to a unit, its disk, its clock or its network; `until_ms` where it lasted."""
+
+    at_ms: int
+    kind: str
+    """`crash`, `power-cut`, `disk-lost`, `restored`, `partition`, `clock-step`, ..."""
+    unit: str
+    detail: str = ""
+    until_ms: int | None = None
+
+
+StreetEvent = CarMoved | ArmSeen | Shown
+
+
+@dataclass(slots=True)
+class Seen:
+    """All of one run."""
+
+    begins: datetime
+    lots: Sequence[LotPlan]
+    street: list[StreetEvent] = field(default_factory=list)
+    drivers: list[DriverTold] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    disks: list[Disk] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    faults_end_ms: int = 0
+    ends_ms: int = 0
+
+    def instant(self, at_ms: int) -> datetime:
+        """True time as UTC."""
+        return self.begins + timedelta(milliseconds=at_ms)
