@@ -21,6 +21,7 @@ from cloud_sync.link.ticket import TicketKey
 from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
 from domain.errors import OperatorError
 from domain.fact import Fact
+from hub.commit import GroupCommit
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -49,6 +50,7 @@ class HubService:
         self.lot.lay_out(settings.spot_kinds(), settings.gate_directions(), self._clock())
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._wake = asyncio.Event()
+        self._commits = GroupCommit(self._store, self._changed)  # also after refusals: holds may have expired before
         identity = f"{lot_id}@{journal.epoch}"
         status = Will(topics.lot_status(lot_id), self._status(online=False), lambda: self._status(online=True))
         self._to_central = host.connect(settings.central, identity, status)
@@ -89,10 +91,7 @@ class HubService:
         name = topic.rsplit("/", 1)[1]
         if name == "admit":
             return await self._gates.admit(payload)
-        try:
-            return self.lot.request(name, payload, self._clock())
-        finally:
-            self._changed()  # also where it is refused: holds may have expired before
+        return await self._commits.carry_out(lambda: self.lot.request(name, payload, self._clock()))
 
     async def _wake_the_lot(self) -> None:
         while True:

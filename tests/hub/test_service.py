@@ -1,7 +1,7 @@
 """The hub's shell: between two real brokers, and with none at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cloud_sync.link import topics
-from cloud_sync.link.carrier import Will
+from cloud_sync.link.carrier import Handler, Server, Will
 from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Receiver, Sender
@@ -257,6 +257,45 @@ async def _until_online(central: Central, *, online: bool) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while (await central.ask("admit", request)).code != code:
             pass
+
+
+class Served:
+    """A carrier that carries nothing: it remembers what is served, and anybody may ask there."""
+
+    connected = False
+
+    def __init__(self) -> None:
+        self.servers: dict[str, Server] = {}
+
+    def __call__(self, *_: object, **__: object) -> "Served":
+        return self
+
+    def when_connected(self, call: Callable[[], None]) -> None: ...
+    def when_lost(self, call: Callable[[], None]) -> None: ...
+    def subscribe(self, topics: str, handler: Handler) -> None: ...
+    async def run(self) -> None: ...
+    async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None: ...
+
+    def serve(self, topics: str, server: Server) -> None:
+        self.servers[topics] = server
+
+    async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
+        raise NotImplementedError
+
+
+async def test_requests_that_come_together_wait_for_the_disk_once(tmp_path: Path) -> None:
+    served = Served()
+    hub = HubService(alone(tmp_path), replace(this_machine(Trust.NTP), clock=Clock(), connect=served))
+    statements: list[str] = []
+    hub.lot.store.connection.set_trace_callback(statements.append)
+    server = served.servers[topics.lot_requests(LOT, "+")]
+    requests = [hold_request(number, start=number, end=number + 1).encode() for number in range(1, 21)]
+    topic = topics.lot_requests(LOT, "hold")
+    answers = await asyncio.gather(*(server(topic, request) for request in requests))
+    assert all(answer.ok for answer in answers)
+    assert statements.count("COMMIT") == 1
+    hub.lot.store.connection.set_trace_callback(None)
+    hub.lot.store.close()
 
 
 def alone(folder: Path) -> HubSettings:
