@@ -4,6 +4,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from pydantic import TypeAdapter
 
@@ -19,6 +20,7 @@ from domain.spot import SpotKind, VehicleType
 from domain.window import Window
 
 _POLICY = TypeAdapter(Policy)
+_DEFAULT_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Book:
     def policy(self) -> Policy:
         """What the lot promises; the defaults until central has said."""
         row = self._sql.execute("SELECT policy FROM promise").fetchone()
-        return Policy() if row is None else _POLICY.validate_json(row["policy"])
+        return _DEFAULT_POLICY if row is None else _policy(row["policy"])
 
     def set_policy(self, changed: PolicyChanged, now: Now) -> None:
         """Take over what central has set, and tell the gates."""
@@ -93,10 +95,13 @@ class Book:
         return instant_or_none(row["at"])
 
     def add(self, new: Reservation, cause: str, now: Now) -> None:
-        """Enter a reservation and tell of it. The database refuses one that overlaps another on its spot."""
-        with self._store.transaction():
-            self._insert(new)
-            self._tell(new, cause, now)
+        """Enter a reservation and tell of it, in the caller's transaction.
+
+        The database refuses one that overlaps another on its spot.
+        """
+        assert self._sql.in_transaction, "a reservation is stored together with its fact"
+        self._insert(new)
+        self._tell(new, cause, now)
 
     def change(self, known: Reservation, by: Step, cause: str, now: Now) -> Reservation:
         """Step a reservation on and tell of it; `known` carries what the step sets beside the status.
@@ -181,6 +186,12 @@ class Book:
             ),
             now,
         )
+
+
+@lru_cache(maxsize=1)
+def _policy(document: str) -> Policy:
+    """The same for the same text; it is looked at with every hold, and changes once a year."""
+    return _POLICY.validate_json(document)
 
 
 def _reservation(row: sqlite3.Row) -> Reservation:

@@ -143,12 +143,13 @@ class Reservations:
 
     def expire(self, now: Now) -> int:
         """Let holds whose time is over expire; returns how many."""
+        if not self._book.overdue(now, 1):
+            return 0  # as nearly always, and without a transaction
         with self._store.transaction():
             overdue = self._book.overdue(now, EXPIRED_AT_ONCE_MAX)
             for reservation in overdue:
                 self._book.change(reservation, Step.EXPIRE, "hold_expired", now)
-            if overdue:
-                self._moves.check(now)
+            self._moves.check(now)
         return len(overdue)
 
     def _expire_all(self, now: Now) -> None:

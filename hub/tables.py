@@ -102,3 +102,13 @@ def when_stays_were_told(db: Database) -> None:
         DROP INDEX stay_conflicts;
         CREATE INDEX stay_conflicts ON stay (told_at) WHERE conflict IS NOT NULL;
     """)
+
+
+@migrations()
+def grants_by_window(db: Database) -> None:
+    """What a hold is refused by is found without reading the spot's past."""
+    db.conn.executescript("""
+        CREATE INDEX reservation_granted ON reservation (spot_id, start_time, end_time)
+            WHERE status IN ('held', 'confirmed', 'checked_in');
+        DROP INDEX reservation_by_spot;
+    """)
