@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 
-.PHONY: setup demo test soak lint format lock clean
+.PHONY: setup demo test soak bench lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -26,6 +26,10 @@ test: setup lint
 # What takes longer than the tests may: every process killed at any moment of a driver's visit.
 soak: setup
 	$(BIN)/python -m simulator.soak
+
+# The project's own figures beside what a user would pick instead; some minutes, with nothing else running.
+bench: setup
+	$(BIN)/gatehouse bench
 
 lint: setup
 	$(BIN)/ruff format --check .
