@@ -52,6 +52,7 @@ class CarMoved:
     at_ms: int
     gate_id: str
     car: str
+    """Named after its driver: the `driver` of `DriverTold`; a dash and a number follow where it is another car."""
     plate: Plate
     to: At
 
@@ -81,6 +82,24 @@ class Shown:
     gate_id: str
     line1: str
     line2: str
+
+
+class Credential(Enum):
+    """What a driver can show at a lane beside their plate."""
+
+    TICKET = "ticket"  # the code on their phone
+    ID = "id"  # typed
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a driver showed or typed at a lane while their car stood there, and for which reservation."""
+
+    at_ms: int
+    gate_id: str
+    car: str
+    by: Credential
+    reservation_id: str
 
 
 class Told(Enum):
@@ -117,7 +136,7 @@ class Fault:
     until_ms: int | None = None
 
 
-StreetEvent = CarMoved | ArmSeen | Shown
+StreetEvent = CarMoved | ArmSeen | Shown | Presented
 
 
 @dataclass(slots=True)
@@ -130,6 +149,8 @@ class Seen:
     drivers: list[DriverTold] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
+    log: Path | None = None
+    """What all units logged, a line each."""
     counts: Counter[str] = field(default_factory=Counter)
     faults_end_ms: int = 0
     ends_ms: int = 0
