@@ -24,9 +24,9 @@ from domain.now import parse_instant
 from domain.plate import Plate, SealedPlate
 from domain.policy import Policy, Tariff
 from domain.window import Window
+from simulator.account import BY_HAND, Account, wrong
 from simulator.cli import street_record
 from simulator.demo import provider
-from simulator.demo.money_audit import BY_HAND, Account, wrong
 from simulator.demo.replay import replay
 
 CENTRAL = "central"

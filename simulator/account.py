@@ -13,13 +13,29 @@ from domain.money import Money
 from domain.now import parse_instant
 from domain.policy import Policy, Tariff, cancel_refund, early_exit_refund, no_show_refund
 from domain.window import Window
-from simulator.demo.provider import Moved
 
 TAKEN = frozenset({"charge"})
 CHARGED_LATER = frozenset({"overstay", "drive-up"})
 BY_HAND = frozenset({"manual"})
 _OWN = {"cancelled": "after-cancel", "no_show": "after-no-show"}
 """The one conflict, by the reservation's end, with which a stay is still the reservation's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that the bank has moved, by its cause: a reservation, a kind and a revision."""
+
+    reservation_id: str
+    kind: str
+    revision: int
+    minor: int
+    is_refund: bool
+
+    @classmethod
+    def by(cls, cause: str, minor: int, *, is_refund: bool) -> "Moved":
+        """Read the cause as the provider was told it."""
+        reservation_id, kind, revision = cause.split(":")
+        return cls(reservation_id, kind, int(revision), minor, is_refund)
 
 
 @dataclass(frozen=True, slots=True)
