@@ -26,6 +26,8 @@ class LotPlan:
     gates: Mapping[str, Direction]
     policy: Policy
     tariff: Tariff
+    plate_key: str = ""
+    """In hexadecimal, as its hub, its gates and central have it: what an onlooker finds a booking's car by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,30 @@ class CarMoved:
     car: str
     plate: Plate
     to: At
+
+
+class By(Enum):
+    """What a gate can know a car by."""
+
+    PLATE = "plate"
+    TICKET = "ticket"
+    ID = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Showed:
+    """A car before an arm has let the gate see or read what it is known by.
+
+    `reservation_id`: the booking in this lot that is this car's own and that it comes on, if any. `clear`: nothing is
+    in the way of reading it; an unclear plate may be asked for more, or taken for another.
+    """
+
+    at_ms: int
+    gate_id: str
+    car: str
+    by: By
+    reservation_id: str | None
+    clear: bool = True
 
 
 class Arm(Enum):
@@ -117,7 +143,24 @@ class Fault:
     until_ms: int | None = None
 
 
-StreetEvent = CarMoved | ArmSeen | Shown
+DOWN = frozenset({"crash", "power-cut", "disk-lost", "restored"})
+"""Kinds of faults during which their unit does not run, until `until_ms`; others excuse no gate that keeps a car."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A unit's machine has started: its monotonic clock was 0 then, and its facts bear this boot's id.
+
+    With it an onlooker knows when, in true time, each of its facts was made.
+    """
+
+    at_ms: int
+    unit: str
+    boot: str
+    drift_ppm: int = 0
+
+
+StreetEvent = CarMoved | Showed | ArmSeen | Shown
 
 
 @dataclass(slots=True)
@@ -129,7 +172,10 @@ class Seen:
     street: list[StreetEvent] = field(default_factory=list)
     drivers: list[DriverTold] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    """Whatever else units have let out: their logs, what went over the network. Searched for plates."""
     counts: Counter[str] = field(default_factory=Counter)
     faults_end_ms: int = 0
     ends_ms: int = 0
