@@ -54,32 +54,11 @@ class CarMoved:
     at_ms: int
     gate_id: str
     car: str
+    """Named after its driver: the `driver` of `DriverTold`; a dash and a number follow where it is another car."""
     plate: Plate
     to: At
-
-
-class By(Enum):
-    """What a gate can know a car by."""
-
-    PLATE = "plate"
-    TICKET = "ticket"
-    ID = "id"
-
-
-@dataclass(frozen=True, slots=True)
-class Showed:
-    """A car before an arm has let the gate see or read what it is known by.
-
-    `reservation_id`: the booking in this lot that is this car's own and that it comes on, if any. `clear`: nothing is
-    in the way of reading it; an unclear plate may be asked for more, or taken for another.
-    """
-
-    at_ms: int
-    gate_id: str
-    car: str
-    by: By
-    reservation_id: str | None
-    clear: bool = True
+    plate_clear: bool = False
+    """Whether nothing keeps a working camera from reading it for sure."""
 
 
 class Arm(Enum):
@@ -107,6 +86,24 @@ class Shown:
     gate_id: str
     line1: str
     line2: str
+
+
+class Credential(Enum):
+    """What a driver can show at a lane beside their plate."""
+
+    TICKET = "ticket"  # the code on their phone
+    ID = "id"  # typed
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a driver showed or typed at a lane while their car stood there, and for which reservation."""
+
+    at_ms: int
+    gate_id: str
+    car: str
+    by: Credential
+    reservation_id: str
 
 
 class Told(Enum):
@@ -160,7 +157,7 @@ class Boot:
     drift_ppm: int = 0
 
 
-StreetEvent = CarMoved | Showed | ArmSeen | Shown
+StreetEvent = CarMoved | ArmSeen | Shown | Presented
 
 
 @dataclass(slots=True)
@@ -174,8 +171,8 @@ class Seen:
     faults: list[Fault] = field(default_factory=list)
     boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
-    written: list[Path] = field(default_factory=list)
-    """Whatever else units have let out: their logs, what went over the network. Searched for plates."""
+    log: Path | None = None
+    """What all units logged, a line each."""
     counts: Counter[str] = field(default_factory=Counter)
     faults_end_ms: int = 0
     ends_ms: int = 0
