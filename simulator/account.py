@@ -17,8 +17,8 @@ from domain.window import Window
 TAKEN = frozenset({"charge"})
 CHARGED_LATER = frozenset({"overstay", "drive-up"})
 BY_HAND = frozenset({"manual"})
-_OWN = {"cancelled": "after-cancel", "no_show": "after-no-show"}
-"""The one conflict, by the reservation's end, with which a stay is still the reservation's own."""
+_OWN = {"cancelled": ("after-cancel", "after-no-show"), "no_show": ("after-no-show",)}
+"""The conflicts, by the reservation's end, with which a stay is still the reservation's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Account:
     stays: tuple[dict[str, Any], ...]
     settled: bool | None  # whether it is sure that nobody came in on it any more; None: not decided
     cancelled_at: datetime | None  # by its driver
+    declined_minor: int = 0  # what was charged to the card on file after the stay, and is a debt
+    money_gone: bool = False  # its authorisation was given back, lapsed, or could not be captured
 
     @property
     def window(self) -> Window:
@@ -55,7 +57,7 @@ class Account:
     @property
     def visits(self) -> list[tuple[datetime, datetime | None]]:
         """When its car came and left; of a no-show's that was only seen leaving, that instant twice."""
-        own = (None, _OWN.get(self.reservation["status"]))
+        own = (None, *_OWN.get(self.reservation["status"], ()))
         return [
             (parse_instant(stay["entered_at"] or stay["left_at"]), stay["left_at"] and parse_instant(stay["left_at"]))
             for stay in self.stays
@@ -70,11 +72,11 @@ def wrong(account: Account, moved: list[Moved], policy: Policy, tariff: Tariff) 
     if taken not in ([], [price.amount_minor]):
         yield f"captured {taken} for a price of {price.amount_minor}"
     if not taken:
-        if status in ("checked_in", "completed", "no_show") or moved:
+        if moved or (status in ("checked_in", "completed", "no_show") and not account.money_gone):
             yield f"{status}, nothing was captured, and {len(moved)} times money was moved"
         return
     back = sum(one.minor for one in moved if one.is_refund and one.kind not in BY_HAND)
-    later = sum(one.minor for one in moved if one.kind in CHARGED_LATER)
+    later = sum(one.minor for one in moved if one.kind in CHARGED_LATER) + account.declined_minor
     causes = [(one.kind, one.revision) for one in moved]
     if len(set(causes)) != len(causes):
         yield f"a cause was moved twice: {causes}"
@@ -111,6 +113,8 @@ def _not_come(account: Account, paid: Money, policy: Policy) -> int:
     status = account.reservation["status"]
     if status == "cancelled" and account.cancelled_at is None:
         return paid.amount_minor  # the lot's doing
+    if status == "no_show" and any(stay["conflict"] == "exit-without-entry" for stay in account.stays):
+        return paid.amount_minor  # who went out had come in, though nobody knows when
     if status not in _OWN or account.settled is None:
         return 0
     if status == "cancelled" and account.cancelled_at is not None:
