@@ -57,8 +57,6 @@ class CarMoved:
     """Named after its driver: the `driver` of `DriverTold`; a dash and a number follow where it is another car."""
     plate: Plate
     to: At
-    plate_clear: bool = False
-    """Whether nothing keeps a working camera from reading it for sure."""
 
 
 class Arm(Enum):

@@ -106,15 +106,15 @@ def _in_doubt(scene: Scene) -> Iterator[str]:
     """What central is still at although it has had the time to end it."""
     since = rfc3339(scene.instant(scene.seen.ends_ms) - CONVERGED_WITHIN)
     for row in scene.central.rows(
-        "SELECT reservation_id, state FROM bookings WHERE state IN ('asked', 'releasing') AND asked_at < :since"
-        " OR state = 'cancelling' AND cancel_requested_at < :since",
-        {"since": since},
+        "SELECT reservation_id, state FROM bookings WHERE state IN ('asked', 'releasing') AND asked_at < ?1"
+        " OR state = 'cancelling' AND cancel_requested_at < ?1",
+        since,
     ):
         yield f"booking {row['reservation_id']} is still {row['state']}"
     for row in scene.central.rows(
-        "SELECT reservation_id, step FROM payments WHERE step NOT IN ('paid', 'failed') AND created_at < :since"
-        " AND (step <> 'authenticate' OR hold_expires_at < :since)",
-        {"since": since},
+        "SELECT reservation_id, step FROM payments WHERE step NOT IN ('paid', 'failed') AND created_at < ?1"
+        " AND (step <> 'authenticate' OR hold_expires_at < ?1)",
+        since,
     ):
         yield f"the payment of {row['reservation_id']} is still at {row['step']}"
     for row in scene.central.rows(

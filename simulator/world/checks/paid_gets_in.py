@@ -2,18 +2,20 @@
 
 Judged by the bank (when the money was taken), the street (what was shown, and whether the arm went up) and the hub's
 book for the window. By ticket it holds at every gate, also at one that was cut off before the booking was made. By
-plate it holds where the plate can be read and the gate can have heard of the booking: nothing was wrong with the lot's
-network since. Margins allow for the units' clocks, whose errors are known from their facts.
+plate it holds where the plate was surely read and the gate can have heard of the booking: nothing was wrong with the
+lot's network since. Margins allow for the units' clocks, whose errors are known from their facts.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloud_sync.link.v1.facts import Direction
+from domain.admission import Reason
 from simulator.world.checks.arrivals import Arrival, arrivals
 from simulator.world.checks.scene import Finding, Scene
 from simulator.world.provider import What
-from simulator.world.seen import Arm, At, Credential, LotPlan
+from simulator.world.seen import Arm, Credential, LotPlan
 
 NAME = "paid-gets-in"
 
@@ -22,6 +24,20 @@ WITHIN_MS = 15_000
 
 MARGIN_MS = 60_000
 """At the ends of the window, on top of what the clocks are off."""
+
+_TURNED_AWAY = frozenset(
+    reason.value
+    for reason in (
+        Reason.NO_BOOKING,
+        Reason.TOO_EARLY,
+        Reason.ENDED,
+        Reason.CANCELLED,
+        Reason.PAYMENT_PENDING,
+        Reason.ALREADY_INSIDE,
+        Reason.NO_SHOW,
+    )
+)
+"""What a gate says to a plate that it has read and does not let in; where it is not sure it asks, and may."""
 
 HEARD_WITHIN_MS = 60_000
 """How long it takes every gate on the link to hear of a booking, or to fetch its copy anew."""
@@ -36,6 +52,7 @@ class _Right:
     paid_ms: int
     from_ms: int
     until_ms: int
+    plate_mark: str
     has_moved: bool  # to another spot: the driver may have the old ticket still
 
     def stands(self, at_ms: int) -> bool:
@@ -49,17 +66,11 @@ def check(scene: Scene) -> Iterator[Finding]:
         for gate_id, direction in lot.gates.items():
             if direction is not Direction.ENTRY:
                 continue
-            for arrival in arrivals(scene, gate_id):
-                shown = _by_ticket(scene, lot, gate_id, arrival, rights) or _by_plate(
-                    scene, lot, gate_id, arrival, rights
-                )
-                if shown is None:
-                    continue
-                shown_ms, right = shown
-                is_first = came_in.get(right.reservation_id, shown_ms) >= shown_ms
-                if is_first and not _let_in(scene, gate_id, arrival, shown_ms):
-                    what = f"{arrival.car} has paid for {right.reservation_id}, came in time, and was not let in"
-                    yield Finding(NAME, gate_id, what, shown_ms)
+            turned_away = (*_by_ticket(scene, lot, gate_id, rights), *_by_plate(scene, lot, gate_id, rights))
+            for at_ms, right, how in turned_away:
+                if came_in.get(right.reservation_id, at_ms) >= at_ms:
+                    what = f"{right.car} has paid for {right.reservation_id}, came in time, and {how}"
+                    yield Finding(NAME, gate_id, what, at_ms)
 
 
 def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
@@ -68,7 +79,7 @@ def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
     wished = {row["reservation_id"]: scene.ms_of(row["at"]) for row in scene.central.rows(sql)}
     margin_ms = MARGIN_MS + _off_ms(scene, lot)
     rights = {}
-    for row in scene.store(lot.lot_id).rows("SELECT reservation_id, start_time, moved_at, status FROM reservation"):
+    for row in scene.store(lot.lot_id).rows("SELECT * FROM reservation"):
         reservation_id = row["reservation_id"]
         if reservation_id not in paid or (row["status"] == "cancelled" and reservation_id not in wished):
             continue
@@ -80,15 +91,17 @@ def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
             paid[reservation_id],
             start_ms - lot.policy.early_s * 1000 + margin_ms,
             min(until_ms, wished.get(reservation_id, until_ms)) - margin_ms,
+            row["plate_mark"],
             row["moved_at"] is not None,
         )
     return rights
 
 
 def _off_ms(scene: Scene, lot: LotPlan) -> int:
-    """By how much the worst clock of this lot was ever off."""
-    logs = [scene.store(unit).facts.get(unit, []) for unit in (lot.lot_id, *lot.gates)]
-    return max((abs(scene.off_ms(fact)) for log in logs for fact in log), default=0)
+    """By how much the lot's clocks were off at worst; a gate that is behind, and knows that it may be, lets cars in."""
+    of_hub = max((abs(scene.off_ms(fact)) for fact in scene.store(lot.lot_id).facts.get(lot.lot_id, [])), default=0)
+    logs = [scene.store(gate_id).facts.get(gate_id, []) for gate_id in lot.gates]
+    return of_hub + max((scene.off_ms(fact) for log in logs for fact in log), default=0)
 
 
 def _came_in(scene: Scene, lot: LotPlan) -> dict[str, int]:
@@ -105,30 +118,56 @@ def _came_in(scene: Scene, lot: LotPlan) -> dict[str, int]:
 
 
 def _by_ticket(
-    scene: Scene, lot: LotPlan, gate_id: str, arrival: Arrival, rights: dict[str, _Right]
-) -> tuple[int, _Right] | None:
-    """When a car showed a ticket that must let it in, and the right that it has."""
-    for one in scene.presented.get(gate_id, []):
-        right = rights.get(one.reservation_id)
-        if one.car != arrival.car or one.by is not Credential.TICKET or right is None or right.car != one.car:
+    scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]
+) -> Iterator[tuple[int, _Right, str]]:
+    """The cars that showed a ticket which must let them in, and waited in vain."""
+    for arrival in arrivals(scene, gate_id):
+        for one in scene.presented.get(gate_id, []):
+            right = rights.get(one.reservation_id)
+            if one.car != arrival.car or one.by is not Credential.TICKET or right is None or right.car != one.car:
+                continue
+            at_ms = one.at_ms
+            here = arrival.first_ms <= at_ms <= arrival.until_ms and not _is_blind(scene, gate_id, arrival)
+            if not here or not right.stands(at_ms) or right.has_moved or not _has_keys(scene, gate_id, lot, at_ms):
+                continue
+            if not _let_in(scene, gate_id, arrival, at_ms) and not _was_taken_for_another(scene, lot, gate_id, arrival):
+                yield at_ms, right, "showed the ticket in vain"
+                break
+
+
+def _by_plate(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]) -> Iterator[tuple[int, _Right, str]]:
+    """The cars whose plates were surely read, and which were turned away by a gate that knew of their bookings."""
+    by_mark = defaultdict(list)
+    for right in rights.values():
+        by_mark[right.plate_mark].append(right)
+    for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
+        decided, at_ms = fact.payload, scene.made_at_ms(fact)
+        if at_ms is None or decided["plate"] is None or decided["reason"] not in _TURNED_AWAY:
             continue
-        here = arrival.first_ms <= one.at_ms <= arrival.until_ms
-        if here and right.stands(one.at_ms) and not right.has_moved and _has_keys(scene, gate_id, lot, one.at_ms):
-            return one.at_ms, right
-    return None
+        theirs = [right for right in by_mark[decided["plate"]["mark"]] if right.stands(at_ms)]
+        if len(theirs) == 1 and _has_heard(scene, lot, theirs[0].paid_ms, at_ms):
+            yield at_ms, theirs[0], f"was told {decided['reason']}"
 
 
-def _by_plate(
-    scene: Scene, lot: LotPlan, gate_id: str, arrival: Arrival, rights: dict[str, _Right]
-) -> tuple[int, _Right] | None:
-    """When a car stood there with a plate that must let it in, and the right that it has."""
-    at_ms = arrival.first_ms
-    theirs = [right for right in rights.values() if right.car == arrival.car and right.stands(at_ms)]
-    came = [event for event in scene.moved[gate_id] if event.car == arrival.car and event.to is At.LOOP]
-    read = any(event.plate_clear and event.at_ms <= at_ms for event in came[-1:])
-    if not read or len(theirs) != 1 or not _has_heard(scene, lot, theirs[0].paid_ms, at_ms):
-        return None
-    return at_ms, theirs[0]
+def _is_blind(scene: Scene, gate_id: str, arrival: Arrival) -> bool:
+    """Whether the camera showed nothing for some of the time."""
+    return any(
+        fault.kind == "camera" and fault.unit == gate_id
+        and fault.at_ms <= arrival.until_ms and (fault.until_ms or scene.seen.ends_ms) >= arrival.first_ms
+        for fault in scene.seen.faults
+    )  # fmt: skip
+
+
+def _was_taken_for_another(scene: Scene, lot: LotPlan, gate_id: str, arrival: Arrival) -> bool:
+    """Whether another plate than this car's was surely read in its place: then its driver is asked."""
+    marks = scene.marks[lot.lot_id]
+    for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
+        plate, at_ms = fact.payload["plate"], scene.made_at_ms(fact)
+        here = at_ms is not None and arrival.first_ms <= at_ms <= arrival.until_ms and plate is not None
+        differs = fact.payload["reason"] == Reason.PLATE_DIFFERS.value
+        if here and differs and marks.get(plate["mark"]) != arrival.car:
+            return True
+    return False
 
 
 def _has_keys(scene: Scene, gate_id: str, lot: LotPlan, at_ms: int) -> bool:
