@@ -26,6 +26,8 @@ class LotPlan:
     gates: Mapping[str, Direction]
     policy: Policy
     tariff: Tariff
+    plate_key: str = ""
+    """In hexadecimal, as its hub, its gates and central have it: what an onlooker finds a booking's car by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,23 @@ class Fault:
     until_ms: int | None = None
 
 
+DOWN = frozenset({"crash", "power-cut", "disk-lost", "restored"})
+"""Kinds of faults during which their unit does not run, until `until_ms`; others excuse no gate that keeps a car."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A unit's machine has started: its monotonic clock was 0 then, and its facts bear this boot's id.
+
+    With it an onlooker knows when, in true time, each of its facts was made.
+    """
+
+    at_ms: int
+    unit: str
+    boot: str
+    drift_ppm: int = 0
+
+
 StreetEvent = CarMoved | ArmSeen | Shown | Presented
 
 
@@ -148,6 +167,7 @@ class Seen:
     street: list[StreetEvent] = field(default_factory=list)
     drivers: list[DriverTold] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
     log: Path | None = None
     """What all units logged, a line each."""

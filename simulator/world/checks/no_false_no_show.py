@@ -1,0 +1,76 @@
+"""no-false-no-show: nobody who came in pays for not coming.
+
+The street says who came in and when they left, the bank what they paid in the end. Where a no-show's own car came in
+within its window, the lot keeps no more than a stay of that length costs.
+"""
+
+from collections.abc import Iterator
+
+from domain.money import Money
+from domain.now import parse_instant
+from domain.policy import early_exit_refund
+from domain.window import Window
+from simulator.world.checks.scene import Finding, Scene
+from simulator.world.seen import LotPlan
+
+NAME = "no-false-no-show"
+
+SLACK_MS = 10 * 60_000
+"""How much longer than by the street a stay may count: clocks are off, and a money total is still on its way."""
+
+
+def check(scene: Scene) -> Iterator[Finding]:
+    moved = scene.bank.moved()
+    for lot in scene.seen.lots:
+        for row in scene.store(lot.lot_id).rows("SELECT * FROM reservation WHERE status = 'no_show'"):
+            reservation_id = row["reservation_id"]
+            by_bank = moved.get(reservation_id, [])
+            paid_minor = sum(one.minor for one in by_bank if one.kind == "charge")
+            kept_minor = paid_minor - sum(one.minor for one in by_bank if one.is_refund)
+            window = Window(parse_instant(row["start_time"]), parse_instant(row["end_time"]))
+            visit = _visit(scene, lot, reservation_id, window)
+            if visit is None or not paid_minor:
+                continue
+            came_ms, left_ms = visit
+            if left_ms + SLACK_MS >= scene.seen.ends_ms:
+                continue  # inside, or only just out: what goes back is not decided, or on its way
+            left_at = scene.instant(left_ms + SLACK_MS)
+            paid = Money(paid_minor, row["currency"])
+            worth_minor = paid_minor - early_exit_refund(paid, window, left_at, lot.policy).amount_minor
+            if kept_minor > worth_minor:
+                what = f"came in and pays {kept_minor} of {paid_minor} for not coming; the stay was worth {worth_minor}"
+                yield Finding(NAME, reservation_id, what, came_ms)
+
+
+def _visit(scene: Scene, lot: LotPlan, reservation_id: str, window: Window) -> tuple[int, int] | None:
+    """When the booked car came in within the window, and when it was last seen to leave; the run's end if it was not.
+
+    None where it did not come, and where it has another booking around that time: it may have come on that one.
+    """
+    car = scene.cars.get(reservation_id)
+    if car is None or len(_bookings(scene, lot, car, window)) > 1:
+        return None
+    from_ms = scene.ms(window.start) - lot.policy.early_s * 1000
+    came = [
+        event.at_ms
+        for event in scene.entries
+        if event.car == car and event.gate_id in lot.gates and from_ms <= event.at_ms < scene.ms(window.end)
+    ]
+    if not came:
+        return None
+    left = [event.at_ms for event in scene.exits if event.car == car and event.gate_id in lot.gates]
+    after = [at_ms for at_ms in left if at_ms >= came[-1]]
+    return came[0], max(after, default=scene.seen.ends_ms)
+
+
+def _bookings(scene: Scene, lot: LotPlan, car: str, window: Window) -> list[str]:
+    """The bookings of a car in this lot that a visit around this window may have been on."""
+    early_ms = lot.policy.early_s * 1000
+    return [
+        row["reservation_id"]
+        for row in scene.store(lot.lot_id).rows("SELECT reservation_id, start_time, end_time, status FROM reservation")
+        if scene.cars.get(row["reservation_id"]) == car
+        and row["status"] != "expired"
+        and scene.ms_of(row["start_time"]) - early_ms < scene.ms(window.end)
+        and scene.ms_of(row["end_time"]) > scene.ms(window.start) - early_ms
+    ]

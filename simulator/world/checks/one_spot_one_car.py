@@ -1,0 +1,62 @@
+"""one-spot-one-car: no two windows that a hub granted on one spot overlap, and nobody is put where somebody stands.
+
+Read from the log of each hub, fact by fact in the order in which it decided, also on disks that were lost: a hub that
+sold a spot twice and forgot it has sold it twice.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from domain.reservation import HOLDS_SPOT
+from simulator.world.checks.scene import Finding, Scene, StoredFact
+
+NAME = "one-spot-one-car"
+_HOLDS = frozenset(status.value for status in HOLDS_SPOT)
+
+
+def check(scene: Scene) -> Iterator[Finding]:
+    for lot in scene.seen.lots:
+        for store in (*scene.lost(lot.lot_id), scene.store(lot.lot_id)):
+            log = store.facts.get(lot.lot_id, [])
+            for fact, what in (*granted_twice(log), *_stood_on_twice(log)):
+                yield Finding(NAME, lot.lot_id, what, scene.made_at_ms(fact))
+
+
+def granted_twice(log: Iterable[StoredFact]) -> Iterator[tuple[StoredFact, str]]:
+    """Each grant that overlaps one that stood when it was made."""
+    where: dict[str, str] = {}
+    granted: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    for fact in log:
+        if not fact.kind.startswith("reservation.changed/"):
+            continue
+        now = fact.payload
+        reservation_id, spot_id = now["reservation_id"], now["spot_id"]
+        granted[where.get(reservation_id, spot_id)].pop(reservation_id, None)
+        if now["status"] not in _HOLDS:
+            continue
+        start, end = now["start_time"], now["end_time"]
+        for other, (its_start, its_end) in granted[spot_id].items():
+            if start < its_end and its_start < end:
+                yield fact, f"{spot_id} was granted to {reservation_id} and to {other} for overlapping windows"
+        granted[spot_id][reservation_id] = start, end
+        where[reservation_id] = spot_id
+
+
+def _stood_on_twice(log: Iterable[StoredFact]) -> Iterator[tuple[StoredFact, str]]:
+    """Each stay that begins where the hub knew that another car stands."""
+    where: dict[str, str] = {}
+    standing: dict[str, set[str]] = defaultdict(set)
+    for fact in log:
+        if not fact.kind.startswith("stay.changed/"):
+            continue
+        stay = fact.payload
+        stay_id, spot_id = stay["stay_id"], stay["spot_id"]
+        before = where.pop(stay_id, None)
+        if before is not None:
+            standing[before].discard(stay_id)
+        if spot_id is None or stay["left_at"] is not None:
+            continue
+        if before != spot_id and standing[spot_id]:
+            yield fact, f"{spot_id} was given to {stay_id} while {', '.join(sorted(standing[spot_id]))} stood there"
+        standing[spot_id].add(stay_id)
+        where[stay_id] = spot_id
