@@ -65,11 +65,13 @@ class Unit:
         """What the next life finds, where that is not what this one has left."""
         self._tally = tally
         self._carriers: list[SimulatedCarrier] = []
-        self._boot = 0
+        self._boots = 0
+        self._is_dark = False
         self._down_s = 0.0
 
     async def live(self) -> None:
         """Be there until the world is over."""
+        self._tally.booted(self.name, self._boot_id, self.machine.clock.drift_ppm)
         while not self.is_over:
             process = self.process = Process(self.name, self._dies)
             self._carriers = []
@@ -83,6 +85,8 @@ class Unit:
                 return
             self.machine.disk.forget(path)
             await asyncio.sleep(self._down_s)
+            if self._is_dark:
+                self._starts()
             if self.machine.broker is not None:
                 self.machine.broker.start()
 
@@ -122,30 +126,38 @@ class Unit:
             self._carriers.append(carrier)
             return carrier
 
-        return Host(self.machine.clock, f"{self.name}-boot-{self._boot}", connect)
+        return Host(self.machine.clock, self._boot_id, connect)
 
     def _dies(self, process: Process, how: How, where: str) -> None:
         if how is How.STOP:
             for carrier in self._carriers:
                 carrier.cut(silently=True)
             return
-        machine, dark = self.machine, how is How.POWER_CUT
-        self._tally.died(self.name, how, where)
+        machine, self._is_dark = self.machine, how is How.POWER_CUT
+        self._down_s = machine.dice.uniform(*(POWER_BACK_S if self._is_dark else RESTART_S))
+        self._tally.died(self.name, how, where, self._down_s)
         if self.next_disk is not None:
             self.next_disk()
             self.next_disk = None
-        elif dark:
+        elif self._is_dark:
             machine.disk.keep_synced()
         else:
             machine.disk.keep_all()
         for carrier in self._carriers:
-            carrier.cut(silently=dark)
-        if dark:
-            self._boot += 1
-            machine.clock.boot()
-            if machine.broker is not None:
-                machine.broker.stop(silently=True)
-        self._down_s = machine.dice.uniform(*(POWER_BACK_S if dark else RESTART_S))
+            carrier.cut(silently=self._is_dark)
+        if self._is_dark and machine.broker is not None:
+            machine.broker.stop(silently=True)
+
+    def _starts(self) -> None:
+        """The machine has power again."""
+        self._is_dark = False
+        self._boots += 1
+        self.machine.clock.boot()
+        self._tally.booted(self.name, self._boot_id, self.machine.clock.drift_ppm)
+
+    @property
+    def _boot_id(self) -> str:
+        return f"{self.name}-boot-{self._boots}"
 
 
 def is_death(error: BaseException) -> bool:
