@@ -73,13 +73,14 @@ class World:
                 except RuntimeError:
                     if self._broken is None:
                         raise
+                    self._abandon()
                     raise self._broken from None
                 finally:
                     asyncio.set_event_loop(None)
                     self.loop.close()
 
     async def _run(self, progress: Callable[[], None]) -> None:
-        units = self._build()
+        units = self._units = self._build()
         self._faults.begin()
         living = [self._go(unit.live()) for unit in units]
         drivers = [self._go(driver.live()) for driver in self._drivers]
@@ -113,6 +114,16 @@ class World:
         if not life.cancelled() and life.exception() is not None:
             self._broken = life.exception()
             self.loop.stop()
+
+    def _abandon(self) -> None:
+        """End everything at once: something is wrong with this world."""
+        for unit in self._units:
+            unit.is_over = True
+            unit.die(How.STOP, "the end")
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     def _build(self) -> list[Unit]:
         central_broker = Broker(self.loop, "central", self._traced)
