@@ -78,9 +78,9 @@ class Database:
         return self._current() is not None
 
     def when_tasks_changed(self, listener: Callable[[set[type[Task]]], None]) -> None:
-        """Have `listener` told of each transaction of this process that wrote rows of tasks, in the thread that made it.
+        """Have `listener` told of each transaction that wrote rows of tasks here, in the thread that made it.
 
-        It is not told of rows that an UPDATE changed without loading them.
+        It is told neither of rows that an UPDATE changed without loading them, nor of other processes' rows.
         """
         self._listeners.append(listener)
 

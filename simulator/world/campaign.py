@@ -126,7 +126,7 @@ def _count(seen: Seen, plan: Plan) -> None:
             "exits": "SELECT count(*) FROM stay WHERE left_at IS NOT NULL",
             "no-shows": "SELECT count(*) FROM reservation WHERE no_show_at IS NOT NULL",
             "cancelled": "SELECT count(*) FROM reservation WHERE status = 'cancelled'",
-            "moved bookings": "SELECT count(*) FROM fact WHERE payload LIKE '%\"cause\": \"moved\"%'",
+            "moved bookings": 'SELECT count(*) FROM fact WHERE payload LIKE \'%"cause": "moved"%\'',
         }
         for name, sql in sums.items():
             seen.counts[name] += store.execute(sql).fetchone()[0]

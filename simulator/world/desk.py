@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cloud_sync.central import documents
 from cloud_sync.central.accounts import Caller, Role
@@ -117,9 +117,9 @@ class Desk:
                 process.passes(Place.BEFORE_ANSWER)
 
         task: asyncio.Task[T] = process.start(answer())
-        await asyncio.wait([task, process.died], timeout=PATIENCE_HTTP_S, return_when=asyncio.FIRST_COMPLETED)
+        ended: list[asyncio.Future[Any]] = [task, process.died]
+        await asyncio.wait(ended, timeout=PATIENCE_HTTP_S, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(self._dice.uniform(*LATENCY_S))
         if not task.done() or task.cancelled() or isinstance(task.exception(), Died):
             raise Unreachable
         return task.result()
-

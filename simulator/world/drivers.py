@@ -1,6 +1,7 @@
 """Drivers: each lives through the trip that was drawn for them, with central, the lanes and their own bank."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -57,10 +58,8 @@ class Driver:
                 tasks.create_task(self._until_home(self._visit(second, later_ms)))
 
     async def _until_home(self, doing: Awaitable[None]) -> None:
-        try:
+        with contextlib.suppress(HomeTime):
             await doing
-        except HomeTime:
-            pass
 
     async def _until(self, at_ms: int) -> None:
         if at_ms >= self._town.ends_ms:

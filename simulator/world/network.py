@@ -66,7 +66,7 @@ class Way:
         self.loop = loop
         self.dice = dice
         self.weather = FAIR
-        self.connections: dict["Connection", None] = {}
+        self.connections: dict[Connection, None] = {}
         self._base_s = base_s
         self._shut_up = self._shut_down = 0
         self._shuttings = 0

@@ -73,7 +73,9 @@ class Site:
             broker=Broker(port=LOT_PORT),
             central=Broker(port=CENTRAL_PORT),
             keys=HubKeys(ticket=self._secret(f"{lot_id}.ticket"), plate=self._secret(f"{lot_id}.plate")),
-            spots=tuple(SpotRow(level=level, count=len(ids), kind=lot.spots[ids[0]]) for level, ids in rows.items()),
+            spots=tuple(
+                SpotRow(level=level, first=1, count=len(ids), kind=lot.spots[ids[0]]) for level, ids in rows.items()
+            ),
             gates=tuple(
                 GateEntry(name=gate_id.partition(".")[2], direction=direction)
                 for gate_id, direction in lot.gates.items()

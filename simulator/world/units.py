@@ -233,4 +233,3 @@ class CentralUnit(Unit):
             with suppress(Died):
                 self._service.office.close()
         self._service = None
-

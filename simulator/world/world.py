@@ -1,4 +1,4 @@
-"""A whole world: central, hubs and gates as they are, on virtual time, with drivers, faults, and somebody who looks on."""
+"""A whole world: central, hubs and gates as they are, on virtual time; drivers, faults, and somebody who looks on."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ BEGINS = datetime(2030, 4, 1, 6, 0, tzinfo=UTC)
 CONVERGES_S = 300.0
 """After the faults have ended, everything must be right within this."""
 
-QUIET_S, QUIET_WAIT_S = 5.0, 60.0
+QUIET_S, QUIET_WAITS_MAX = 5.0, 12
 """A run ends when no fact was under way for a while: what is cut off in the middle is nobody's fault."""
 
 PROGRESS_STEPS = 24
@@ -64,20 +64,20 @@ class World:
 
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """From the first virtual second to the end. `progress` is called `PROGRESS_STEPS` times."""
-        with _logging_to(LogTaker(self._folder / "log.jsonl", self.loop, self.tally)), loaded(self.plan.seed):
-            with watched(self._committed):
-                asyncio.set_event_loop(self.loop)
-                self.loop.set_exception_handler(self._not_handled)
-                try:
-                    self.loop.run_until_complete(self._run(progress))
-                except RuntimeError:
-                    if self._broken is None:
-                        raise
-                    self._abandon()
-                    raise self._broken from None
-                finally:
-                    asyncio.set_event_loop(None)
-                    self.loop.close()
+        taker = LogTaker(self._folder / "log.jsonl", self.loop, self.tally)
+        with _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
+            asyncio.set_event_loop(self.loop)
+            self.loop.set_exception_handler(self._not_handled)
+            try:
+                self.loop.run_until_complete(self._run(progress))
+            except RuntimeError:
+                if self._broken is None:
+                    raise
+                self._abandon()
+                raise self._broken from None
+            finally:
+                asyncio.set_event_loop(None)
+                self.loop.close()
 
     async def _run(self, progress: Callable[[], None]) -> None:
         units = self._units = self._build()
@@ -90,10 +90,13 @@ class World:
         await self._faults.end()
         self.seen.faults_end_ms = self.loop.now_ms
         await asyncio.sleep(CONVERGES_S)
-        latest = self.loop.time() + QUIET_WAIT_S
-        while self.loop.time() - self._heard_s < QUIET_S and self.loop.time() < latest:
-            await asyncio.sleep(0.5)
+        for _ in range(QUIET_WAITS_MAX):
+            if self.loop.time() - self._heard_s >= QUIET_S:
+                break
+            await asyncio.sleep(QUIET_S)
         self.seen.ends_ms = self.loop.now_ms
+        for event in (*self.seen.street, *self.seen.drivers):
+            self.tally.trace("seen", repr(event).encode())
         for unit in units:
             unit.is_over = True
             unit.die(How.STOP, "the end")
