@@ -6,7 +6,7 @@ there a transaction takes the whole file's write lock at once).
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
-from cloud_sync.central.tables import SCHEMA_VERSION, SchemaVersion
+from cloud_sync.central.tables import SCHEMA_VERSION, SchemaVersion, Task
 from domain.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 5_000
@@ -26,6 +26,19 @@ CONNECTIONS_MAX = 48
 """Above the threads that FastAPI (40) and asyncio use, so that none waits for a connection in vain."""
 
 _READING = "gatehouse_reading"
+_TASKS = "gatehouse_tasks"
+"""In a session's info: the tables of tasks that it has written to."""
+
+
+class _Session(Session):
+    """A session that remembers which tables of tasks it has written to."""
+
+
+@event.listens_for(_Session, "after_flush")
+def _remember_tasks(session: Session, _context: object) -> None:
+    for row in (*session.new, *session.dirty):
+        if isinstance(row, Task):
+            session.info.setdefault(_TASKS, set()).add(type(row))
 
 
 class Database:
@@ -37,6 +50,7 @@ class Database:
         Raises OperatorError where it cannot be opened, is in use by another process, or was made by a newer version.
         """
         self._here = threading.local()
+        self._listeners: list[Callable[[set[type[Task]]], None]] = []
         # In one process SQLite's writers queue up here: its own waiting is polling, in which one may starve.
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if url.get_backend_name() == "sqlite" else nullcontext()
@@ -63,6 +77,13 @@ class Database:
         """Whether this thread is in one."""
         return self._current() is not None
 
+    def when_tasks_changed(self, listener: Callable[[set[type[Task]]], None]) -> None:
+        """Have `listener` told of each transaction of this process that wrote rows of tasks, in the thread that made it.
+
+        It is not told of rows that an UPDATE changed without loading them.
+        """
+        self._listeners.append(listener)
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """All or nothing; on disk when it returns."""
@@ -71,12 +92,15 @@ class Database:
             with outer.begin_nested():
                 yield outer
             return
-        with self._turn, Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self._turn, _Session(self._engine, expire_on_commit=False) as session, session.begin():
             self._here.session = session
             try:
                 yield session
             finally:
                 self._here.session = None
+        if tasks := session.info.get(_TASKS):
+            for listener in self._listeners:
+                listener(tasks)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

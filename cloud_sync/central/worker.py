@@ -14,7 +14,10 @@ from cloud_sync.link.clock import Clock
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-"""How often rows are looked for when nothing wakes the worker."""
+"""How often rows are looked for while some are due, and where other processes may make them due."""
+
+PAUSE_S_MAX = 60.0
+"""How long a worker sleeps at most where no other process does: the wall clock may be set meanwhile."""
 
 AT_ONCE_MAX = 32
 
@@ -31,11 +34,17 @@ class Worker:
         self._work = work
         self._clock = clock
         self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pause_s = 0.0
+        database.when_tasks_changed(self._changed)
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
-        """Look for rows now."""
-        self._wake.set()
+        """Look for rows now. May be called in any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+        else:
+            self._wake.set()
 
     def start(self, key: str) -> asyncio.Task[None]:
         """Work on one row now, or join the work on it that is under way in this process."""
@@ -47,13 +56,23 @@ class Worker:
         return task
 
     async def run(self) -> None:
-        """Until cancelled. What is under way then is left to its lease, as after a crash."""
+        """Until cancelled. What is under way then is left to its lease, as after a crash.
+
+        Where this process is the only one it sleeps until the next row is due, or one is written.
+        """
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._work_on()
+        finally:
+            self._loop = None
+
+    async def _work_on(self) -> None:
         while True:
             room = max(AT_ONCE_MAX - len(self._under_way), 0)  # `start` is not bounded: a driver waits for each
             for key in await self._find(room):
                 self.start(key)
             try:
-                async with asyncio.timeout(POLL_S):
+                async with asyncio.timeout(self._pause_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue
@@ -64,11 +83,24 @@ class Worker:
             return await asyncio.to_thread(self._due, limit)
         except OperationalError as error:  # the database is away for a moment; the rows are still due after it
             self._no_database(error)
+            self._pause_s = POLL_S
             return []
 
     def _due(self, limit: int) -> list[str]:
+        now = self._clock().utc
         with self._database.reading() as session:
-            return list(lease.due(session, self._table, self._clock().utc, limit))
+            due = list(lease.due(session, self._table, now, limit))
+            if due or limit == 0 or not self._database.only_process:
+                self._pause_s = POLL_S
+            else:
+                following = lease.next_due(session, self._table, now)
+                left_s = PAUSE_S_MAX if following is None else (following - now).total_seconds()
+                self._pause_s = min(left_s, PAUSE_S_MAX)
+        return due
+
+    def _changed(self, tables: set[type[Task]]) -> None:
+        if self._table in tables:
+            self.wake()
 
     async def _try(self, key: str) -> None:
         try:
