@@ -27,6 +27,11 @@ class MachineClock:
         day_ms = true_ms + self._off_ms if self._stands_at_ms is None else self._stands_at_ms
         return Now(up_ms, self._begins + timedelta(milliseconds=day_ms), self.trust)
 
+    @property
+    def drift_ppm(self) -> int:
+        """By how much the monotonic clock is quick."""
+        return self._drift_ppm
+
     def is_off(self, off_ms: int, *, drift_ppm: int) -> None:
         """How good this machine's clocks are in ordinary times."""
         self._off_ms = self._usual_off_ms = off_ms

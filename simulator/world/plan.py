@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cloud_sync.link.seal import KEY_BYTES
 from cloud_sync.link.v1.facts import Direction
 from domain.plate import Plate
 from domain.policy import Policy, Tariff
@@ -94,7 +95,8 @@ def _lot(lot_id: str, size: Size, dice: random.Random) -> LotPlan:
         for number in range(1, (wanted or dice.randint(1, 2)) + 1):
             gates[f"{lot_id}.{direction.value}-{number}"] = direction
     policy = Policy(no_show_fee_percent=dice.choice((100, 60)), minimum_fee_minor=dice.choice((0, 100)))
-    return LotPlan(lot_id, spots, gates, policy, Tariff("EUR", 30, dice.choice((100, 250)), dice.choice((None, 2_800))))
+    tariff = Tariff("EUR", 30, dice.choice((100, 250)), dice.choice((None, 2_800)))
+    return LotPlan(lot_id, spots, gates, policy, tariff, dice.randbytes(KEY_BYTES).hex())
 
 
 def spots_for(vehicle: VehicleType, spots: Mapping[str, SpotKind]) -> list[str]:

@@ -41,9 +41,9 @@ class Site:
         self._folder = folder
         self._lots = {lot.lot_id: lot for lot in plan.lots}
         folder.mkdir()
-        for name in (CENTRAL, *self._lots):
-            self._write(f"{name}.plate", dice.randbytes(KEY_BYTES).hex())
-        for lot_id in self._lots:
+        self._write(f"{CENTRAL}.plate", dice.randbytes(KEY_BYTES).hex())
+        for lot_id, lot in self._lots.items():
+            self._write(f"{lot_id}.plate", lot.plate_key)
             key = Ed25519PrivateKey.from_private_bytes(dice.randbytes(KEY_BYTES))
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             self._write(f"{lot_id}.ticket", pem.decode())

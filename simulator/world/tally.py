@@ -4,6 +4,7 @@ one seed apart."""
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -34,11 +35,17 @@ class Tally:
         self.lines: list[str] | None = [] if tell else None
         self._loop = loop
         self._digest = hashlib.sha256()
+        self._down: dict[str, int] = {}  # by unit: which fault it is down by
 
     @property
     def digest(self) -> str:
         """Of everything traced so far."""
         return self._digest.hexdigest()
+
+    @property
+    def now_ms(self) -> int:
+        """True time."""
+        return self._loop.now_ms
 
     def trace(self, what: str, detail: bytes = b"") -> None:
         """Something happened just now that every run of this seed must see at this instant."""
@@ -52,8 +59,15 @@ class Tally:
 
     def died(self, unit: str, how: How, where: str) -> None:
         """A process has died."""
+        self._down[unit] = len(self.seen.faults)
         self.fault(how.value, unit, where)
         self.count(f"{how.value} {where}")
+
+    def lives(self, unit: str) -> None:
+        """A process has begun."""
+        number = self._down.pop(unit, None)
+        if number is not None:
+            self.seen.faults[number] = replace(self.seen.faults[number], until_ms=self._loop.now_ms)
 
     def fault(self, kind: str, unit: str, detail: str = "", lasts_s: float = 0.0) -> None:
         """Something was done to a unit."""

@@ -26,6 +26,7 @@ from simulator.world.disk import Disk
 from simulator.world.eyes import Eyes
 from simulator.world.network import Broker, Way
 from simulator.world.process import Died, How, Process
+from simulator.world.seen import Boot
 from simulator.world.settings import Site
 from simulator.world.street import Devices, Lane
 from simulator.world.tally import Tally
@@ -65,7 +66,7 @@ class Unit:
         """What the next life finds, where that is not what this one has left."""
         self._tally = tally
         self._carriers: list[SimulatedCarrier] = []
-        self._boot = 0
+        self._booted_ms = [0]
         self._down_s = 0.0
 
     async def live(self) -> None:
@@ -74,6 +75,7 @@ class Unit:
             process = self.process = Process(self.name, self._dies)
             self._carriers = []
             path = self.machine.disk.path
+            self._tally.lives(self.name)
             process.start(self._run(process))
             await process.gone()
             self._close()
@@ -94,6 +96,17 @@ class Unit:
     @property
     def is_alive(self) -> bool:
         return self.process is not None and self.process.alive
+
+    @property
+    def boots(self) -> list[Boot]:
+        """Every start of its machine until now."""
+        drift_ppm = self.machine.clock.drift_ppm
+        return [
+            Boot(at_ms, self.name, self._boot_id(number), drift_ppm) for number, at_ms in enumerate(self._booted_ms)
+        ]
+
+    def _boot_id(self, number: int) -> str:
+        return f"{self.name}-boot-{number}"
 
     async def _run(self, process: Process) -> None:
         try:
@@ -122,7 +135,7 @@ class Unit:
             self._carriers.append(carrier)
             return carrier
 
-        return Host(self.machine.clock, f"{self.name}-boot-{self._boot}", connect)
+        return Host(self.machine.clock, self._boot_id(len(self._booted_ms) - 1), connect)
 
     def _dies(self, process: Process, how: How, where: str) -> None:
         if how is How.STOP:
@@ -141,8 +154,8 @@ class Unit:
         for carrier in self._carriers:
             carrier.cut(silently=dark)
         if dark:
-            self._boot += 1
             machine.clock.boot()
+            self._booted_ms.append(self._tally.now_ms)
             if machine.broker is not None:
                 machine.broker.stop(silently=True)
         self._down_s = machine.dice.uniform(*(POWER_BACK_S if dark else RESTART_S))
@@ -221,4 +234,3 @@ class CentralUnit(Unit):
             with suppress(Died):
                 self._service.office.close()
         self._service = None
-

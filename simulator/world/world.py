@@ -93,6 +93,7 @@ class World:
         await asyncio.gather(*living)
         for unit in units:
             self.seen.disks.append(SeenDisk(unit.name, unit.machine.disk.path))
+            self.seen.boots += unit.boots
 
     def _build(self) -> list[Unit]:
         central_broker = Broker(self.loop, "central", self._traced)

@@ -20,13 +20,7 @@ def came(run: Run, gate_id: str, number: int = 0) -> CarMoved:
 def kept_waiting(run: Run, car: CarMoved) -> None:
     """Have the arm stay down for this car, which gives up after a while."""
     until_ms = car.at_ms + WAITED_MS
-    run.keep(
-        lambda event: (
-            event.gate_id != car.gate_id
-                or event == car
-            or not car.at_ms <= event.at_ms <= until_ms
-        )
-    )
+    run.keep(lambda event: event.gate_id != car.gate_id or event == car or not car.at_ms <= event.at_ms <= until_ms)
     run.see(replace(car, at_ms=until_ms, to=At.GONE))
 
 
@@ -96,8 +90,10 @@ def paid_car(run: Run) -> tuple[CarMoved, str]:
         paid = next(told for told in run.seen.drivers
                     if told.reservation_id == reservation_id and told.told is Told.PAID)  # fmt: skip
         for event in run.seen.street:
-            mine = isinstance(event, CarMoved) and event.car == paid.driver and event.at_ms > paid.at_ms + 120_000
-            if mine and event.to is At.LOOP and event.gate_id == ENTRY and abs(event.at_ms - start_ms) < 12 * 60_000:
+            if not isinstance(event, CarMoved) or event.to is not At.LOOP or event.gate_id != ENTRY:
+                continue
+            is_theirs = event.car == paid.driver and event.at_ms > paid.at_ms + 120_000
+            if is_theirs and abs(event.at_ms - start_ms) < 12 * 60_000:
                 return event, reservation_id
     raise AssertionError("nobody came in time")
 
