@@ -15,27 +15,23 @@ class MachineClock:
         self._true_ms = true_ms
         self._begins = begins
         self._off_ms = self._usual_off_ms = 0
-        self._drift_ppm = 0
+        self.drift_ppm = 0
+        """Of the monotonic clock."""
         self._booted_ms = true_ms()
         self._stands_at_ms: int | None = None
 
     def __call__(self) -> Now:
         true_ms = self._true_ms()
         up_ms = true_ms - self._booted_ms
-        if self._drift_ppm:
-            up_ms += up_ms * self._drift_ppm // 1_000_000
+        if self.drift_ppm:
+            up_ms += up_ms * self.drift_ppm // 1_000_000
         day_ms = true_ms + self._off_ms if self._stands_at_ms is None else self._stands_at_ms
         return Now(up_ms, self._begins + timedelta(milliseconds=day_ms), self.trust)
-
-    @property
-    def drift_ppm(self) -> int:
-        """By how much the monotonic clock is quick."""
-        return self._drift_ppm
 
     def is_off(self, off_ms: int, *, drift_ppm: int) -> None:
         """How good this machine's clocks are in ordinary times."""
         self._off_ms = self._usual_off_ms = off_ms
-        self._drift_ppm = drift_ppm
+        self.drift_ppm = drift_ppm
 
     def boot(self) -> None:
         """The machine starts: its monotonic clock begins anew."""

@@ -79,7 +79,11 @@ class Desk:
         return await self._asked(ask)
 
     async def ticket(self, reservation_id: str) -> str:
-        return await self._asked(lambda office: asyncio.to_thread(documents.ticket, office, reservation_id))
+        def ask(office: Office) -> str:
+            documents.reservation(office, reservation_id)  # the route looks whose it is
+            return documents.ticket(office, reservation_id)
+
+        return await self._asked(lambda office: asyncio.to_thread(ask, office))
 
     async def cancel(self, reservation_id: str) -> ReservationDocument:
         async def ask(office: Office) -> ReservationDocument:

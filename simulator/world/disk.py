@@ -42,14 +42,8 @@ class Disk:
 
     def committed(self, synchronous: int) -> None:
         """A commit has returned."""
-        if synchronous < FULL:
-            return
-        wal = _wal(self.path)
-        try:
-            with wal.open("rb") as file:
-                self._synced = file.read(_SALTS.stop)[_SALTS], wal.stat().st_size
-        except FileNotFoundError:
-            self._synced = None
+        if synchronous >= FULL:
+            self._synced = _end_of(_wal(self.path))
 
     def keep_all(self) -> None:
         """The process was killed."""
@@ -62,13 +56,15 @@ class Disk:
         wal = _wal(after)
         if not wal.exists():
             return
+        end = _end_of(wal)
+        is_older = self._synced is None or end is None or self._synced[0] != end[0]  # what it held was checkpointed
         with wal.open("r+b") as file:
-            salts = file.read(_SALTS.stop)[_SALTS]
-            file.truncate(self._synced[1] if self._synced is not None and self._synced[0] == salts else 0)
+            file.truncate(0 if self._synced is None or is_older else self._synced[1])
 
     def keep_nothing(self) -> None:
         """The disk was lost; its owner put an empty one in."""
         self._next()
+        self._synced = None
 
     def back_up(self, at_ms: int) -> None:
         """Keep a copy of the store as it is now."""
@@ -80,6 +76,7 @@ class Disk:
     def restore(self, at_ms: int) -> None:
         """The next life begins with the backup made then."""
         _copy(self._backups.pop(at_ms), self._next())
+        self._synced = _end_of(_wal(self.path))
 
     def lost_copy(self, at_ms: int) -> Path:
         """Keep what an onlooker can compare with, of a disk that is about to be lost."""
@@ -95,13 +92,21 @@ class Disk:
 
     def _next(self) -> Path:
         self._life += 1
-        self._synced = None
         self.path.parent.mkdir()
         return self.path
 
 
 def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
+
+
+def _end_of(wal: Path) -> tuple[bytes, int] | None:
+    """What tells this WAL from the one before it in the same file, and how long it is."""
+    try:
+        with wal.open("rb") as file:
+            return file.read(_SALTS.stop)[_SALTS], wal.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _copy(source: Path, target: Path) -> None:

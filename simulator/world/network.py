@@ -219,7 +219,7 @@ class Connection:
 
     def send(self, message: Message) -> None:
         """From the broker to the client."""
-        way, loop = self.way, self.way.loop
+        way, loop, context = self.way, self.way.loop, self.client.context
         if not way.down_open:
             self._held_down.append(message)
             return
@@ -228,12 +228,12 @@ class Connection:
             if way.dice.random() < weather.lose:
                 return
             if way.dice.random() < weather.twice:
-                loop.call_later(way.takes_s() + LATE_S * way.dice.random(), self._delivered, message)
+                loop.call_later(way.takes_s() + LATE_S * way.dice.random(), self._delivered, message, context=context)
             if way.dice.random() < weather.overtaken:
-                loop.call_later(way.takes_s() + LATE_S * way.dice.random(), self._delivered, message)
+                loop.call_later(way.takes_s() + LATE_S * way.dice.random(), self._delivered, message, context=context)
                 return
         self._down_at = max(self._down_at, loop.time() + way.takes_s())
-        loop.call_at(self._down_at, self._delivered, message)
+        loop.call_at(self._down_at, self._delivered, message, context=context)
 
     def _delivered(self, message: Message) -> None:
         if not (self.at_client and self.at_broker):
@@ -241,7 +241,7 @@ class Connection:
         if not self.way.down_open:
             self._held_down.append(message)
             return
-        self.client.context.run(self.client.came, self, message)
+        self.client.came(self, message)
 
     def way_is_open(self) -> None:
         """What TCP has kept goes on; an end whose other end is gone is told so."""
@@ -267,7 +267,7 @@ class Connection:
         self.at_client = False
         for taken in list(self._untaken):
             self._fail(taken, ConnectionError())
-        self.client.context.run(self.client.lost, self)
+        self.client.lost(self)
         if self.at_broker and self.way.up_open:
             self.way.loop.call_later(self.way.takes_s(), self.end_at_broker)
         self._forget()

@@ -96,7 +96,7 @@ def _lot(lot_id: str, size: Size, dice: random.Random) -> LotPlan:
             gates[f"{lot_id}.{direction.value}-{number}"] = direction
     policy = Policy(no_show_fee_percent=dice.choice((100, 60)), minimum_fee_minor=dice.choice((0, 100)))
     tariff = Tariff("EUR", 30, dice.choice((100, 250)), dice.choice((None, 2_800)))
-    return LotPlan(lot_id, spots, gates, policy, tariff, dice.randbytes(KEY_BYTES).hex())
+    return LotPlan(lot_id, spots, gates, policy, tariff, plate_key=dice.randbytes(KEY_BYTES).hex())
 
 
 def spots_for(vehicle: VehicleType, spots: Mapping[str, SpotKind]) -> list[str]:

@@ -4,14 +4,15 @@ one seed apart."""
 import hashlib
 import json
 import logging
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
 from cloud_sync.link.logs import JsonLines
+from domain.now import parse_instant
 from simulator.world.loop import VirtualLoop
 from simulator.world.process import CURRENT, How
-from simulator.world.seen import Fault, Seen
+from simulator.world.seen import Boot, Fault, Seen
 
 _COUNTED = {
     "payment.in_doubt": "in-doubt payments",
@@ -22,6 +23,10 @@ _COUNTED = {
     "facts.forked": "forks",
 }
 """Events of the units' own logs that a campaign wants to have seen."""
+
+
+LATE_MS = 60_000
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Tally:
@@ -35,17 +40,11 @@ class Tally:
         self.lines: list[str] | None = [] if tell else None
         self._loop = loop
         self._digest = hashlib.sha256()
-        self._down: dict[str, int] = {}  # by unit: which fault it is down by
 
     @property
     def digest(self) -> str:
         """Of everything traced so far."""
         return self._digest.hexdigest()
-
-    @property
-    def now_ms(self) -> int:
-        """True time."""
-        return self._loop.now_ms
 
     def trace(self, what: str, detail: bytes = b"") -> None:
         """Something happened just now that every run of this seed must see at this instant."""
@@ -57,17 +56,20 @@ class Tally:
     def count(self, name: str, by: int = 1) -> None:
         self.seen.counts[name] += by
 
-    def died(self, unit: str, how: How, where: str) -> None:
-        """A process has died."""
-        self._down[unit] = len(self.seen.faults)
-        self.fault(how.value, unit, where)
+    def facts_sent(self, payload: bytes) -> None:
+        """A message of facts has reached a broker: count those that are about something that is over for long."""
+        for fact in json.loads(payload)["facts"]:
+            at_ms = (parse_instant(fact["at"]) - self.seen.begins) // MILLISECOND
+            self.seen.counts["late facts"] += self._loop.now_ms - at_ms > LATE_MS
+
+    def died(self, unit: str, how: How, where: str, down_s: float) -> None:
+        """A process has died, and will be started again so much later."""
+        self.fault(how.value, unit, where, down_s)
         self.count(f"{how.value} {where}")
 
-    def lives(self, unit: str) -> None:
-        """A process has begun."""
-        number = self._down.pop(unit, None)
-        if number is not None:
-            self.seen.faults[number] = replace(self.seen.faults[number], until_ms=self._loop.now_ms)
+    def booted(self, unit: str, boot: str, drift_ppm: int) -> None:
+        """A machine has started."""
+        self.seen.boots.append(Boot(self._loop.now_ms, unit, boot, drift_ppm))
 
     def fault(self, kind: str, unit: str, detail: str = "", lasts_s: float = 0.0) -> None:
         """Something was done to a unit."""

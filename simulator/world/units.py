@@ -26,7 +26,6 @@ from simulator.world.disk import Disk
 from simulator.world.eyes import Eyes
 from simulator.world.network import Broker, Way
 from simulator.world.process import Died, How, Process
-from simulator.world.seen import Boot
 from simulator.world.settings import Site
 from simulator.world.street import Devices, Lane
 from simulator.world.tally import Tally
@@ -66,16 +65,17 @@ class Unit:
         """What the next life finds, where that is not what this one has left."""
         self._tally = tally
         self._carriers: list[SimulatedCarrier] = []
-        self._booted_ms = [0]
+        self._boots = 0
+        self._is_dark = False
         self._down_s = 0.0
 
     async def live(self) -> None:
         """Be there until the world is over."""
+        self._tally.booted(self.name, self._boot_id, self.machine.clock.drift_ppm)
         while not self.is_over:
             process = self.process = Process(self.name, self._dies)
             self._carriers = []
             path = self.machine.disk.path
-            self._tally.lives(self.name)
             process.start(self._run(process))
             await process.gone()
             self._close()
@@ -85,6 +85,8 @@ class Unit:
                 return
             self.machine.disk.forget(path)
             await asyncio.sleep(self._down_s)
+            if self._is_dark:
+                self._starts()
             if self.machine.broker is not None:
                 self.machine.broker.start()
 
@@ -96,17 +98,6 @@ class Unit:
     @property
     def is_alive(self) -> bool:
         return self.process is not None and self.process.alive
-
-    @property
-    def boots(self) -> list[Boot]:
-        """Every start of its machine until now."""
-        drift_ppm = self.machine.clock.drift_ppm
-        return [
-            Boot(at_ms, self.name, self._boot_id(number), drift_ppm) for number, at_ms in enumerate(self._booted_ms)
-        ]
-
-    def _boot_id(self, number: int) -> str:
-        return f"{self.name}-boot-{number}"
 
     async def _run(self, process: Process) -> None:
         try:
@@ -135,30 +126,38 @@ class Unit:
             self._carriers.append(carrier)
             return carrier
 
-        return Host(self.machine.clock, self._boot_id(len(self._booted_ms) - 1), connect)
+        return Host(self.machine.clock, self._boot_id, connect)
 
     def _dies(self, process: Process, how: How, where: str) -> None:
         if how is How.STOP:
             for carrier in self._carriers:
                 carrier.cut(silently=True)
             return
-        machine, dark = self.machine, how is How.POWER_CUT
-        self._tally.died(self.name, how, where)
+        machine, self._is_dark = self.machine, how is How.POWER_CUT
+        self._down_s = machine.dice.uniform(*(POWER_BACK_S if self._is_dark else RESTART_S))
+        self._tally.died(self.name, how, where, self._down_s)
         if self.next_disk is not None:
             self.next_disk()
             self.next_disk = None
-        elif dark:
+        elif self._is_dark:
             machine.disk.keep_synced()
         else:
             machine.disk.keep_all()
         for carrier in self._carriers:
-            carrier.cut(silently=dark)
-        if dark:
-            machine.clock.boot()
-            self._booted_ms.append(self._tally.now_ms)
-            if machine.broker is not None:
-                machine.broker.stop(silently=True)
-        self._down_s = machine.dice.uniform(*(POWER_BACK_S if dark else RESTART_S))
+            carrier.cut(silently=self._is_dark)
+        if self._is_dark and machine.broker is not None:
+            machine.broker.stop(silently=True)
+
+    def _starts(self) -> None:
+        """The machine has power again."""
+        self._is_dark = False
+        self._boots += 1
+        self.machine.clock.boot()
+        self._tally.booted(self.name, self._boot_id, self.machine.clock.drift_ppm)
+
+    @property
+    def _boot_id(self) -> str:
+        return f"{self.name}-boot-{self._boots}"
 
 
 def is_death(error: BaseException) -> bool:
@@ -234,3 +233,4 @@ class CentralUnit(Unit):
             with suppress(Died):
                 self._service.office.close()
         self._service = None
+

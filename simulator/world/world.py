@@ -5,7 +5,7 @@ import logging
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,8 @@ CONVERGES_S = 300.0
 QUIET_S, QUIET_WAIT_S = 5.0, 60.0
 """A run ends when no fact was under way for a while: what is cut off in the middle is nobody's fault."""
 
+PROGRESS_STEPS = 24
+
 LOOPBACK_S, LAN_S, INTERNET_S = 0.000_2, 0.001, 0.02
 THREAD_S = (0.000_3, 0.003)
 
@@ -58,25 +60,33 @@ class World:
         self._site = Site(folder / "secrets", plan, self._dice("secrets"))
         self._ways: dict[str, Way] = {}
         self._heard_s = 0.0
+        self._broken: BaseException | None = None
 
-    def run(self) -> None:
-        """From the first virtual second to the end."""
+    def run(self, progress: Callable[[], None] = lambda: None) -> None:
+        """From the first virtual second to the end. `progress` is called `PROGRESS_STEPS` times."""
         with _logging_to(LogTaker(self._folder / "log.jsonl", self.loop, self.tally)), loaded(self.plan.seed):
             with watched(self._committed):
                 asyncio.set_event_loop(self.loop)
                 self.loop.set_exception_handler(self._not_handled)
                 try:
-                    self.loop.run_until_complete(self._run())
+                    self.loop.run_until_complete(self._run(progress))
+                except RuntimeError:
+                    if self._broken is None:
+                        raise
+                    self._abandon()
+                    raise self._broken from None
                 finally:
                     asyncio.set_event_loop(None)
                     self.loop.close()
 
-    async def _run(self) -> None:
-        units = self._build()
-        living = [asyncio.ensure_future(unit.live()) for unit in units]
-        drivers = [asyncio.ensure_future(driver.live()) for driver in self._drivers]
+    async def _run(self, progress: Callable[[], None]) -> None:
+        units = self._units = self._build()
         self._faults.begin()
-        await asyncio.sleep(self.plan.ends_ms / 1000)
+        living = [self._go(unit.live()) for unit in units]
+        drivers = [self._go(driver.live()) for driver in self._drivers]
+        for _ in range(PROGRESS_STEPS):
+            await asyncio.sleep(self.plan.ends_ms / 1000 / PROGRESS_STEPS)
+            progress()
         await self._faults.end()
         self.seen.faults_end_ms = self.loop.now_ms
         await asyncio.sleep(CONVERGES_S)
@@ -93,7 +103,27 @@ class World:
         await asyncio.gather(*living)
         for unit in units:
             self.seen.disks.append(SeenDisk(unit.name, unit.machine.disk.path))
-            self.seen.boots += unit.boots
+
+    def _go(self, life: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Begin a life of this world; what is wrong with the world itself ends the run."""
+        task = asyncio.ensure_future(life)
+        task.add_done_callback(self._lived)
+        return task
+
+    def _lived(self, life: "asyncio.Task[None]") -> None:
+        if not life.cancelled() and life.exception() is not None:
+            self._broken = life.exception()
+            self.loop.stop()
+
+    def _abandon(self) -> None:
+        """End everything at once: something is wrong with this world."""
+        for unit in self._units:
+            unit.is_over = True
+            unit.die(How.STOP, "the end")
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     def _build(self) -> list[Unit]:
         central_broker = Broker(self.loop, "central", self._traced)
@@ -158,6 +188,8 @@ class World:
     def _traced(self, topic: str, payload: bytes) -> None:
         if "/facts/" in topic:
             self._heard_s = self.loop.time()
+            if not topic.endswith("/ack"):
+                self.tally.facts_sent(payload)
         self.tally.trace(topic, payload)
 
     def _committed(self, process: Process, synchronous: int) -> None:
