@@ -1,11 +1,13 @@
 """no-false-no-show: nobody who came in pays for not coming.
 
 The street says who came in and when they left, the bank what they paid in the end. Where a no-show's own car came in
-within its window, the lot keeps no more than a stay of that length costs.
+within its window, the lot keeps no more than a stay of that length costs; while nobody knows that the car has left, it
+may cost all of the window. Whatever comes of it, that nobody came is sure only behind every entry gate's own word.
 """
 
 from collections.abc import Iterator
 
+from cloud_sync.link.v1.facts import Direction
 from domain.money import Money
 from domain.now import parse_instant
 from domain.policy import early_exit_refund
@@ -20,6 +22,33 @@ SLACK_MS = 10 * 60_000
 
 
 def check(scene: Scene) -> Iterator[Finding]:
+    for lot in scene.seen.lots:
+        yield from _settled_too_soon(scene, lot)
+    yield from _paid_for_not_coming(scene)
+
+
+def _settled_too_soon(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """Withdrawals that the hub called complete before each entry gate had written its answer down."""
+    noted: dict[tuple[str, str, int], int] = {}
+    entries = [gate_id for gate_id, direction in lot.gates.items() if direction is Direction.ENTRY]
+    for gate_id in entries:
+        for store in (*scene.lost(gate_id), scene.store(gate_id)):
+            for fact in store.of_kind(gate_id, "withdrawal.noted"):
+                at_ms, said = scene.made_at_ms(fact), fact.payload
+                if at_ms is not None:
+                    noted.setdefault((gate_id, said["reservation_id"], said["revision"]), at_ms)
+    for fact in scene.store(lot.lot_id).of_kind(lot.lot_id, "withdrawal.settled"):
+        settled, at_ms = fact.payload, scene.made_at_ms(fact)
+        if not settled["complete"] or at_ms is None:
+            continue
+        for gate_id in entries:
+            answered_ms = noted.get((gate_id, settled["reservation_id"], settled["revision"]))
+            if answered_ms is None or answered_ms > at_ms:
+                what = f"the hub was sure that nobody came in, and {gate_id} had not said so"
+                yield Finding(NAME, settled["reservation_id"], what, at_ms)
+
+
+def _paid_for_not_coming(scene: Scene) -> Iterator[Finding]:
     moved = scene.bank.moved()
     for lot in scene.seen.lots:
         for row in scene.store(lot.lot_id).rows("SELECT * FROM reservation WHERE status = 'no_show'"):
@@ -29,7 +58,7 @@ def check(scene: Scene) -> Iterator[Finding]:
             kept_minor = paid_minor - sum(one.minor for one in by_bank if one.is_refund)
             window = Window(parse_instant(row["start_time"]), parse_instant(row["end_time"]))
             visit = _visit(scene, lot, reservation_id, window)
-            if visit is None or not paid_minor:
+            if visit is None or not paid_minor or _is_inside(scene, lot, reservation_id):
                 continue
             came_ms, left_ms = visit
             if left_ms + SLACK_MS >= scene.seen.ends_ms:
@@ -40,6 +69,12 @@ def check(scene: Scene) -> Iterator[Finding]:
             if kept_minor > worth_minor:
                 what = f"came in and pays {kept_minor} of {paid_minor} for not coming; the stay was worth {worth_minor}"
                 yield Finding(NAME, reservation_id, what, came_ms)
+
+
+def _is_inside(scene: Scene, lot: LotPlan, reservation_id: str) -> bool:
+    """Whether the hub has a stay that is not over: nobody was seen to leave, or it was not known who that was."""
+    sql = "SELECT 1 FROM stay WHERE reservation_id = ? AND left_at IS NULL"
+    return bool(scene.store(lot.lot_id).rows(sql, reservation_id))
 
 
 def _visit(scene: Scene, lot: LotPlan, reservation_id: str, window: Window) -> tuple[int, int] | None:
