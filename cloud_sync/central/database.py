@@ -6,8 +6,9 @@ there a transaction takes the whole file's write lock at once).
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,22 @@ CONNECTIONS_MAX = 48
 """Above the threads that FastAPI (40) and asyncio use, so that none waits for a connection in vain."""
 
 _READING = "gatehouse_reading"
-_TASKS = "gatehouse_tasks"
-"""In a session's info: the tables of tasks that it has written to."""
+_DUE = "gatehouse_due"
+"""In a session's info: of the tables of tasks that it has written to, when the first of the rows written is due."""
+
+Due = Mapping[type[Task], datetime]
 
 
 class _Session(Session):
-    """A session that remembers which tables of tasks it has written to."""
+    """A session that remembers when the tasks that it has written are due."""
 
 
 @event.listens_for(_Session, "after_flush")
-def _remember_tasks(session: Session, _context: object) -> None:
+def _remember_due(session: Session, _context: object) -> None:
     for row in (*session.new, *session.dirty):
-        if isinstance(row, Task):
-            session.info.setdefault(_TASKS, set()).add(type(row))
+        if isinstance(row, Task) and row.due_at is not None:
+            due: dict[type[Task], datetime] = session.info.setdefault(_DUE, {})
+            due[type(row)] = min(due.get(type(row), row.due_at), row.due_at)
 
 
 class Database:
@@ -50,7 +54,7 @@ class Database:
         Raises OperatorError where it cannot be opened, is in use by another process, or was made by a newer version.
         """
         self._here = threading.local()
-        self._listeners: list[Callable[[set[type[Task]]], None]] = []
+        self._listeners: list[Callable[[Due], None]] = []
         # In one process SQLite's writers queue up here: its own waiting is polling, in which one may starve.
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if url.get_backend_name() == "sqlite" else nullcontext()
@@ -77,8 +81,9 @@ class Database:
         """Whether this thread is in one."""
         return self._current() is not None
 
-    def when_tasks_changed(self, listener: Callable[[set[type[Task]]], None]) -> None:
-        """Have `listener` told of each transaction that wrote rows of tasks here, in the thread that made it.
+    def when_tasks_written(self, listener: Callable[[Due], None]) -> None:
+        """Have `listener` told of each transaction that wrote rows of tasks here that are due at some time, and of the
+        first such time in each table; in the thread that made it.
 
         It is told neither of rows that an UPDATE changed without loading them, nor of other processes' rows.
         """
@@ -98,9 +103,9 @@ class Database:
                 yield session
             finally:
                 self._here.session = None
-        if tasks := session.info.get(_TASKS):
+        if due := session.info.get(_DUE):
             for listener in self._listeners:
-                listener(tasks)
+                listener(due)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central import lease
-from cloud_sync.central.database import Database
+from cloud_sync.central.database import Database, Due
 from cloud_sync.central.tables import Task
 from cloud_sync.link.clock import Clock
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 POLL_S = 1.0
 """How often rows are looked for while some are due, and where other processes may make them due."""
 
-PAUSE_S_MAX = 60.0
+PAUSE_S_MAX = 300.0
 """How long a worker sleeps at most where no other process does: the wall clock may be set meanwhile."""
 
 AT_ONCE_MAX = 32
@@ -36,7 +37,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pause_s = 0.0
-        database.when_tasks_changed(self._changed)
+        self._next_look: datetime | None = None  # none: a look is under way
+        database.when_tasks_written(self._written)
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
@@ -87,7 +89,7 @@ class Worker:
             return []
 
     def _due(self, limit: int) -> list[str]:
-        now = self._clock().utc
+        self._next_look, now = None, self._clock().utc
         with self._database.reading() as session:
             due = list(lease.due(session, self._table, now, limit))
             if due or limit == 0 or not self._database.only_process:
@@ -96,10 +98,13 @@ class Worker:
                 following = lease.next_due(session, self._table, now)
                 left_s = PAUSE_S_MAX if following is None else (following - now).total_seconds()
                 self._pause_s = min(left_s, PAUSE_S_MAX)
+        self._next_look = now + timedelta(seconds=self._pause_s)
         return due
 
-    def _changed(self, tables: set[type[Task]]) -> None:
-        if self._table in tables:
+    def _written(self, due: Due) -> None:
+        """Rows were written, in whatever thread: look where one is due before the next look."""
+        first = due.get(self._table)
+        if first is not None and (self._next_look is None or first < self._next_look):
             self.wake()
 
     async def _try(self, key: str) -> None:

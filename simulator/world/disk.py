@@ -32,7 +32,7 @@ class Disk:
         self._unit = unit
         self._life = 0
         self._synced: tuple[bytes, int] | None = None  # the WAL's salts and length at the last sync
-        self._backups: dict[int, Path] = {}
+        self._backups: dict[str, Path] = {}
         self.path.parent.mkdir(parents=True)
 
     @property
@@ -66,21 +66,21 @@ class Disk:
         self._next()
         self._synced = None
 
-    def back_up(self, at_ms: int) -> None:
+    def back_up(self, name: str) -> None:
         """Keep a copy of the store as it is now."""
-        backup = self._folder / f"backup-{at_ms}" / self.path.name
-        backup.parent.mkdir()
-        _copy(self.path, backup)
-        self._backups[at_ms] = backup
+        self._backups[name] = self._aside(f"backup-{name}")
 
-    def restore(self, at_ms: int) -> None:
-        """The next life begins with the backup made then."""
-        _copy(self._backups.pop(at_ms), self._next())
+    def restore(self, name: str) -> None:
+        """The next life begins with this backup."""
+        _copy(self._backups.pop(name), self._next())
         self._synced = _end_of(_wal(self.path))
 
-    def lost_copy(self, at_ms: int) -> Path:
+    def lost_copy(self, name: str) -> Path:
         """Keep what an onlooker can compare with, of a disk that is about to be lost."""
-        kept = self._folder / f"lost-{at_ms}" / self.path.name
+        return self._aside(f"lost-{name}")
+
+    def _aside(self, name: str) -> Path:
+        kept = self._folder / name / self.path.name
         kept.parent.mkdir()
         _copy(self.path, kept)
         return kept

@@ -94,6 +94,8 @@ class Faults:
             (Kind.CLOCK, 2 * HOUR_S, self._clock_goes_wrong),
             (Kind.BANK, 2 * HOUR_S, self._bank_is_in_trouble),
             (Kind.CAMERA, 4 * HOUR_S, self._camera_goes_blind),
+            (Kind.RESTORE, 8 * HOUR_S, self._restore),
+            (Kind.LOST_DISK, 10 * HOUR_S, self._lose_disk),
         ):
             if kind in self._kinds:
                 self._start(self._now_and_then(often_s, fault, self._dice(kind.value)))
@@ -179,6 +181,22 @@ class Faults:
             unit.die(How.POWER_CUT)
         else:
             unit.process.doom(dice.choice(_PLACES[type(unit)]), dice.randint(1, 4), How.POWER_CUT)
+
+    async def _restore(self, dice: random.Random) -> None:
+        """A disk is lost, and its machine goes on from a backup some seconds or minutes old."""
+        unit, disk = (one := dice.choice(self._units)), one.machine.disk
+        backup = f"{self._tally.now_ms}"
+        disk.back_up(backup)
+        await asyncio.sleep(_log_uniform(dice, 1, 900))
+        if unit.is_alive:
+            self._tally.count("restores")
+            unit.lose_disk(lambda: disk.restore(backup), "restored")
+
+    async def _lose_disk(self, dice: random.Random) -> None:
+        unit = dice.choice(self._units)
+        if unit.is_alive:
+            self._tally.count("lost disks")
+            unit.lose_disk(unit.machine.disk.keep_nothing, "disk-lost")
 
     async def _clock_goes_wrong(self, dice: random.Random) -> None:
         """A gate's time may be lost; hubs and central have a time server, or an operator who looks."""

@@ -12,7 +12,7 @@ from cloud_sync.link.logs import JsonLines
 from domain.now import parse_instant
 from simulator.world.loop import VirtualLoop
 from simulator.world.process import CURRENT, How
-from simulator.world.seen import Boot, Fault, Seen
+from simulator.world.seen import Boot, Disk, Fault, Seen
 
 _COUNTED = {
     "payment.in_doubt": "in-doubt payments",
@@ -46,6 +46,11 @@ class Tally:
         """Of everything traced so far."""
         return self._digest.hexdigest()
 
+    @property
+    def now_ms(self) -> int:
+        """True time."""
+        return self._loop.now_ms
+
     def trace(self, what: str, detail: bytes = b"") -> None:
         """Something happened just now that every run of this seed must see at this instant."""
         line = b"%d %s %s\n" % (self._loop.now_ms, what.encode(), detail)
@@ -66,6 +71,11 @@ class Tally:
         """A process has died, and will be started again so much later."""
         self.fault(how.value, unit, where, down_s)
         self.count(f"{how.value} {where}")
+
+    def disk_lost(self, unit: str, path: Path, kind: str, down_s: float) -> None:
+        """A unit's disk is lost; `path` has a copy of what was on it."""
+        self.seen.disks.append(Disk(unit, path, self._loop.now_ms))
+        self.fault(kind, unit, "", down_s)
 
     def booted(self, unit: str, boot: str, drift_ppm: int) -> None:
         """A machine has started."""

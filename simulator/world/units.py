@@ -61,8 +61,7 @@ class Unit:
         self.process: Process | None = None
         self.is_over = False
         """Nobody starts it any more."""
-        self.next_disk: Callable[[], None] | None = None
-        """What the next life finds, where that is not what this one has left."""
+        self._lost_disk: tuple[Callable[[], None], str] | None = None
         self._tally = tally
         self._carriers: list[SimulatedCarrier] = []
         self._boots = 0
@@ -94,6 +93,11 @@ class Unit:
         """Kill it now, where it lives."""
         if self.process is not None:
             self.process.die(how, where)
+
+    def lose_disk(self, replace: Callable[[], None], kind: str) -> None:
+        """The machine dies with its disk, now; `replace` puts another in."""
+        self._lost_disk = replace, kind
+        self.die(How.POWER_CUT, kind)
 
     @property
     def is_alive(self) -> bool:
@@ -136,9 +140,11 @@ class Unit:
         machine, self._is_dark = self.machine, how is How.POWER_CUT
         self._down_s = machine.dice.uniform(*(POWER_BACK_S if self._is_dark else RESTART_S))
         self._tally.died(self.name, how, where, self._down_s)
-        if self.next_disk is not None:
-            self.next_disk()
-            self.next_disk = None
+        if self._lost_disk is not None:
+            (replace, kind), self._lost_disk = self._lost_disk, None
+            kept = machine.disk.lost_copy(str(self._tally.now_ms))
+            self._tally.disk_lost(self.name, kept, kind, self._down_s)
+            replace()
         elif self._is_dark:
             machine.disk.keep_synced()
         else:

@@ -1,6 +1,7 @@
 """A whole world: central, hubs and gates as they are, on virtual time; drivers, faults, and somebody who looks on."""
 
 import asyncio
+import gc
 import logging
 import random
 import shutil
@@ -42,6 +43,7 @@ PROGRESS_STEPS = 24
 
 LOOPBACK_S, LAN_S, INTERNET_S = 0.000_2, 0.001, 0.02
 THREAD_S = (0.000_3, 0.003)
+COLLECTIONS = (100_000, 50, 100)
 
 
 class World:
@@ -65,7 +67,7 @@ class World:
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """From the first virtual second to the end. `progress` is called `PROGRESS_STEPS` times."""
         taker = LogTaker(self._folder / "log.jsonl", self.loop, self.tally)
-        with _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
+        with _rare_collections(), _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
             asyncio.set_event_loop(self.loop)
             self.loop.set_exception_handler(self._not_handled)
             try:
@@ -217,6 +219,17 @@ def _logging_to(taker: LogTaker) -> Iterator[None]:
         root.handlers[:] = handlers
         root.setLevel(level)
         taker.close()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for garbage in cycles now and then only: a run makes much that is young, and keeps most of what is old."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @contextmanager
