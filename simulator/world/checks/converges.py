@@ -162,5 +162,5 @@ def _keys_of(hub: StoreSeen, lot: LotPlan) -> Rows:
 
 def _used(hub: StoreSeen, from_time: str) -> set[str]:
     """The tickets that cars came in on and whose windows are not over."""
-    used = "SELECT ticket_id FROM stay JOIN reservation USING (reservation_id) WHERE ticket_id IS NOT NULL"
+    used = "SELECT stay.ticket_id FROM stay JOIN reservation USING (reservation_id) WHERE stay.ticket_id IS NOT NULL"
     return {row["ticket_id"] for row in hub.rows(f"{used} AND end_time > ?", from_time)}

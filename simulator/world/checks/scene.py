@@ -87,6 +87,18 @@ class StoreSeen:
             by_unit[row["unit"]].append(StoredFact(*row))
         return by_unit
 
+    @cached_property
+    def thinned(self) -> dict[str, tuple[int, int]]:
+        """By unit: up to which epoch and number of its log only the latest facts are kept here, if not all."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'thinned'"):
+            return {}
+        return {row["unit"]: (row["epoch"], row["seq"]) for row in self.rows("SELECT unit, epoch, seq FROM thinned")}
+
+    def whole(self, unit: str, after: tuple[int, int] = (0, 0)) -> list[StoredFact]:
+        """The facts of `unit` of that part of its log, behind `after`, of which all are kept."""
+        floor = max(after, self.thinned.get(unit, after))
+        return [fact for fact in self.facts.get(unit, []) if (fact.epoch, fact.seq) > floor]
+
     def of_kind(self, unit: str, kind: str) -> list[StoredFact]:
         """The facts of `unit` of a kind, whatever its version, in order."""
         return [fact for fact in self.facts.get(unit, []) if fact.kind.partition("/")[0] == kind]
