@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+
 from simulator.world.checks.barrier_clear import check
 from simulator.world.seen import Arm, ArmSeen
-from tests.simulator.world.checks.conftest import ENTRY, EXIT, Run
+from tests.simulator.world.checks.conftest import ENTRY, EXIT, LOT, Run
 
 
 def test_an_arm_that_is_lowered_onto_a_car(run: Run) -> None:
@@ -53,3 +55,31 @@ def test_a_decision_to_hold_a_car_back_raises_no_arm(run: Run) -> None:
                 ENTRY, "UPDATE fact SET payload = ? WHERE unit = ? AND seq = ?", held_back, ENTRY, of_passage["seq"]
             )
     assert len(run.found(check)) == 1
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired", "completed"])
+def test_a_car_that_is_let_in_on_a_right_that_is_over(run: Run, status: str) -> None:
+    over = run.facts(LOT, "reservation.changed/1")[0]["payload"] | {"reservation_id": "A", "status": status}
+    let_in = next(fact["payload"] for fact in run.facts(ENTRY, "gate.decided/1") if fact["payload"]["reservation_id"])
+    let_in |= {"verdict": "admit", "reservation_id": "A"}
+    run.append(LOT, "reservation.changed/1", over, run.seen.ends_ms - 600_000)
+    run.append(ENTRY, "gate.decided/1", let_in, run.seen.ends_ms - 590_000)
+    run.append(ENTRY, "gate.decided/1", let_in | {"verdict": "refuse"}, run.seen.ends_ms - 2_000)
+    assert run.found(check) == []
+    run.append(ENTRY, "gate.decided/1", let_in, run.seen.ends_ms - 1_000)
+    (finding,) = run.found(check)
+    assert finding.which == ENTRY
+    assert finding.what.endswith(f"on A, which is {status}")
+
+
+def test_a_car_that_comes_in_on_a_ticket_that_was_replaced(run: Run) -> None:
+    by_ticket = next(row for row in run.reservations("status = 'completed' AND ticket IS NOT NULL"))
+    passed = run.facts(ENTRY, "gate.passed/1")[0]["payload"]
+    passed |= {"reservation_id": by_ticket["reservation_id"], "ticket_id": "old"}
+    run.sql(LOT, "UPDATE reservation SET moved_at = '2030-04-01T06:10:00.000Z' WHERE reservation_id = ?",
+            by_ticket["reservation_id"])  # fmt: skip
+    before = len(run.found(check))
+    run.append(ENTRY, "gate.passed/1", passed, 15 * 60_000 - 200_000)
+    assert len(run.found(check)) == before  # the gate may not have heard yet
+    run.append(ENTRY, "gate.passed/1", passed, run.seen.ends_ms)
+    assert [finding.what[-28:] for finding in run.found(check)][before:] == ["on a ticket that was replaced"[-28:]]

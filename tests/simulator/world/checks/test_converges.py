@@ -17,6 +17,7 @@ SPOILED = [
     (ENTRY, "DELETE FROM policy", "policy"),
     (LOT, "UPDATE promise SET tariff = json_set(tariff, '$.step_minor', 1)", "tariff"),
     (LOT, "UPDATE reservation SET paid_minor = paid_minor + 1 WHERE paid_minor > 0", "payment"),
+    (LOT, "UPDATE withdrawal SET settled_at = NULL, settle_by = '2030-04-01T06:00:00.000Z'", "withdrawal"),
     ("central", "UPDATE reservations SET revision = 0", "reservation"),
     ("central", "DELETE FROM stays", "stay"),
     ("central", "UPDATE stays SET left_at = NULL", "stay"),
@@ -65,3 +66,10 @@ def test_a_hub_with_another_policy(run: Run) -> None:
     other = json.loads(promise["policy"]) | {"grace_s": 7}
     run.sql(LOT, "UPDATE promise SET policy = ?", json.dumps(other))
     assert [finding.what for finding in run.found(check)] == ["has another policy than central"]
+
+
+def test_a_hold_that_ran_out(run: Run) -> None:
+    (row, *_) = run.reservations("status = 'expired'")
+    sql = "UPDATE reservation SET status = 'held', start_time = '2031-01-01T10:00:00.000Z',"
+    run.sql(LOT, f"{sql} end_time = '2031-01-01T12:00:00.000Z' WHERE reservation_id = ?", row["reservation_id"])
+    assert any("has run out and is still held" in finding.what for finding in run.found(check))

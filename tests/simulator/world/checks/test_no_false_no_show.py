@@ -44,3 +44,12 @@ def test_a_fee_that_was_decided_before_every_entry_gate_had_answered(run: Run) -
     assert (finding.which, finding.at_ms) == (reservation_id, settled["mono_ms"])
     run.sql(ENTRY, "DELETE FROM fact WHERE unit = ? AND seq = ?", ENTRY, noted["seq"])
     assert [found.which for found in run.found(check)] == [reservation_id]
+
+
+def test_a_spot_that_is_released_before_its_time(run: Run) -> None:
+    missed = next(fact for fact in run.facts(LOT, "reservation.changed/1") if fact["payload"]["status"] == "no_show")
+    run.sql(LOT, "UPDATE fact SET at = ? WHERE unit = ? AND seq = ?", missed["payload"]["start_time"], LOT,
+            missed["seq"])  # fmt: skip
+    (finding,) = run.found(check)
+    assert finding.which == missed["payload"]["reservation_id"]
+    assert "before its time to come was over" in finding.what

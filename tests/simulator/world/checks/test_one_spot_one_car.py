@@ -1,7 +1,8 @@
 """A spot that is sold twice, or on which somebody stands already, is found."""
 
 from simulator.world.checks.one_spot_one_car import check
-from tests.simulator.world.checks.conftest import LOT, Run
+from simulator.world.seen import Fault
+from tests.simulator.world.checks.conftest import ENTRY, LOT, Run
 
 
 def test_two_grants_that_overlap(run: Run) -> None:
@@ -36,3 +37,18 @@ def test_a_stay_that_begins_where_somebody_stands(run: Run) -> None:
     assert "two" in finding.what
     assert finding.at_ms is not None
     assert abs(finding.at_ms - run.seen.ends_ms) < 1_000
+
+
+def test_a_car_that_is_sent_where_another_stands(run: Run) -> None:
+    stay = run.facts(LOT, "stay.changed/1")[0]["payload"] | {"spot_id": f"{LOT}.9-001", "left_at": None}
+    run.append(LOT, "stay.changed/1", stay | {"stay_id": "one", "reservation_id": "A"}, run.seen.ends_ms - 600_000)
+    sent = run.facts(ENTRY, "gate.decided/1")[0]["payload"] | {"verdict": "admit", "spot_id": f"{LOT}.9-001"}
+    run.append(ENTRY, "gate.decided/1", sent | {"reservation_id": "A"}, run.seen.ends_ms - 3_000)
+    run.append(ENTRY, "gate.decided/1", sent | {"reservation_id": "B"}, run.seen.ends_ms - 599_000)
+    assert run.found(check) == []  # on its own spot, and before the gate can have heard
+    run.append(ENTRY, "gate.decided/1", sent | {"reservation_id": "C"}, run.seen.ends_ms - 2_000)
+    (finding,) = run.found(check)
+    assert finding.which == ENTRY
+    assert "sent C" in finding.what
+    run.seen.faults.append(Fault(run.seen.ends_ms - 60_000, "partition", ENTRY, until_ms=run.seen.ends_ms))
+    assert run.found(check) == []
