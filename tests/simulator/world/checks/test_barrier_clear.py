@@ -75,7 +75,7 @@ def test_a_car_that_is_let_in_on_a_right_that_is_over(run: Run, status: str) -> 
 def test_a_car_that_comes_in_on_a_ticket_that_was_replaced(run: Run) -> None:
     by_ticket = next(row for row in run.reservations("status = 'completed' AND ticket IS NOT NULL"))
     passed = run.facts(ENTRY, "gate.passed/1")[0]["payload"]
-    passed |= {"reservation_id": by_ticket["reservation_id"], "ticket_id": "old"}
+    passed |= {"reservation_id": by_ticket["reservation_id"], "ticket_id": "old", "passage_id": "late"}
     run.sql(LOT, "UPDATE reservation SET moved_at = '2030-04-01T06:10:00.000Z' WHERE reservation_id = ?",
             by_ticket["reservation_id"])  # fmt: skip
     before = len(run.found(check))

@@ -69,7 +69,11 @@ def test_a_hub_with_another_policy(run: Run) -> None:
 
 
 def test_a_hold_that_ran_out(run: Run) -> None:
-    (row, *_) = run.reservations("status = 'expired'")
-    sql = "UPDATE reservation SET status = 'held', start_time = '2031-01-01T10:00:00.000Z',"
-    run.sql(LOT, f"{sql} end_time = '2031-01-01T12:00:00.000Z' WHERE reservation_id = ?", row["reservation_id"])
+    (row, *_) = run.reservations("status = 'completed'")
+    run.sql(
+        LOT,
+        "UPDATE reservation SET status = 'held', start_time = '2031-01-01T10:00:00.000Z',"
+        " end_time = '2031-01-01T12:00:00.000Z', hold_expires_at = '2030-04-01T06:10:00.000Z' WHERE reservation_id = ?",
+        row["reservation_id"],
+    )
     assert any("has run out and is still held" in finding.what for finding in run.found(check))
