@@ -34,8 +34,8 @@ class Moved:
     @classmethod
     def by(cls, cause: str, minor: int, *, is_refund: bool) -> "Moved":
         """Read the cause as the provider was told it."""
-        reservation_id, kind, revision = cause.split(":")
-        return cls(reservation_id, kind, int(revision), minor, is_refund)
+        reservation_id, kind, revision = (*cause.split(":"), "", "")[:3]
+        return cls(reservation_id, kind, int(revision) if revision.isdecimal() else 0, minor, is_refund)
 
 
 @dataclass(frozen=True, slots=True)

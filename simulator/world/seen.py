@@ -138,7 +138,10 @@ class Fault:
     until_ms: int | None = None
 
 
-DOWN = frozenset({"crash", "power-cut", "disk-lost", "restored"})
+NEW_DISK = frozenset({"disk-lost", "restored"})
+"""Kinds of faults after which their unit begins with another disk: an empty one, or a backup."""
+
+DOWN = frozenset({"crash", "power-cut"}) | NEW_DISK
 """Kinds of faults during which their unit does not run, until `until_ms`; others excuse no gate that keeps a car."""
 
 

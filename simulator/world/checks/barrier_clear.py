@@ -1,23 +1,37 @@
-"""barrier-clear: no arm is lowered onto a car, and none that is down is raised without a decision that lies on disk."""
+"""barrier-clear: no arm is lowered onto a car, and none is raised without a decision.
+
+A decision lies on disk before the arm is asked to move, and lets nobody in on a right that was withdrawn, used up or
+replaced long enough ago for every gate to have heard of it.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from cloud_sync.link.ticket import verify
 from simulator.world.checks.scene import Finding, Scene, StoredFact
-from simulator.world.seen import Arm
+from simulator.world.seen import Arm, LotPlan
 
 NAME = "barrier-clear"
 
 DECIDED_WITHIN_MS = 15 * 60_000
 """A gate that was down for longer does not know any more whom it let pass (`gate_firmware/deciding.py`)."""
 
+DROVE_WITHIN_MS = 90_000
+"""From a decision to the car on the far side, at the slowest."""
+
 _PASSES = ("admit", "release")
+
+
+_OVER = ("cancelled", "expired", "completed")
 
 
 def check(scene: Scene) -> Iterator[Finding]:
     for _, gate_id, _ in scene.gates():
         yield from _lowered_onto_cars(scene, gate_id)
         yield from _raised_for_nobody(scene, gate_id)
+    for lot in scene.seen.lots:
+        yield from _let_in_on_nothing(scene, lot)
+        yield from _let_in_by_old_tickets(scene, lot)
 
 
 def _lowered_onto_cars(scene: Scene, gate_id: str) -> Iterator[Finding]:
@@ -38,6 +52,44 @@ def _raised_for_nobody(scene: Scene, gate_id: str) -> Iterator[Finding]:
                 yield Finding(NAME, gate_id, "the arm was raised, and no decision to let anybody pass lay on disk",
                               arm.at_ms)  # fmt: skip
         is_down = arm.arm is Arm.DOWN
+
+
+def _let_in_on_nothing(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """Cars that were let in on a reservation that, as every gate must have heard, had ended."""
+    ended: dict[str, tuple[int, str]] = {}
+    for fact in scene.store(lot.lot_id).of_kind(lot.lot_id, "reservation.changed"):
+        now, at_ms = fact.payload, scene.made_at_ms(fact)
+        if at_ms is not None and now["status"] in _OVER:
+            ended.setdefault(now["reservation_id"], (at_ms, now["status"]))
+    for gate_id in lot.gates:
+        for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
+            decided, at_ms = fact.payload, scene.made_at_ms(fact)
+            over = ended.get(decided["reservation_id"])
+            if at_ms is None or over is None or decided["verdict"] != "admit":
+                continue
+            if scene.have_heard(lot.lot_id, over[0], at_ms):
+                what = f"let a car in by {decided['evidence']} on {decided['reservation_id']}, which is {over[1]}"
+                yield Finding(NAME, gate_id, what, at_ms)
+
+
+def _let_in_by_old_tickets(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """Cars that came in on a ticket which a newer one had replaced, as every gate must have heard."""
+    hub = scene.store(lot.lot_id)
+    keys = {
+        fact.payload["key_id"]: fact.payload["public_key"] for fact in hub.of_kind(lot.lot_id, "ticket_key.published")
+    }
+    sql = "SELECT reservation_id, moved_at, ticket FROM reservation WHERE moved_at IS NOT NULL AND ticket IS NOT NULL"
+    latest = {row["reservation_id"]: (scene.ms_of(row["moved_at"]), row["ticket"]) for row in hub.rows(sql)}
+    for gate_id in lot.gates:
+        for fact in scene.store(gate_id).of_kind(gate_id, "gate.passed"):
+            passed, at_ms = fact.payload, scene.made_at_ms(fact)
+            if at_ms is None or passed["ticket_id"] is None or passed["reservation_id"] not in latest:
+                continue
+            moved_ms, ticket = latest[passed["reservation_id"]]
+            came_ms = at_ms - DROVE_WITHIN_MS
+            is_old = verify(ticket, keys).ticket_id != passed["ticket_id"]
+            if is_old and moved_ms < came_ms and scene.have_heard(lot.lot_id, moved_ms, came_ms):
+                yield Finding(NAME, gate_id, f"let {passed['reservation_id']} in on a ticket that was replaced", at_ms)
 
 
 def _log(scene: Scene, gate_id: str) -> tuple[list[tuple[int, str]], dict[str, int]]:

@@ -39,7 +39,7 @@ def check(scene: Scene) -> Iterator[Finding]:
         for gate_id in lot.gates:
             for what in _gate(scene, lot, hub, scene.store(gate_id)):
                 yield Finding(NAME, gate_id, what, scene.seen.ends_ms)
-        for what in (*_central(lot, hub, scene.central), *_told(lot, hub, scene.central)):
+        for what in (*_central(lot, hub, scene.central), *_told(lot, hub, scene.central), *_overdue(scene, hub)):
             yield Finding(NAME, lot.lot_id, what, scene.seen.ends_ms)
     for what in _in_doubt(scene):
         yield Finding(NAME, CENTRAL, what, scene.seen.ends_ms)
@@ -102,6 +102,17 @@ def _told(lot: LotPlan, hub: StoreSeen, central: StoreSeen) -> Iterator[str]:
     yield from _differ("payment", _keyed(paid), _keyed(known))
 
 
+def _overdue(scene: Scene, hub: StoreSeen) -> Iterator[str]:
+    """What the hub has had the time to end."""
+    since = rfc3339(scene.instant(scene.seen.ends_ms) - CONVERGED_WITHIN)
+    held = "SELECT reservation_id FROM reservation WHERE status = 'held' AND hold_expires_at < ?"
+    for row in hub.rows(held, since):
+        yield f"the hold {row['reservation_id']} has run out and is still held"
+    waiting = "SELECT reservation_id FROM withdrawal WHERE settled_at IS NULL AND settle_by < ?"
+    for row in hub.rows(waiting, since):
+        yield f"the withdrawal of {row['reservation_id']} is still not settled"
+
+
 def _in_doubt(scene: Scene) -> Iterator[str]:
     """What central is still at although it has had the time to end it."""
     since = rfc3339(scene.instant(scene.seen.ends_ms) - CONVERGED_WITHIN)
@@ -151,5 +162,5 @@ def _keys_of(hub: StoreSeen, lot: LotPlan) -> Rows:
 
 def _used(hub: StoreSeen, from_time: str) -> set[str]:
     """The tickets that cars came in on and whose windows are not over."""
-    used = "SELECT ticket_id FROM stay JOIN reservation USING (reservation_id) WHERE ticket_id IS NOT NULL"
+    used = "SELECT stay.ticket_id FROM stay JOIN reservation USING (reservation_id) WHERE stay.ticket_id IS NOT NULL"
     return {row["ticket_id"] for row in hub.rows(f"{used} AND end_time > ?", from_time)}

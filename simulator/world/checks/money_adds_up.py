@@ -14,7 +14,7 @@ from datetime import timedelta
 from cloud_sync.central.booking import State
 from domain.now import parse_instant
 from simulator import books
-from simulator.account import CHARGED_LATER, TAKEN, Account, wrong
+from simulator.account import CHARGED_LATER, TAKEN, Account, Moved, wrong
 from simulator.world.checks.scene import Finding, Scene
 from simulator.world.provider import Deed, What
 from simulator.world.seen import LotPlan
@@ -112,8 +112,8 @@ def _account(
         "price": {"amount_minor": row["price_minor"], "currency": row["currency"]},
     }
     declined = {deed.cause: deed.amount.amount_minor for deed in deeds
-                if deed.what is What.DECLINED and deed.cause.split(":")[1] in CHARGED_LATER}  # fmt: skip
-    gone = any(deed.what in _GONE and deed.intent_id and deed.cause.split(":")[1] in TAKEN for deed in deeds)
+                if deed.what is What.DECLINED and _kind(deed) in CHARGED_LATER}  # fmt: skip
+    gone = any(deed.what in _GONE and deed.intent_id and _kind(deed) in TAKEN for deed in deeds)
     settled_at = None if settled is None else settled["settled_at"]
     account = Account(
         reservation,
@@ -129,3 +129,7 @@ def _account(
 def _ends_now(scene: Scene, end_time: str) -> bool:
     end = scene.ms_of(end_time)
     return abs(end - scene.seen.ends_ms) < ON_ITS_WAY // timedelta(milliseconds=1)
+
+
+def _kind(deed: Deed) -> str:
+    return Moved.by(deed.cause, 0, is_refund=False).kind

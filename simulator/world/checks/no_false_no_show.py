@@ -6,6 +6,7 @@ may cost all of the window. Whatever comes of it, that nobody came is sure only 
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from cloud_sync.link.v1.facts import Direction
 from domain.money import Money
@@ -23,8 +24,24 @@ SLACK_MS = 10 * 60_000
 
 def check(scene: Scene) -> Iterator[Finding]:
     for lot in scene.seen.lots:
+        yield from _decided_too_soon(scene, lot)
         yield from _settled_too_soon(scene, lot)
     yield from _paid_for_not_coming(scene)
+
+
+def _decided_too_soon(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """No-shows whose time to come was not over yet, by the hub's own clock."""
+    hub = scene.store(lot.lot_id)
+    expected = {row["reservation_id"]: row["expected_at"]
+                for row in hub.rows("SELECT reservation_id, expected_at FROM reservation")}  # fmt: skip
+    for fact in hub.of_kind(lot.lot_id, "reservation.changed"):
+        now = fact.payload
+        if now["status"] != "no_show" or now["reservation_id"] not in expected:
+            continue
+        over = parse_instant(expected[now["reservation_id"]]) + timedelta(seconds=lot.policy.grace_s)
+        if parse_instant(fact.at) < over:
+            yield Finding(NAME, now["reservation_id"], "its spot was released before its time to come was over",
+                          scene.made_at_ms(fact))  # fmt: skip
 
 
 def _settled_too_soon(scene: Scene, lot: LotPlan) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """no-lost-fact: what a unit has recorded reaches every unit that needs it exactly once, and survives any one disk.
 
-Logs are compared as multisets of unit, epoch and sequence number. Exactly once is more than to have a fact once: what
+Logs are compared as multisets of unit, epoch and sequence number, as far back as both ends keep all of them: of what is
+older, or came as a snapshot, the copies must be right (converges). Exactly once is more than to have a fact once: what
 follows from it must have happened once too, and the hub's log says of each stay from which fact it follows.
 """
 
@@ -17,11 +18,13 @@ Key = tuple[str, int, int]
 def check(scene: Scene) -> Iterator[Finding]:
     for unit, owner, copies in _logs(scene):
         own = scene.store(owner).facts.get(unit, [])
-        yield from _gaps(unit, own)
+        yield from _gaps(unit, scene.store(owner).whole(unit))
         for copy in copies:
-            taken = scene.store(copy).facts.get(unit, [])
-            yield from _differences(unit, own, copy, taken)
-            for fact in taken:
+            floor = scene.store(owner).thinned.get(unit, (0, 0))
+            taken = scene.store(copy).whole(unit, floor)
+            floor = max(floor, scene.store(copy).thinned.get(unit, floor))
+            yield from _differences(unit, scene.store(owner).whole(unit, floor), copy, taken)
+            for fact in scene.store(copy).facts.get(unit, []):
                 if fact.set_aside is not None:
                     what = f"{copy} set {fact.kind} {fact.epoch}/{fact.seq} aside: {fact.set_aside}"
                     yield Finding(NAME, unit, what, scene.made_at_ms(fact))

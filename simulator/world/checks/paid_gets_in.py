@@ -2,8 +2,8 @@
 
 Judged by the bank (when the money was taken), the street (what was shown, and whether the arm went up) and the hub's
 book for the window. By ticket it holds at every gate, also at one that was cut off before the booking was made. By
-plate it holds where the plate was surely read and the gate can have heard of the booking: nothing was wrong with the
-lot's network since. Margins allow for the units' clocks, whose errors are known from their facts.
+plate it holds where the plate was surely read and the gate must have heard of the booking: nothing was wrong with the
+lot's network since, or for some minutes. Margins allow for the units' clocks, whose errors are known from their facts.
 """
 
 from collections import defaultdict
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from cloud_sync.link.v1.facts import Direction
 from domain.admission import Reason
 from simulator.world.checks.arrivals import Arrival, arrivals
-from simulator.world.checks.scene import Finding, Scene
+from simulator.world.checks.scene import HEARD_MS, Finding, Scene
 from simulator.world.provider import What
-from simulator.world.seen import Arm, Credential, LotPlan
+from simulator.world.seen import NEW_DISK, Arm, Credential, LotPlan
 
 NAME = "paid-gets-in"
 
@@ -38,9 +38,6 @@ _TURNED_AWAY = frozenset(
     )
 )
 """What a gate says to a plate that it has read and does not let in; where it is not sure it asks, and may."""
-
-HEARD_WITHIN_MS = 60_000
-"""How long it takes every gate on the link to hear of a booking, or to fetch its copy anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +142,7 @@ def _by_plate(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right
         if at_ms is None or decided["plate"] is None or decided["reason"] not in _TURNED_AWAY:
             continue
         theirs = [right for right in by_mark[decided["plate"]["mark"]] if right.stands(at_ms)]
-        if len(theirs) == 1 and _has_heard(scene, lot, theirs[0].paid_ms, at_ms):
+        if len(theirs) == 1 and scene.have_heard(lot.lot_id, theirs[0].paid_ms, at_ms):
             yield at_ms, theirs[0], f"was told {decided['reason']}"
 
 
@@ -172,16 +169,14 @@ def _was_taken_for_another(scene: Scene, lot: LotPlan, gate_id: str, arrival: Ar
 
 def _has_keys(scene: Scene, gate_id: str, lot: LotPlan, at_ms: int) -> bool:
     """Whether a gate can verify tickets: a new disk has none of the lot's keys before the hub has sent them."""
-    news = [fault.until_ms or fault.at_ms for fault in scene.seen.faults
-            if fault.unit == gate_id and fault.kind in ("disk-lost", "restored") and fault.at_ms <= at_ms]  # fmt: skip
+    news = [
+        fault.until_ms or fault.at_ms
+        for fault in scene.seen.faults
+        if fault.unit == gate_id and fault.kind in NEW_DISK and fault.at_ms <= at_ms
+    ]
     since_ms = max(news, default=0)
-    heard_ms = since_ms + HEARD_WITHIN_MS
+    heard_ms = since_ms + HEARD_MS
     return at_ms >= heard_ms and not scene.faults_of(lot.lot_id, since_ms, heard_ms)
-
-
-def _has_heard(scene: Scene, lot: LotPlan, since_ms: int, at_ms: int) -> bool:
-    """Whether every gate of a lot knows by then what was known at `since_ms`."""
-    return at_ms - since_ms >= HEARD_WITHIN_MS and not scene.faults_of(lot.lot_id, since_ms, at_ms)
 
 
 def _let_in(scene: Scene, gate_id: str, arrival: Arrival, shown_ms: int) -> bool:

@@ -19,6 +19,9 @@ from simulator.world.seen import DOWN, Arm, ArmSeen, At, Boot, CarMoved, Disk, F
 
 CENTRAL = "central"
 
+HEARD_MS, CONVERGED_MS = 60_000, 300_000
+"""How long news may take to every unit of a lot: without faults, and after faults have ended."""
+
 Event = TypeVar("Event", CarMoved, ArmSeen, Presented)
 
 
@@ -83,6 +86,18 @@ class StoreSeen:
         for row in self._sql.execute(f"SELECT {columns} FROM {table} ORDER BY unit, epoch, seq"):  # noqa: S608
             by_unit[row["unit"]].append(StoredFact(*row))
         return by_unit
+
+    @cached_property
+    def thinned(self) -> dict[str, tuple[int, int]]:
+        """By unit: up to which epoch and number of its log only the latest facts are kept here, if not all."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'thinned'"):
+            return {}
+        return {row["unit"]: (row["epoch"], row["seq"]) for row in self.rows("SELECT unit, epoch, seq FROM thinned")}
+
+    def whole(self, unit: str, after: tuple[int, int] = (0, 0)) -> list[StoredFact]:
+        """The facts of `unit` of that part of its log, behind `after`, of which all are kept."""
+        floor = max(after, self.thinned.get(unit, after))
+        return [fact for fact in self.facts.get(unit, []) if (fact.epoch, fact.seq) > floor]
 
     def of_kind(self, unit: str, kind: str) -> list[StoredFact]:
         """The facts of `unit` of a kind, whatever its version, in order."""
@@ -229,6 +244,15 @@ class Scene:
             and (fault.until_ms or fault.at_ms) >= from_ms
             and (lot_id in fault.unit or lot_id in fault.detail or CENTRAL in fault.unit or not fault.unit)
         ]
+
+    def have_heard(self, lot_id: str, since_ms: int, at_ms: int) -> bool:
+        """Whether all of a lot's units must know at `at_ms` what one of them knew at `since_ms`.
+
+        They do soon where nothing was wrong since, and within minutes where nothing is wrong any more.
+        """
+        if at_ms - since_ms >= CONVERGED_MS and not self.faults_of(lot_id, at_ms - CONVERGED_MS, at_ms):
+            return True
+        return at_ms - since_ms >= HEARD_MS and not self.faults_of(lot_id, since_ms, at_ms)
 
     def arm_at(self, gate_id: str, at_ms: int) -> Arm:
         """Where an arm was last seen to arrive by then; they all begin down."""
