@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
+SEEDS ?= 200
 
-.PHONY: setup demo test soak lint format lock clean
+.PHONY: setup demo test soak simulate lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -26,6 +27,10 @@ test: setup lint
 # What takes longer than the tests may: every process killed at any moment of a driver's visit.
 soak: setup
 	$(BIN)/python -m simulator.soak
+
+# Whole lots on virtual time under every kind of fault, for an hour or more.
+simulate: setup
+	$(BIN)/gatehouse simulate --seeds 0..$(SEEDS) --hours 24 --faults all --jobs 2
 
 lint: setup
 	$(BIN)/ruff format --check .

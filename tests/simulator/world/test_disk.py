@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,8 @@ def lived(disk: Disk, life: Callable[[Process], None]) -> None:
 
     async def run() -> None:
         process = Process("hub", Deaths())
-        try:
+        with suppress(Died):
             process.context.run(life, process)
-        except Died:
-            pass
         process.die(How.STOP, "the end")
         await process.gone()
         for connection in process.connections:
