@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
+SEEDS ?= 200
 
-.PHONY: setup demo test soak bench lint format lock clean
+.PHONY: setup demo test soak simulate bench lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -30,6 +31,10 @@ soak: setup
 # The project's own figures beside what a user would pick instead; some minutes, with nothing else running.
 bench: setup
 	$(BIN)/gatehouse bench
+
+# Whole lots on virtual time under every kind of fault, for an hour or more.
+simulate: setup
+	$(BIN)/gatehouse simulate --seeds 0..$(SEEDS) --hours 24 --faults all --jobs 2
 
 lint: setup
 	$(BIN)/ruff format --check .

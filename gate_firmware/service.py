@@ -108,6 +108,11 @@ class GateService:
         self._wake = asyncio.Event()
         self._look: asyncio.Task[None] | None = None
 
+    @property
+    def replica(self) -> Replica:
+        """What this gate knows of its lot: what it may expect to see."""
+        return self._replica
+
     async def run(self) -> None:
         """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had.
 

@@ -63,7 +63,12 @@ class Spots:
         )
 
     def went_out(self, reservation_id: str) -> None:
-        self._sql.execute("DELETE FROM open_stay WHERE reservation_id = ?", (reservation_id,))
+        """The reservation's car has left. Where two are inside on it, it is the hub that says which stay has ended."""
+        self._sql.execute(
+            "DELETE FROM open_stay WHERE reservation_id = ?"
+            " AND (SELECT count(*) FROM open_stay others WHERE others.reservation_id = open_stay.reservation_id) = 1",
+            (reservation_id,),
+        )
 
     def spot_changed(self, changed: SpotChanged) -> None:
         self._sql.execute(

@@ -108,12 +108,17 @@ class HubService:
             self._wake.clear()
 
     async def _gate_heard(self, topic: str, payload: bytes) -> None:
+        before = self._online()
         await self._presence.heard(topic, payload)
-        self._gates_are()
+        if self._online() != before:  # a gate says the same again with each new challenge
+            self._gates_are()
 
     def _gates_lost(self) -> None:
         self._presence.lost()
         self._gates_are()
+
+    def _online(self) -> list[bool]:
+        return [self._presence.is_online(gate_id) for gate_id in self._gate_ids]
 
     def _gates_are(self) -> None:
         """Tell the lot which gates are heard: it gives nobody up while a gate that may have let them in is silent."""

@@ -1,4 +1,4 @@
-"""`gatehouse demo` and `gatehouse bench`."""
+"""`gatehouse demo`, `gatehouse simulate` and `gatehouse bench`."""
 
 import secrets
 from pathlib import Path
@@ -80,3 +80,21 @@ def _make_empty(folder: Path) -> None:
 def street_record(folder: Path) -> Path:
     """Where the street writes down who drove: it holds plates in clear, so beside the folder and never in it."""
     return folder.with_name(f"{folder.name}.street.jsonl")
+
+
+def simulate(
+    seeds: Annotated[str, typer.Option(metavar="A..B", help="From A on, without B.")],
+    hours: Annotated[float, typer.Option(min=0.1, help="Virtual hours with faults, for each seed.")] = 24.0,
+    faults: Annotated[str, typer.Option(help="all, none, or names with commas between.")] = "all",
+    mutant: Annotated[
+        Path | None, typer.Option(metavar="FILE.patch", exists=True, dir_okay=False, help="Play on source changed so.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Seeds played beside each other.")] = 1,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Leave each seed's databases, log and trace in this folder.")
+    ] = None,
+) -> None:
+    """Play whole lots on virtual time, with faults drawn from seeds, and check what must always be true."""
+    from simulator.world.command import Order, run  # noqa: PLC0415  as above
+
+    raise typer.Exit(run(Order(seeds, hours, faults, mutant, jobs, keep)))

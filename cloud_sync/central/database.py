@@ -6,8 +6,9 @@ there a transaction takes the whole file's write lock at once).
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
-from cloud_sync.central.tables import SCHEMA_VERSION, SchemaVersion
+from cloud_sync.central.tables import SCHEMA_VERSION, SchemaVersion, Task
 from domain.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 5_000
@@ -26,6 +27,22 @@ CONNECTIONS_MAX = 48
 """Above the threads that FastAPI (40) and asyncio use, so that none waits for a connection in vain."""
 
 _READING = "gatehouse_reading"
+_DUE = "gatehouse_due"
+"""In a session's info: of the tables of tasks that it has written to, when the first of the rows written is due."""
+
+Due = Mapping[type[Task], datetime]
+
+
+class _Session(Session):
+    """A session that remembers when the tasks that it has written are due."""
+
+
+@event.listens_for(_Session, "after_flush")
+def _remember_due(session: Session, _context: object) -> None:
+    for row in (*session.new, *session.dirty):
+        if isinstance(row, Task) and row.due_at is not None:
+            due: dict[type[Task], datetime] = session.info.setdefault(_DUE, {})
+            due[type(row)] = min(due.get(type(row), row.due_at), row.due_at)
 
 
 class Database:
@@ -37,6 +54,7 @@ class Database:
         Raises OperatorError where it cannot be opened, is in use by another process, or was made by a newer version.
         """
         self._here = threading.local()
+        self._listeners: list[Callable[[Due], None]] = []
         # In one process SQLite's writers queue up here: its own waiting is polling, in which one may starve.
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if url.get_backend_name() == "sqlite" else nullcontext()
@@ -63,6 +81,14 @@ class Database:
         """Whether this thread is in one."""
         return self._current() is not None
 
+    def when_tasks_written(self, listener: Callable[[Due], None]) -> None:
+        """Have `listener` told of each transaction that wrote rows of tasks here that are due at some time, and of the
+        first such time in each table; in the thread that made it.
+
+        It is told neither of rows that an UPDATE changed without loading them, nor of other processes' rows.
+        """
+        self._listeners.append(listener)
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """All or nothing; on disk when it returns."""
@@ -71,12 +97,15 @@ class Database:
             with outer.begin_nested():
                 yield outer
             return
-        with self._turn, Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self._turn, _Session(self._engine, expire_on_commit=False) as session, session.begin():
             self._here.session = session
             try:
                 yield session
             finally:
                 self._here.session = None
+        if due := session.info.get(_DUE):
+            for listener in self._listeners:
+                listener(due)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

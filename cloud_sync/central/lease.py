@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, inspect, select
 
 from cloud_sync.central.tables import Task
@@ -28,6 +28,11 @@ def due(session: Session, table: type[Task], now: datetime, limit: int) -> Seque
     return session.exec(
         select(_key(table)).where(col(table.due_at) <= now).order_by(col(table.due_at)).limit(limit)
     ).all()
+
+
+def next_due(session: Session, table: type[Task], now: datetime) -> datetime | None:
+    """When the next row that is not due yet will be."""
+    return session.exec(select(func.min(table.due_at)).where(col(table.due_at) > now)).one()
 
 
 def take(session: Session, table: type[Row], key: str, owner: str, now: datetime) -> Row | None:

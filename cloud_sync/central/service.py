@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from secrets import token_hex
 
+from argon2 import PasswordHasher
 from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
@@ -27,7 +28,13 @@ log = logging.getLogger(__name__)
 class CentralService:
     """One central process."""
 
-    def __init__(self, settings: CentralSettings, host: Host | None = None, bank: Bank | None = None) -> None:
+    def __init__(
+        self,
+        settings: CentralSettings,
+        host: Host | None = None,
+        bank: Bank | None = None,
+        hasher: PasswordHasher | None = None,
+    ) -> None:
         """Raises OperatorError where a secret or the database is not to be had."""
         self._settings = settings
         host = host or this_machine(Trust.NTP)
@@ -47,6 +54,7 @@ class CentralService:
             clock=clock,
             boot=host.boot,
             changed=self._nudge,
+            hasher=hasher,
         )
         self._senders: dict[str, FactSender] = {}
         for lot_id in lots:

@@ -3,18 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central import lease
-from cloud_sync.central.database import Database
+from cloud_sync.central.database import Database, Due
 from cloud_sync.central.tables import Task
 from cloud_sync.link.clock import Clock
 
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-"""How often rows are looked for when nothing wakes the worker."""
+"""How often rows are looked for while some are due, and where other processes may make them due."""
+
+PAUSE_S_MAX = 300.0
+"""How long a worker sleeps at most where no other process does: the wall clock may be set meanwhile."""
 
 AT_ONCE_MAX = 32
 
@@ -31,11 +35,18 @@ class Worker:
         self._work = work
         self._clock = clock
         self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pause_s = 0.0
+        self._next_look: datetime | None = None  # none: a look is under way
+        database.when_tasks_written(self._written)
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
-        """Look for rows now."""
-        self._wake.set()
+        """Look for rows now. May be called in any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+        else:
+            self._wake.set()
 
     def start(self, key: str) -> asyncio.Task[None]:
         """Work on one row now, or join the work on it that is under way in this process."""
@@ -47,13 +58,23 @@ class Worker:
         return task
 
     async def run(self) -> None:
-        """Until cancelled. What is under way then is left to its lease, as after a crash."""
+        """Until cancelled. What is under way then is left to its lease, as after a crash.
+
+        Where this process is the only one it sleeps until the next row is due, or one is written.
+        """
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._work_on()
+        finally:
+            self._loop = None
+
+    async def _work_on(self) -> None:
         while True:
             room = max(AT_ONCE_MAX - len(self._under_way), 0)  # `start` is not bounded: a driver waits for each
             for key in await self._find(room):
                 self.start(key)
             try:
-                async with asyncio.timeout(POLL_S):
+                async with asyncio.timeout(self._pause_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue
@@ -64,11 +85,27 @@ class Worker:
             return await asyncio.to_thread(self._due, limit)
         except OperationalError as error:  # the database is away for a moment; the rows are still due after it
             self._no_database(error)
+            self._pause_s = POLL_S
             return []
 
     def _due(self, limit: int) -> list[str]:
+        self._next_look, now = None, self._clock().utc
         with self._database.reading() as session:
-            return list(lease.due(session, self._table, self._clock().utc, limit))
+            due = list(lease.due(session, self._table, now, limit))
+            if due or limit == 0 or not self._database.only_process:
+                self._pause_s = POLL_S
+            else:
+                following = lease.next_due(session, self._table, now)
+                left_s = PAUSE_S_MAX if following is None else (following - now).total_seconds()
+                self._pause_s = min(left_s, PAUSE_S_MAX)
+        self._next_look = now + timedelta(seconds=self._pause_s)
+        return due
+
+    def _written(self, due: Due) -> None:
+        """Rows were written, in whatever thread: look where one is due before the next look."""
+        first = due.get(self._table)
+        if first is not None and (self._next_look is None or first < self._next_look):
+            self.wake()
 
     async def _try(self, key: str) -> None:
         try:

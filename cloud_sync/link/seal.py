@@ -24,12 +24,13 @@ _NONCE_BYTES = 12
 class Seal:
     """Seals and opens the plates of one key's holder."""
 
-    def __init__(self, key: bytes, nonce: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, key: bytes, nonce: Callable[[int], bytes] | None = None) -> None:
+        """`nonce` draws so many bytes; the operating system does where none is given."""
         if len(key) != KEY_BYTES:
             raise OperatorError("plate_key_invalid", f"a plate key is {KEY_BYTES} bytes as hexadecimal")
         self._aead = AESGCM(_derive(key, b"gatehouse plate box"))
         self._mark_key = _derive(key, b"gatehouse plate mark")
-        self._nonce = nonce
+        self._nonce = nonce or os.urandom
 
     @classmethod
     def from_hex(cls, key: str) -> "Seal":

@@ -72,7 +72,9 @@ class TicketKey:
             _VEHICLE: ticket.vehicle_type.value,
             _PLATE_MARK: bytes.fromhex(ticket.plate_mark)[:PLATE_MARK_BYTES],
         }
-        signed: bytes = cwt.encode(claims, self._key)
+        # Not with `cwt.encode`: it would add when the ticket was issued, by a clock of its own.
+        cose = cwt.COSE.new(alg_auto_inclusion=True, kid_auto_inclusion=True)
+        signed: bytes = cose.encode_and_sign(cbor2.dumps(claims), self._key)
         return str(base45.b45encode(signed).decode())
 
 

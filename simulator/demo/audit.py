@@ -24,9 +24,10 @@ from domain.now import parse_instant
 from domain.plate import Plate, SealedPlate
 from domain.policy import Policy, Tariff
 from domain.window import Window
+from simulator import books
+from simulator.account import Account, wrong
 from simulator.cli import street_record
 from simulator.demo import provider
-from simulator.demo.money_audit import BY_HAND, Account, wrong
 from simulator.demo.replay import replay
 
 CENTRAL = "central"
@@ -154,43 +155,12 @@ def _money(kept: Kept) -> Iterator[Finding]:
         for reservation_id, account in _accounts(kept, hub).items():
             for what in wrong(account, moved.pop(reservation_id, []), policy, tariff):
                 yield Finding("money-adds-up", f"{reservation_id}: {what}")
-    yield from _books(kept, record)
+    for what in books.wrong(lambda sql: kept.rows(CENTRAL, sql), provider.moved(record)):
+        yield Finding("money-adds-up", what)
     if moved:
         yield Finding("money-adds-up", f"the bank moved money for reservations that no hub knows: {[*moved]}")
     if held := provider.authorised(record):
         yield Finding("money-adds-up", f"authorised, and neither captured nor given back: {sorted(held)}")
-
-
-def _books(kept: Kept, record: Path) -> Iterator[Finding]:
-    """Central's ledger balances and tells what the bank did, and what went back by hand is what operators asked for."""
-    for row in kept.rows(
-        CENTRAL, "SELECT posting, sum(amount_minor) AS off FROM ledger GROUP BY posting HAVING off <> 0"
-    ):
-        yield Finding("money-adds-up", f"posting {row['posting']} is off by {row['off']}")
-    at_bank = {
-        reservation_id: sum(-one.minor if one.is_refund else one.minor for one in all_moved)
-        for reservation_id, all_moved in provider.moved(record).items()
-    }
-    booked = kept.rows(
-        CENTRAL,
-        "SELECT reservation_id, sum(ledger.amount_minor) AS minor FROM ledger JOIN movements USING (movement_id)"
-        " WHERE account = 'bank' GROUP BY reservation_id",
-    )
-    in_ledger = {row["reservation_id"]: row["minor"] for row in booked}
-    for reservation_id in sorted(at_bank.keys() | in_ledger.keys()):
-        said, did = in_ledger.get(reservation_id, 0), at_bank.get(reservation_id, 0)
-        if said != did:
-            yield Finding("money-adds-up", f"{reservation_id}: the ledger has {said} at the bank, the bank {did}")
-    by_hand = kept.rows(CENTRAL, "SELECT reservation_id, amount_minor FROM movements WHERE kind = 'manual'")
-    asked = Counter((row["reservation_id"], row["amount_minor"]) for row in by_hand)
-    paid = Counter(
-        (one.reservation_id, one.minor)
-        for all_moved in provider.moved(record).values()
-        for one in all_moved
-        if one.kind in BY_HAND
-    )
-    if paid - asked:
-        yield Finding("money-adds-up", f"paid back by hand, and nobody asked: {sorted(paid - asked)}")
 
 
 def _accounts(kept: Kept, hub: str) -> dict[str, Account]:

@@ -3,20 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Money that the bank has moved, by its cause: a reservation, a kind and a revision."""
-
-    reservation_id: str
-    kind: str
-    revision: int
-    minor: int
-    is_refund: bool
+from simulator.account import Moved
 
 
 def requests(record: Path) -> Iterator[dict[str, Any]]:
@@ -42,9 +32,8 @@ def moved(record: Path) -> dict[str, list[Moved]]:
             cause = request["params"]["metadata[cause]"]
         else:
             continue
-        reservation_id, kind, revision = cause.split(":")
-        one = Moved(reservation_id, kind, int(revision), answer["amount"], path == "/v1/refunds")
-        by_reservation[reservation_id].append(one)
+        one = Moved.by(cause, answer["amount"], is_refund=path == "/v1/refunds")
+        by_reservation[one.reservation_id].append(one)
     return by_reservation
 
 

@@ -15,11 +15,11 @@ from uuid import uuid4
 
 import httpx
 
+from simulator.account import BY_HAND
 from simulator.demo import provider
 from simulator.demo.audit import CHECKS, Finding, Kept
 from simulator.demo.configuration import IN_HASTE, OPERATOR_EMAIL, LotSite
 from simulator.demo.driver import Driver, Operator
-from simulator.demo.money_audit import BY_HAND
 from simulator.demo.site import PYTHON, Ports, Site
 from simulator.demo.steps import HTTP_S
 from simulator.demo.street import Street

@@ -26,6 +26,8 @@ class LotPlan:
     gates: Mapping[str, Direction]
     policy: Policy
     tariff: Tariff
+    plate_key: str = ""
+    """In hexadecimal, as its hub, its gates and central have it: what an onlooker finds a booking's car by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class CarMoved:
     at_ms: int
     gate_id: str
     car: str
+    """Named after its driver: the `driver` of `DriverTold`; a dash and a number follow where it is another car."""
     plate: Plate
     to: At
 
@@ -81,6 +84,24 @@ class Shown:
     gate_id: str
     line1: str
     line2: str
+
+
+class Credential(Enum):
+    """What a driver can show at a lane beside their plate."""
+
+    TICKET = "ticket"  # the code on their phone
+    ID = "id"  # typed
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a driver showed or typed at a lane while their car stood there, and for which reservation."""
+
+    at_ms: int
+    gate_id: str
+    car: str
+    by: Credential
+    reservation_id: str
 
 
 class Told(Enum):
@@ -117,7 +138,27 @@ class Fault:
     until_ms: int | None = None
 
 
-StreetEvent = CarMoved | ArmSeen | Shown
+NEW_DISK = frozenset({"disk-lost", "restored"})
+"""Kinds of faults after which their unit begins with another disk: an empty one, or a backup."""
+
+DOWN = frozenset({"crash", "power-cut"}) | NEW_DISK
+"""Kinds of faults during which their unit does not run, until `until_ms`; others excuse no gate that keeps a car."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A unit's machine has started: its monotonic clock was 0 then, and its facts bear this boot's id.
+
+    With it an onlooker knows when, in true time, each of its facts was made.
+    """
+
+    at_ms: int
+    unit: str
+    boot: str
+    drift_ppm: int = 0
+
+
+StreetEvent = CarMoved | ArmSeen | Shown | Presented
 
 
 @dataclass(slots=True)
@@ -129,7 +170,10 @@ class Seen:
     street: list[StreetEvent] = field(default_factory=list)
     drivers: list[DriverTold] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
+    log: Path | None = None
+    """What all units logged, a line each."""
     counts: Counter[str] = field(default_factory=Counter)
     faults_end_ms: int = 0
     ends_ms: int = 0

@@ -135,6 +135,14 @@ class TestOpenStays:
         entry.hub_says(stay(1, left=True))
         assert entry.replica.spots.inside() == {}
 
+    def test_of_two_cars_on_one_booking_one_is_still_inside_when_the_other_has_left_here(self, exit_: Gate) -> None:
+        exit_.hub_says(stay(1), stay(1, stay_id="s2", spot_id=None, evidence=Evidence.TICKET))
+        exit_.replica.went_out(rid(1))
+        exit_.hub_says(stay(1, left=True))
+        assert exit_.replica.spots.inside() == {rid(1): Evidence.TICKET}
+        exit_.replica.went_out(rid(1))
+        assert exit_.replica.spots.inside() == {}
+
     def test_the_best_evidence_counts(self, entry: Gate) -> None:
         for number, evidence in enumerate((Evidence.ID, Evidence.TICKET, Evidence.PLATE)):
             entry.hub_says(stay(1, stay_id=f"s{number}", evidence=evidence))

@@ -61,6 +61,11 @@ def test_no_clock_is_asked_when_it_is_verified(offset: timedelta) -> None:
     assert verify(KEY.sign(moved), KEYS) == moved
 
 
+def test_it_says_nothing_of_when_it_was_signed() -> None:
+    issued_at = 6  # RFC 8392's claim, which the library adds by the machine's clock
+    assert issued_at not in cbor2.loads(cbor2.loads(base45.b45decode(KEY.sign(TICKET))).value[2])
+
+
 def test_any_of_the_published_keys_will_do() -> None:
     both = {OTHER.key_id: OTHER.public_key, **KEYS}
     assert verify(TEXT, both) == TICKET

@@ -13,13 +13,29 @@ from domain.money import Money
 from domain.now import parse_instant
 from domain.policy import Policy, Tariff, cancel_refund, early_exit_refund, no_show_refund
 from domain.window import Window
-from simulator.demo.provider import Moved
 
 TAKEN = frozenset({"charge"})
 CHARGED_LATER = frozenset({"overstay", "drive-up"})
 BY_HAND = frozenset({"manual"})
-_OWN = {"cancelled": "after-cancel", "no_show": "after-no-show"}
-"""The one conflict, by the reservation's end, with which a stay is still the reservation's own."""
+_OWN = {"cancelled": ("after-cancel", "after-no-show"), "no_show": ("after-no-show",)}
+"""The conflicts, by the reservation's end, with which a stay is still the reservation's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that the bank has moved, by its cause: a reservation, a kind and a revision."""
+
+    reservation_id: str
+    kind: str
+    revision: int
+    minor: int
+    is_refund: bool
+
+    @classmethod
+    def by(cls, cause: str, minor: int, *, is_refund: bool) -> "Moved":
+        """Read the cause as the provider was told it."""
+        reservation_id, kind, revision = (*cause.split(":"), "", "")[:3]
+        return cls(reservation_id, kind, int(revision) if revision.isdecimal() else 0, minor, is_refund)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,8 @@ class Account:
     stays: tuple[dict[str, Any], ...]
     settled: bool | None  # whether it is sure that nobody came in on it any more; None: not decided
     cancelled_at: datetime | None  # by its driver
+    declined_minor: int = 0  # what was charged to the card on file after the stay, and is a debt
+    money_gone: bool = False  # its authorisation was given back, lapsed, or could not be captured
 
     @property
     def window(self) -> Window:
@@ -39,7 +57,7 @@ class Account:
     @property
     def visits(self) -> list[tuple[datetime, datetime | None]]:
         """When its car came and left; of a no-show's that was only seen leaving, that instant twice."""
-        own = (None, _OWN.get(self.reservation["status"]))
+        own = (None, *_OWN.get(self.reservation["status"], ()))
         return [
             (parse_instant(stay["entered_at"] or stay["left_at"]), stay["left_at"] and parse_instant(stay["left_at"]))
             for stay in self.stays
@@ -54,11 +72,11 @@ def wrong(account: Account, moved: list[Moved], policy: Policy, tariff: Tariff) 
     if taken not in ([], [price.amount_minor]):
         yield f"captured {taken} for a price of {price.amount_minor}"
     if not taken:
-        if status in ("checked_in", "completed", "no_show") or moved:
+        if moved or (status in ("checked_in", "completed", "no_show") and not account.money_gone):
             yield f"{status}, nothing was captured, and {len(moved)} times money was moved"
         return
     back = sum(one.minor for one in moved if one.is_refund and one.kind not in BY_HAND)
-    later = sum(one.minor for one in moved if one.kind in CHARGED_LATER)
+    later = sum(one.minor for one in moved if one.kind in CHARGED_LATER) + account.declined_minor
     causes = [(one.kind, one.revision) for one in moved]
     if len(set(causes)) != len(causes):
         yield f"a cause was moved twice: {causes}"
@@ -95,6 +113,8 @@ def _not_come(account: Account, paid: Money, policy: Policy) -> int:
     status = account.reservation["status"]
     if status == "cancelled" and account.cancelled_at is None:
         return paid.amount_minor  # the lot's doing
+    if status == "no_show" and any(stay["conflict"] == "exit-without-entry" for stay in account.stays):
+        return paid.amount_minor  # who went out had come in, though nobody knows when
     if status not in _OWN or account.settled is None:
         return 0
     if status == "cancelled" and account.cancelled_at is not None:

@@ -7,8 +7,7 @@ import pytest
 
 from domain.now import rfc3339
 from domain.policy import Policy, Tariff
-from simulator.demo.money_audit import Account, wrong
-from simulator.demo.provider import Moved
+from simulator.account import Account, Moved, wrong
 
 START = datetime(2026, 5, 14, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -1,0 +1,137 @@
+"""A campaign: one world after the other, each from its seed, each judged by every checker."""
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from domain.stay import Conflict
+from simulator.world.checks.all import findings
+from simulator.world.checks.scene import Finding
+from simulator.world.dice import dice
+from simulator.world.faults import Kind
+from simulator.world.plan import Plan, Size, draw_plan
+from simulator.world.process import Place
+from simulator.world.seen import Seen
+from simulator.world.world import World, scratch
+
+LONG_H = 200.0
+"""A campaign of so many virtual hours has seen everything that can happen."""
+
+OWN_FAILURE = "no-unit-fails"
+"""The name under which a unit's own bug is told: what it logged with a stack trace, or died of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one seed."""
+
+    seed: int
+    plan: str
+    findings: tuple[Finding, ...]
+    counts: Counter[str]
+    digest: str
+    virtual_h: float
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a campaign plays."""
+
+    hours: float
+    kinds: frozenset[Kind]
+    size: Size = field(default_factory=Size)
+    keep: Path | None = None
+    """Leave stores, logs and traces here."""
+
+
+def play(seed: int, orders: Orders, progress: Callable[[], None] = lambda: None) -> Result:
+    """Run the world of one seed and judge it."""
+    plan = draw_plan(seed, orders.hours, orders.size, dice(seed, "plan"))
+    began = time.monotonic()
+    with _folder(orders, seed) as folder:
+        world = World(plan, orders.kinds, folder, tell=orders.keep is not None)
+        world.run(progress)
+        found = [*findings(world.seen, world.bank), *_own_failures(world.tally.failures)]
+        _count(world.seen, plan)
+        if world.tally.lines is not None:
+            (folder / "trace").write_text("".join(world.tally.lines), encoding="utf-8")
+    took_s = time.monotonic() - began
+    hours = world.seen.ends_ms / 3_600_000
+    return Result(seed, str(plan), tuple(found), world.seen.counts, world.tally.digest, hours, took_s)
+
+
+def campaign(seeds: Iterable[int], orders: Orders, jobs: int, progress: Callable[[], None]) -> Iterator[Result]:
+    """Each seed's result, in whatever order they come; with one job in this process."""
+    if jobs == 1:
+        for seed in seeds:
+            yield play(seed, orders, progress)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for playing in as_completed([pool.submit(play, seed, orders) for seed in seeds]):
+            yield playing.result()
+
+
+def never_seen(counts: Counter[str], kinds: frozenset[Kind]) -> list[str]:
+    """What ought to have happened in a long campaign with these faults, and has not."""
+    wanted = ["entries", "exits", "no-shows", "cancelled", *(f"conflict {one.value}" for one in Conflict)]
+    if Kind.CRASH in kinds:
+        wanted += [f"crash {place.value}" for place in Place]
+    if Kind.POWER_CUT in kinds:
+        wanted.append("power-cut at random")
+    if Kind.PARTITION in kinds:
+        wanted += ["partitions", "one-way partitions", "late facts"]
+    if Kind.BROKER in kinds:
+        wanted.append("broker restarts")
+    if Kind.BANK in kinds:
+        wanted.append("in-doubt payments")
+    if Kind.RESTORE in kinds:
+        wanted.append("restores")
+    if Kind.LOST_DISK in kinds:
+        wanted.append("lost disks")
+    return [name for name in wanted if not counts[name]]
+
+
+@contextmanager
+def _folder(orders: Orders, seed: int) -> Iterator[Path]:
+    if orders.keep is None:
+        with scratch(str(seed)) as folder:
+            yield folder
+        return
+    folder = orders.keep / str(seed)
+    folder.mkdir(parents=True)
+    yield folder
+
+
+def _own_failures(failures: list[str]) -> Iterator[Finding]:
+    for failure in failures:
+        where, _, trace = failure.partition("\n")
+        yield Finding(OWN_FAILURE, where, trace)
+
+
+def _count(seen: Seen, plan: Plan) -> None:
+    """Count what the hubs have on record at the end."""
+    for disk in seen.disks:
+        if disk.lost_at_ms is not None or disk.unit not in {lot.lot_id for lot in plan.lots}:
+            continue
+        store = sqlite3.connect(f"file:{disk.path}?mode=ro", uri=True)
+        sums = {
+            "entries": "SELECT count(*) FROM stay WHERE entered_at IS NOT NULL",
+            "exits": "SELECT count(*) FROM stay WHERE left_at IS NOT NULL",
+            "no-shows": "SELECT count(*) FROM reservation WHERE no_show_at IS NOT NULL",
+            "cancelled": "SELECT count(*) FROM reservation WHERE status = 'cancelled'",
+            "moved bookings": 'SELECT count(*) FROM fact WHERE payload LIKE \'%"cause": "moved"%\'',
+        }
+        for name, sql in sums.items():
+            seen.counts[name] += store.execute(sql).fetchone()[0]
+        for conflict, count in store.execute("SELECT conflict, count(*) FROM stay GROUP BY 1 HAVING conflict NOT NULL"):
+            seen.counts[f"conflict {conflict}"] += count
+        for (count,) in store.execute("SELECT count(*) FROM fact WHERE kind LIKE 'alarm%'"):
+            seen.counts["alarms"] += count
+        store.close()

@@ -1,0 +1,112 @@
+"""barrier-clear: no arm is lowered onto a car, and none is raised without a decision.
+
+A decision lies on disk before the arm is asked to move, and lets nobody in on a right that was withdrawn, used up or
+replaced long enough ago for every gate to have heard of it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from cloud_sync.link.ticket import verify
+from simulator.world.checks.scene import Finding, Scene, StoredFact
+from simulator.world.seen import Arm, LotPlan
+
+NAME = "barrier-clear"
+
+DECIDED_WITHIN_MS = 15 * 60_000
+"""A gate that was down for longer does not know any more whom it let pass (`gate_firmware/deciding.py`)."""
+
+DROVE_WITHIN_MS = 90_000
+"""From a decision to the car on the far side, at the slowest."""
+
+_PASSES = ("admit", "release")
+
+
+_OVER = ("cancelled", "expired", "completed")
+
+
+def check(scene: Scene) -> Iterator[Finding]:
+    for _, gate_id, _ in scene.gates():
+        yield from _lowered_onto_cars(scene, gate_id)
+        yield from _raised_for_nobody(scene, gate_id)
+    for lot in scene.seen.lots:
+        yield from _let_in_on_nothing(scene, lot)
+        yield from _let_in_by_old_tickets(scene, lot)
+
+
+def _lowered_onto_cars(scene: Scene, gate_id: str) -> Iterator[Finding]:
+    for arm in scene.arms.get(gate_id, []):
+        if arm.arm is Arm.LOWER and arm.under:
+            yield Finding(NAME, gate_id, "the arm was asked to close with a car under it", arm.at_ms)
+
+
+def _raised_for_nobody(scene: Scene, gate_id: str) -> Iterator[Finding]:
+    decided, passed = _log(scene, gate_id)
+    times = [at_ms for at_ms, _ in decided]
+    is_down = True
+    for arm in scene.arms.get(gate_id, []):
+        if arm.arm is Arm.RAISE and is_down:
+            latest = [passage for at_ms, passage in decided[: bisect_right(times, arm.at_ms)]
+                      if arm.at_ms - at_ms <= DECIDED_WITHIN_MS]  # fmt: skip
+            if not any(passed.get(passage, arm.at_ms) >= arm.at_ms for passage in latest):
+                yield Finding(NAME, gate_id, "the arm was raised, and no decision to let anybody pass lay on disk",
+                              arm.at_ms)  # fmt: skip
+        is_down = arm.arm is Arm.DOWN
+
+
+def _let_in_on_nothing(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """Cars that were let in on a reservation that, as every gate must have heard, had ended."""
+    ended: dict[str, tuple[int, str]] = {}
+    for fact in scene.store(lot.lot_id).of_kind(lot.lot_id, "reservation.changed"):
+        now, at_ms = fact.payload, scene.made_at_ms(fact)
+        if at_ms is not None and now["status"] in _OVER:
+            ended.setdefault(now["reservation_id"], (at_ms, now["status"]))
+    for gate_id in lot.gates:
+        for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
+            decided, at_ms = fact.payload, scene.made_at_ms(fact)
+            over = ended.get(decided["reservation_id"])
+            if at_ms is None or over is None or decided["verdict"] != "admit":
+                continue
+            if scene.have_heard(lot.lot_id, over[0], at_ms):
+                what = f"let a car in by {decided['evidence']} on {decided['reservation_id']}, which is {over[1]}"
+                yield Finding(NAME, gate_id, what, at_ms)
+
+
+def _let_in_by_old_tickets(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """Cars that came in on a ticket which a newer one had replaced, as every gate must have heard."""
+    hub = scene.store(lot.lot_id)
+    keys = {
+        fact.payload["key_id"]: fact.payload["public_key"] for fact in hub.of_kind(lot.lot_id, "ticket_key.published")
+    }
+    sql = "SELECT reservation_id, moved_at, ticket FROM reservation WHERE moved_at IS NOT NULL AND ticket IS NOT NULL"
+    latest = {row["reservation_id"]: (scene.ms_of(row["moved_at"]), row["ticket"]) for row in hub.rows(sql)}
+    for gate_id in lot.gates:
+        for fact in scene.store(gate_id).of_kind(gate_id, "gate.passed"):
+            passed, at_ms = fact.payload, scene.made_at_ms(fact)
+            if at_ms is None or passed["ticket_id"] is None or passed["reservation_id"] not in latest:
+                continue
+            moved_ms, ticket = latest[passed["reservation_id"]]
+            came_ms = at_ms - DROVE_WITHIN_MS
+            is_old = verify(ticket, keys).ticket_id != passed["ticket_id"]
+            if is_old and moved_ms < came_ms and scene.have_heard(lot.lot_id, moved_ms, came_ms):
+                yield Finding(NAME, gate_id, f"let {passed['reservation_id']} in on a ticket that was replaced", at_ms)
+
+
+def _log(scene: Scene, gate_id: str) -> tuple[list[tuple[int, str]], dict[str, int]]:
+    """The decisions to let pass, and the passages, in true time: of all that ever lay on this gate's disks."""
+    decided: dict[tuple[int, str], None] = {}
+    passed: dict[str, int] = {}
+    for store in (*scene.lost(gate_id), scene.store(gate_id)):
+        for fact in store.facts.get(gate_id, []):
+            at_ms = scene.made_at_ms(fact)
+            if at_ms is None:
+                continue
+            if _lets_pass(fact):
+                decided[at_ms, fact.payload["passage_id"]] = None
+            elif fact.kind.startswith("gate.passed/"):
+                passed[fact.payload["passage_id"]] = at_ms
+    return sorted(decided), passed
+
+
+def _lets_pass(fact: StoredFact) -> bool:
+    return fact.kind.startswith("gate.decided/") and fact.payload["verdict"] in _PASSES

@@ -1,0 +1,99 @@
+"""no-lost-fact: what a unit has recorded reaches every unit that needs it exactly once, and survives any one disk.
+
+Logs are compared as multisets of unit, epoch and sequence number, as far back as both ends keep all of them: of what is
+older, or came as a snapshot, the copies must be right (converges). Exactly once is more than to have a fact once: what
+follows from it must have happened once too, and the hub's log says of each stay from which fact it follows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from simulator.world.checks.scene import CENTRAL, Finding, Scene, StoredFact, StoreSeen
+
+NAME = "no-lost-fact"
+
+Key = tuple[str, int, int]
+
+
+def check(scene: Scene) -> Iterator[Finding]:
+    for unit, owner, copies in _logs(scene):
+        own = scene.store(owner).facts.get(unit, [])
+        yield from _gaps(unit, scene.store(owner).whole(unit))
+        for copy in copies:
+            floor = scene.store(owner).thinned.get(unit, (0, 0))
+            taken = scene.store(copy).whole(unit, floor)
+            floor = max(floor, scene.store(copy).thinned.get(unit, floor))
+            yield from _differences(unit, scene.store(owner).whole(unit, floor), copy, taken)
+            for fact in scene.store(copy).facts.get(unit, []):
+                if fact.set_aside is not None:
+                    what = f"{copy} set {fact.kind} {fact.epoch}/{fact.seq} aside: {fact.set_aside}"
+                    yield Finding(NAME, unit, what, scene.made_at_ms(fact))
+        for disk in scene.lost(owner):
+            yield from _forgotten(unit, disk, own, copies)
+    for lot in scene.seen.lots:
+        for gate_id in lot.gates:
+            yield from _followed_once(scene, lot.lot_id, gate_id)
+
+
+def _logs(scene: Scene) -> Iterator[tuple[str, str, list[str]]]:
+    """Each log: its unit, whose store it is in, and the units that must hold a copy."""
+    for lot in scene.seen.lots:
+        yield lot.lot_id, lot.lot_id, [CENTRAL, *lot.gates]
+        yield f"{CENTRAL}:{lot.lot_id}", CENTRAL, [lot.lot_id]
+        for gate_id in lot.gates:
+            yield gate_id, gate_id, [lot.lot_id]
+
+
+def _gaps(unit: str, log: list[StoredFact]) -> Iterator[Finding]:
+    before: StoredFact | None = None
+    for fact in log:
+        if before is not None and fact.epoch == before.epoch and fact.seq != before.seq + 1:
+            yield Finding(NAME, unit, f"its own log has a gap from {before.seq} to {fact.seq} in epoch {fact.epoch}")
+        before = fact
+
+
+def _differences(unit: str, own: list[StoredFact], copy: str, taken: list[StoredFact]) -> Iterator[Finding]:
+    """What a copy has not that it must have, and what it has too much."""
+    have, must = Counter(fact.key for fact in taken), Counter(fact.key for fact in own)
+    if missing := must - have:
+        yield Finding(NAME, unit, f"{copy} has not {_named(missing)}")
+    if too_many := have - must:
+        yield Finding(NAME, unit, f"{copy} has {_named(too_many)}, which {unit} does not know")
+
+
+def _forgotten(unit: str, disk: StoreSeen, own: list[StoredFact], copies: list[str]) -> Iterator[Finding]:
+    """What the log on a lost disk had that others had acknowledged, and that is gone."""
+    where = "acknowledged WHERE unit = ?" if disk.unit == CENTRAL else "acknowledged"
+    values = (unit,) if disk.unit == CENTRAL else ()
+    marks = [
+        (row["epoch"], row["seq"])
+        for row in disk.rows(f"SELECT subscriber, epoch, seq FROM {where}", *values)  # noqa: S608
+        if row["subscriber"] in copies
+    ]
+    if not marks:
+        return
+    known = {fact.text + fact.at for fact in own}
+    for fact in disk.facts.get(unit, []):
+        if (fact.epoch, fact.seq) <= max(marks) and fact.text + fact.at not in known:
+            yield Finding(NAME, unit, f"{fact.kind} {fact.epoch}/{fact.seq} was acknowledged before its disk was lost,"
+                                      " and is gone", disk.lost_at_ms)  # fmt: skip
+
+
+def _followed_once(scene: Scene, lot_id: str, gate_id: str) -> Iterator[Finding]:
+    """Each passage that the hub has taken in made or changed one stay, once."""
+    hub = scene.store(lot_id)
+    follows: Counter[Key] = Counter()
+    for fact in hub.of_kind(lot_id, "stay.changed"):
+        origin = fact.payload["origin"]
+        follows[origin["unit"], origin["epoch"], origin["seq"]] += 1
+    for fact in hub.of_kind(gate_id, "gate.passed"):
+        if fact.set_aside is None and follows[fact.key] != 1:
+            what = f"passage {fact.epoch}/{fact.seq} was taken in, and {follows[fact.key]} changes of stays follow"
+            yield Finding(NAME, gate_id, what, scene.made_at_ms(fact))
+
+
+def _named(facts: Counter[Key]) -> str:
+    """The first few, and how many more."""
+    first = [f"{epoch}/{seq}" for _, epoch, seq in sorted(facts)[:3]]
+    more = f" and {len(facts) - 3} more" if len(facts) > 3 else ""
+    return ", ".join(first) + more

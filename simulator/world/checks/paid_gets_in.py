@@ -1,0 +1,185 @@
+"""paid-gets-in: a captured booking is admitted at any entry gate from start - early to start + grace.
+
+Judged by the bank (when the money was taken), the street (what was shown, and whether the arm went up) and the hub's
+book for the window. By ticket it holds at every gate, also at one that was cut off before the booking was made. By
+plate it holds where the plate was surely read and the gate must have heard of the booking: nothing was wrong with the
+lot's network since, or for some minutes. Margins allow for the units' clocks, whose errors are known from their facts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cloud_sync.link.v1.facts import Direction
+from domain.admission import Reason
+from simulator.world.checks.arrivals import Arrival, arrivals
+from simulator.world.checks.scene import HEARD_MS, Finding, Scene
+from simulator.world.provider import What
+from simulator.world.seen import NEW_DISK, Arm, Credential, LotPlan
+
+NAME = "paid-gets-in"
+
+WITHIN_MS = 15_000
+"""From what is shown to the arm up: a whole look at the plate, a code beside it, and the arm's way."""
+
+MARGIN_MS = 60_000
+"""At the ends of the window, on top of what the clocks are off."""
+
+_TURNED_AWAY = frozenset(
+    reason.value
+    for reason in (
+        Reason.NO_BOOKING,
+        Reason.TOO_EARLY,
+        Reason.ENDED,
+        Reason.CANCELLED,
+        Reason.PAYMENT_PENDING,
+        Reason.ALREADY_INSIDE,
+        Reason.NO_SHOW,
+    )
+)
+"""What a gate says to a plate that it has read and does not let in; where it is not sure it asks, and may."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Right:
+    """A booking that was paid for, and from when until when it must let its car in."""
+
+    reservation_id: str
+    car: str | None
+    paid_ms: int
+    from_ms: int
+    until_ms: int
+    plate_mark: str
+    has_moved: bool  # to another spot: the driver may have the old ticket still
+
+    def stands(self, at_ms: int) -> bool:
+        return max(self.paid_ms, self.from_ms) <= at_ms <= self.until_ms
+
+
+def check(scene: Scene) -> Iterator[Finding]:
+    for lot in scene.seen.lots:
+        rights = _rights(scene, lot)
+        came_in = _came_in(scene, lot)
+        for gate_id, direction in lot.gates.items():
+            if direction is not Direction.ENTRY:
+                continue
+            turned_away = (*_by_ticket(scene, lot, gate_id, rights), *_by_plate(scene, lot, gate_id, rights))
+            for at_ms, right, how in turned_away:
+                if came_in.get(right.reservation_id, at_ms) >= at_ms:
+                    what = f"{right.car} has paid for {right.reservation_id}, came in time, and {how}"
+                    yield Finding(NAME, gate_id, what, at_ms)
+
+
+def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
+    paid = {deed.cause.partition(":")[0]: deed.at_ms for deed in scene.bank.deeds if deed.what is What.CAPTURED}
+    sql = "SELECT reservation_id, cancel_requested_at AS at FROM bookings WHERE cancel_requested_at IS NOT NULL"
+    wished = {row["reservation_id"]: scene.ms_of(row["at"]) for row in scene.central.rows(sql)}
+    margin_ms = MARGIN_MS + _off_ms(scene, lot)
+    rights = {}
+    for row in scene.store(lot.lot_id).rows("SELECT * FROM reservation"):
+        reservation_id = row["reservation_id"]
+        if reservation_id not in paid or (row["status"] == "cancelled" and reservation_id not in wished):
+            continue
+        start_ms = scene.ms_of(row["start_time"])
+        until_ms = start_ms + lot.policy.grace_s * 1000
+        rights[reservation_id] = _Right(
+            reservation_id,
+            scene.cars.get(reservation_id),
+            paid[reservation_id],
+            start_ms - lot.policy.early_s * 1000 + margin_ms,
+            min(until_ms, wished.get(reservation_id, until_ms)) - margin_ms,
+            row["plate_mark"],
+            row["moved_at"] is not None,
+        )
+    return rights
+
+
+def _off_ms(scene: Scene, lot: LotPlan) -> int:
+    """By how much the lot's clocks were off at worst; a gate that is behind, and knows that it may be, lets cars in."""
+    of_hub = max((abs(scene.off_ms(fact)) for fact in scene.store(lot.lot_id).facts.get(lot.lot_id, [])), default=0)
+    logs = [scene.store(gate_id).facts.get(gate_id, []) for gate_id in lot.gates]
+    return of_hub + max((scene.off_ms(fact) for log in logs for fact in log), default=0)
+
+
+def _came_in(scene: Scene, lot: LotPlan) -> dict[str, int]:
+    """When the first car came in on each reservation: one that had shown what belongs to it, or bore its plate."""
+    found: dict[str, int] = {}
+    for event in scene.entries:
+        if event.gate_id not in lot.gates:
+            continue
+        theirs = {one.reservation_id for one in scene.presented.get(event.gate_id, []) if one.car == event.car}
+        theirs.update(reservation_id for reservation_id, car in scene.cars.items() if car == event.car)
+        for reservation_id in theirs:
+            found.setdefault(reservation_id, event.at_ms)
+    return found
+
+
+def _by_ticket(
+    scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]
+) -> Iterator[tuple[int, _Right, str]]:
+    """The cars that showed a ticket which must let them in, and waited in vain."""
+    for arrival in arrivals(scene, gate_id):
+        for one in scene.presented.get(gate_id, []):
+            right = rights.get(one.reservation_id)
+            if one.car != arrival.car or one.by is not Credential.TICKET or right is None or right.car != one.car:
+                continue
+            at_ms = one.at_ms
+            here = arrival.first_ms <= at_ms <= arrival.until_ms and not _is_blind(scene, gate_id, arrival)
+            if not here or not right.stands(at_ms) or right.has_moved or not _has_keys(scene, gate_id, lot, at_ms):
+                continue
+            if not _let_in(scene, gate_id, arrival, at_ms) and not _was_taken_for_another(scene, lot, gate_id, arrival):
+                yield at_ms, right, "showed the ticket in vain"
+                break
+
+
+def _by_plate(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]) -> Iterator[tuple[int, _Right, str]]:
+    """The cars whose plates were surely read, and which were turned away by a gate that knew of their bookings."""
+    by_mark = defaultdict(list)
+    for right in rights.values():
+        by_mark[right.plate_mark].append(right)
+    for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
+        decided, at_ms = fact.payload, scene.made_at_ms(fact)
+        if at_ms is None or decided["plate"] is None or decided["reason"] not in _TURNED_AWAY:
+            continue
+        theirs = [right for right in by_mark[decided["plate"]["mark"]] if right.stands(at_ms)]
+        if len(theirs) == 1 and scene.have_heard(lot.lot_id, theirs[0].paid_ms, at_ms):
+            yield at_ms, theirs[0], f"was told {decided['reason']}"
+
+
+def _is_blind(scene: Scene, gate_id: str, arrival: Arrival) -> bool:
+    """Whether the camera showed nothing for some of the time."""
+    return any(
+        fault.kind == "camera" and fault.unit == gate_id
+        and fault.at_ms <= arrival.until_ms and (fault.until_ms or scene.seen.ends_ms) >= arrival.first_ms
+        for fault in scene.seen.faults
+    )  # fmt: skip
+
+
+def _was_taken_for_another(scene: Scene, lot: LotPlan, gate_id: str, arrival: Arrival) -> bool:
+    """Whether another plate than this car's was surely read in its place: then its driver is asked."""
+    marks = scene.marks[lot.lot_id]
+    for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
+        plate, at_ms = fact.payload["plate"], scene.made_at_ms(fact)
+        here = at_ms is not None and arrival.first_ms <= at_ms <= arrival.until_ms and plate is not None
+        differs = fact.payload["reason"] == Reason.PLATE_DIFFERS.value
+        if here and differs and marks.get(plate["mark"]) != arrival.car:
+            return True
+    return False
+
+
+def _has_keys(scene: Scene, gate_id: str, lot: LotPlan, at_ms: int) -> bool:
+    """Whether a gate can verify tickets: a new disk has none of the lot's keys before the hub has sent them."""
+    news = [
+        fault.until_ms or fault.at_ms
+        for fault in scene.seen.faults
+        if fault.unit == gate_id and fault.kind in NEW_DISK and fault.at_ms <= at_ms
+    ]
+    since_ms = max(news, default=0)
+    heard_ms = since_ms + HEARD_MS
+    return at_ms >= heard_ms and not scene.faults_of(lot.lot_id, since_ms, heard_ms)
+
+
+def _let_in(scene: Scene, gate_id: str, arrival: Arrival, shown_ms: int) -> bool:
+    """Whether the arm went up, or the car did not wait for it."""
+    by_ms = scene.alive_until(gate_id, shown_ms, WITHIN_MS)
+    return arrival.until_ms <= by_ms or scene.arm_arrived(gate_id, Arm.UP, shown_ms, by_ms)

@@ -1,0 +1,51 @@
+"""Deliberate faults, each a patch of product code, that the checkers must find: proof that they bite.
+
+Each is a mistake that somebody could make, as small as it can be. `gatehouse simulate --mutant FILE.patch` plays a
+campaign on source that is changed so.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SEEDS_MAX = 200
+"""A mutant must be caught by one of so many seeds, from 0 on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`by` are the invariants of which one at least must be found broken; `seed` is known to do it."""
+
+    name: str
+    by: frozenset[str]
+    seed: int = 0
+    hours: int = 4
+    faults: str = "all"
+
+    @property
+    def patch(self) -> Path:
+        return Path(__file__).with_name(f"{self.name}.patch")
+
+
+def _mutant(name: str, *by: str, seed: int = 0, hours: int = 4, faults: str = "none") -> Mutant:
+    return Mutant(name, frozenset(by), seed, hours, faults)
+
+
+FAULTS = "loss,duplicates,reorder,delay,partition,broker,crash,power-cut,clock,bank,camera"
+
+MUTANTS = (
+    _mutant("fee_without_the_mark", "no-false-no-show"),
+    _mutant("release_without_grace", "no-false-no-show"),
+    _mutant("hold_without_expiry", "converges"),
+    _mutant("decision_not_stored", "barrier-clear"),
+    _mutant("exit_asks_who_it_is", "inside-gets-out"),
+    _mutant("spot_granted_twice", "one-spot-one-car", seed=1),
+    _mutant("plate_in_the_log", "plates-sealed"),
+    _mutant("nobody_comes_early", "paid-gets-in"),
+    _mutant("close_without_looking_at_the_loop", "barrier-clear"),
+    _mutant("refund_without_cause", "money-adds-up", seed=2, faults=FAULTS),
+    _mutant("capture_before_confirm", "money-adds-up", seed=1, faults=FAULTS),
+    _mutant("payment_not_told", "converges"),
+    _mutant("after_cancel_not_billed", "money-adds-up", faults=FAULTS),
+    _mutant("ticket_revision_ignored", "barrier-clear", faults=FAULTS),
+    _mutant("stay_on_an_occupied_spot", "one-spot-one-car", faults=FAULTS),
+)

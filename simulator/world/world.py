@@ -1,0 +1,243 @@
+"""A whole world: central, hubs and gates as they are, on virtual time; drivers, faults, and somebody who looks on."""
+
+import asyncio
+import gc
+import logging
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cloud_sync.link.v1.facts import Direction
+from simulator.world.bank import WorldBank
+from simulator.world.clock import MachineClock
+from simulator.world.desk import Desk
+from simulator.world.dice import dice, loaded
+from simulator.world.disk import Disk, watched
+from simulator.world.drivers import Driver
+from simulator.world.faults import Faults, Kind
+from simulator.world.loop import VirtualLoop
+from simulator.world.network import Broker, Way
+from simulator.world.plan import Plan
+from simulator.world.process import How, Process
+from simulator.world.seen import Disk as SeenDisk
+from simulator.world.seen import Seen
+from simulator.world.settings import CENTRAL, CENTRAL_PORT, LOT_PORT, Site
+from simulator.world.street import Lane
+from simulator.world.tally import LogTaker, Tally
+from simulator.world.town import Town
+from simulator.world.units import CentralUnit, GateUnit, HubUnit, Machine, Unit, is_death
+
+BEGINS = datetime(2030, 4, 1, 6, 0, tzinfo=UTC)
+CONVERGES_S = 300.0
+"""After the faults have ended, everything must be right within this."""
+
+QUIET_S, QUIET_WAITS_MAX = 5.0, 12
+"""A run ends when no fact was under way for a while: what is cut off in the middle is nobody's fault."""
+
+PROGRESS_STEPS = 24
+
+LOOPBACK_S, LAN_S, INTERNET_S = 0.000_2, 0.001, 0.02
+THREAD_S = (0.000_3, 0.003)
+COLLECTIONS = (100_000, 50, 100)
+
+
+class World:
+    """One run of one plan, in a folder of its own."""
+
+    def __init__(self, plan: Plan, kinds: frozenset[Kind], folder: Path, *, tell: bool = False) -> None:
+        """`tell`: keep the trace itself beside its digest."""
+        self.plan = plan
+        self.seen = Seen(BEGINS, plan.lots, log=folder / "log.jsonl")
+        threads = self._dice("threads")
+        self.loop = VirtualLoop(lambda: threads.uniform(*THREAD_S))
+        self.tally = Tally(self.loop, self.seen, tell)
+        self.bank = WorldBank(lambda: self.loop.now_ms, self._dice("bank"), BEGINS)
+        self._kinds = kinds
+        self._folder = folder
+        self._site = Site(folder / "secrets", plan, self._dice("secrets"))
+        self._ways: dict[str, Way] = {}
+        self._heard_s = 0.0
+        self._broken: BaseException | None = None
+
+    def run(self, progress: Callable[[], None] = lambda: None) -> None:
+        """From the first virtual second to the end. `progress` is called `PROGRESS_STEPS` times."""
+        taker = LogTaker(self._folder / "log.jsonl", self.loop, self.tally)
+        with _rare_collections(), _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
+            asyncio.set_event_loop(self.loop)
+            self.loop.set_exception_handler(self._not_handled)
+            try:
+                self.loop.run_until_complete(self._run(progress))
+            except RuntimeError:
+                if self._broken is None:
+                    raise
+                self._abandon()
+                raise self._broken from None
+            finally:
+                asyncio.set_event_loop(None)
+                self.loop.close()
+
+    async def _run(self, progress: Callable[[], None]) -> None:
+        units = self._units = self._build()
+        self._faults.begin()
+        living = [self._go(unit.live()) for unit in units]
+        drivers = [self._go(driver.live()) for driver in self._drivers]
+        for _ in range(PROGRESS_STEPS):
+            await asyncio.sleep(self.plan.ends_ms / 1000 / PROGRESS_STEPS)
+            progress()
+        await self._faults.end()
+        self.seen.faults_end_ms = self.loop.now_ms
+        await asyncio.sleep(CONVERGES_S)
+        for _ in range(QUIET_WAITS_MAX):
+            if self.loop.time() - self._heard_s >= QUIET_S:
+                break
+            await asyncio.sleep(QUIET_S)
+        self.seen.ends_ms = self.loop.now_ms
+        for event in (*self.seen.street, *self.seen.drivers):
+            self.tally.trace("seen", repr(event).encode())
+        for unit in units:
+            unit.is_over = True
+            unit.die(How.STOP, "the end")
+        for driver in drivers:
+            driver.cancel()
+        await asyncio.gather(*drivers, return_exceptions=True)
+        await asyncio.gather(*living)
+        for unit in units:
+            self.seen.disks.append(SeenDisk(unit.name, unit.machine.disk.path))
+
+    def _go(self, life: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Begin a life of this world; what is wrong with the world itself ends the run."""
+        task = asyncio.ensure_future(life)
+        task.add_done_callback(self._lived)
+        return task
+
+    def _lived(self, life: "asyncio.Task[None]") -> None:
+        if not life.cancelled() and life.exception() is not None:
+            self._broken = life.exception()
+            self.loop.stop()
+
+    def _abandon(self) -> None:
+        """End everything at once: something is wrong with this world."""
+        for unit in self._units:
+            unit.is_over = True
+            unit.die(How.STOP, "the end")
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+    def _build(self) -> list[Unit]:
+        central_broker = Broker(self.loop, "central", self._traced)
+        brokers = [central_broker]
+        lan, internet = self._way("central", INTERNET_S), INTERNET_S
+        central = CentralUnit(
+            self._machine(CENTRAL, {CENTRAL_PORT: (central_broker, lan)}), self.tally, self._site, self.bank
+        )
+        units: list[Unit] = [central]
+        entries: dict[str, list[GateUnit]] = {}
+        exits: dict[str, list[GateUnit]] = {}
+        for lot in self.plan.lots:
+            broker = Broker(self.loop, lot.lot_id, self._traced)
+            brokers.append(broker)
+            sockets = {
+                CENTRAL_PORT: (central_broker, self._way(lot.lot_id, internet)),
+                LOT_PORT: (broker, Way(self.loop, self._dice(f"loopback {lot.lot_id}"), LOOPBACK_S)),
+            }
+            machine = self._machine(lot.lot_id, sockets)
+            machine.broker = broker
+            units.append(HubUnit(machine, self.tally, self._site, lot.lot_id))
+            for gate_id, direction in lot.gates.items():
+                lane = Lane(gate_id, direction, self.loop, self.seen)
+                machine = self._machine(gate_id, {LOT_PORT: (broker, self._way(gate_id, LAN_S))})
+                gate = GateUnit(machine, self.tally, self._site, lane)
+                units.append(gate)
+                (entries if direction is Direction.ENTRY else exits).setdefault(lot.lot_id, []).append(gate)
+        town = Town(
+            loop=self.loop,
+            seen=self.seen,
+            desk=Desk(central, self._dice("desk")),
+            bank=self.bank,
+            lots={lot.lot_id: lot for lot in self.plan.lots},
+            entries=entries,
+            exits=exits,
+            ends_ms=self.plan.ends_ms,
+        )
+        self._drivers = [Driver(town, trip, self._dice(trip.driver)) for trip in self.plan.trips]
+        self._faults = Faults(
+            self._kinds,
+            units=units,
+            ways=self._ways,
+            brokers=brokers,
+            bank=self.bank,
+            tally=self.tally,
+            dice=self._dice,
+        )
+        self._disks = {unit.name: unit.machine.disk for unit in units}
+        return units
+
+    def _machine(self, name: str, sockets: dict[int, tuple[Broker, Way]]) -> Machine:
+        clock = MachineClock(lambda: self.loop.now_ms, BEGINS)
+        return Machine(name, clock, Disk(self._folder / "disks", name), sockets, self._dice(f"machine {name}"))
+
+    def _way(self, name: str, base_s: float) -> Way:
+        way = self._ways[name] = Way(self.loop, self._dice(f"way {name}"), base_s)
+        return way
+
+    def _dice(self, purpose: str) -> random.Random:
+        return dice(self.plan.seed, purpose)
+
+    def _traced(self, topic: str, payload: bytes) -> None:
+        if "/facts/" in topic:
+            self._heard_s = self.loop.time()
+            if not topic.endswith("/ack"):
+                self.tally.facts_sent(payload)
+        self.tally.trace(topic, payload)
+
+    def _committed(self, process: Process, synchronous: int) -> None:
+        self._disks[process.unit].committed(synchronous)
+        self.tally.trace("commit", process.unit.encode())
+
+    def _not_handled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is None or not is_death(error):
+            logging.getLogger(__name__).critical(context["message"], exc_info=error)
+
+
+@contextmanager
+def _logging_to(taker: LogTaker) -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = [taker]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        taker.close()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for garbage in cycles now and then only: a run makes much that is young, and keeps most of what is old."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+@contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder in memory where there is one, gone afterwards: stores write and sync all the time."""
+    memory = Path("/dev/shm")  # noqa: S108  private, by mkdtemp
+    folder = Path(tempfile.mkdtemp(prefix=f"gatehouse-{name}-", dir=memory if memory.is_dir() else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

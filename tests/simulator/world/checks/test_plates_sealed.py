@@ -1,0 +1,34 @@
+"""A plate in clear is found wherever it stands."""
+
+import pytest
+
+from simulator.world.checks.plates_sealed import check, in_clear
+from tests.simulator.world.checks.conftest import ENTRY, LOT, Run
+
+
+def a_plate(run: Run) -> str:
+    return max({event.plate.open for event in run.seen.street if hasattr(event, "plate")}, key=len)
+
+
+@pytest.mark.parametrize("unit", ["central", LOT, ENTRY])
+def test_a_plate_in_a_store(run: Run, unit: str) -> None:
+    run.sql(unit, "CREATE TABLE note (text TEXT)")
+    run.sql(unit, "INSERT INTO note VALUES (?)", f"seen {a_plate(run)} today")
+    (finding,) = run.found(check)
+    assert finding.which == f"{unit}.db"
+    assert a_plate(run) not in finding.what
+
+
+def test_a_plate_in_a_log_line(run: Run) -> None:
+    assert run.seen.log is not None
+    with run.seen.log.open("a", encoding="ascii") as log:
+        log.write(f'{{"plate": "{a_plate(run)}"}}\n')
+    assert [finding.which for finding in run.found(check)] == ["log.jsonl"]
+
+
+def test_short_plates_are_looked_for_as_words() -> None:
+    pattern = in_clear(["BX1", "BX12", "KAXY123", "KAXY124", "KAXY12"])
+    for text in (b"BX1", b'"BX12"', b"01KAXY12300", b"..KAXY124", b"KAXY12"):
+        assert pattern.search(text), text
+    for text in (b"ABX1", b"BX123", b"KAXY", b"kaxy123", b"BX 12"):
+        assert not pattern.search(text), text
