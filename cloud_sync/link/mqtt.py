@@ -55,6 +55,8 @@ class Link:
         self._asked: dict[bytes, asyncio.Future[Reply]] = {}
         self._numbers = itertools.count(1)
         self._answering: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._renamed = False
 
     @property
     def connected(self) -> bool:
@@ -73,13 +75,19 @@ class Link:
     def serve(self, topics: str, server: Server) -> None:
         self._servers[topics] = server
 
+    def rename(self, client_id: str, will: Will | None = None) -> None:
+        self._client_id, self._will = client_id, will
+        if self._reading is not None and not self._reading.done():
+            self._renamed = True
+            self._reading.cancel()
+
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         await self._publish(topic, message, retain=retain)
 
     async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
         if len(self._asked) >= REQUESTS_MAX:
             raise TryLater("link_busy", "too many requests are waiting for an answer")
-        correlation = f"{self._client_id}:{next(self._numbers)}".encode()
+        correlation = f"{self._replies}:{next(self._numbers)}".encode()  # not the client id: a twin's may be the same
         properties = Properties(PacketTypes.PUBLISH)
         properties.ResponseTopic = reply_topic
         properties.CorrelationData = correlation
@@ -115,19 +123,30 @@ class Link:
                     for call in self._when_connected:
                         call()
                     client.hand_on(self._dispatch)
-                    try:
-                        await client.until_lost()
-                    except asyncio.CancelledError:
-                        await self._take_leave()
-                        raise
+                    await self._read(client)
             except (aiomqtt.MqttError, TryLater) as error:
                 if not told:
                     log.warning("link.down", extra={"client": self._client_id, "why": str(error)})
                 told = True
             finally:
                 self._lost()
+            if self._renamed:
+                self._renamed = False
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_S_MAX)
+
+    async def _read(self, client: Client) -> None:
+        """Hand messages on, until the connection is lost, or to be made under another name."""
+        self._reading = asyncio.create_task(client.until_lost())
+        try:
+            await self._reading
+        except asyncio.CancelledError:
+            if self._renamed:
+                return
+            self._reading.cancel()
+            await self._take_leave()
+            raise
 
     def _connection(self) -> Client:
         will = aiomqtt.Will(self._will.topic, self._will.message.encode(), QOS, True) if self._will else None

@@ -8,16 +8,20 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cloud_sync.link import topics
+from cloud_sync.link.journal import Journal
 from cloud_sync.link.mqtt import Link
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.settings import Broker, Secret
-from cloud_sync.link.v1.messages import HoldRequest
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.messages import Facts, HoldRequest, UnitStatus
 from domain.errors import PeerError
 from domain.money import Money
 from domain.plate import Plate
@@ -84,19 +88,38 @@ class AtTheHub:
 
 @asynccontextmanager
 async def at_the_hub(address: Address, client: str) -> AsyncIterator[AtTheHub]:
-    """One process of central, connected to its broker as `client`."""
+    """One process of central, connected to its broker as `client`, once it has granted the hub its epoch.
+
+    It takes no facts: what central does with them is not measured here.
+    """
     broker = Broker(port=address.broker_port, username="central", password=Secret(file=Path(address.password)))
     link = Link(broker, client, replies=topics.lot_replies("+", client))
-    connected = asyncio.Event()
-    link.when_connected(connected.set)
-    running = asyncio.create_task(link.run())
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            await connected.wait()
-        yield AtTheHub(link, client, Requests(address.plate_key))
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    granted = asyncio.Event()
+    facts = topics.lot_facts(LOT, "up")
+
+    async def status(_topic: str, payload: bytes) -> None:
+        if UnitStatus.decode(payload).granted:
+            granted.set()
+
+    with TemporaryDirectory() as folder, closing(Store(Path(folder) / "central.db")) as store:
+        journal = Journal(store, "central", client)
+        receiver = Receiver(LOT, journal, lambda _fact: None, grants=journal)
+
+        async def heard(_topic: str, payload: bytes) -> None:
+            head = Facts.decode(payload).head
+            if head is not None:
+                await link.publish(topics.ack_of(facts), receiver.asked(head))
+
+        link.subscribe(facts, heard)
+        link.subscribe(topics.lot_status(LOT), status)
+        running = asyncio.create_task(link.run())
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await granted.wait()
+            yield AtTheHub(link, client, Requests(address.plate_key))
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 class HubSite:

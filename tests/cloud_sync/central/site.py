@@ -20,7 +20,7 @@ from cloud_sync.central.office import Office
 from cloud_sync.central.settings import CentralSettings
 from cloud_sync.central.tables import Booking, LedgerEntry, Movement, Payment
 from cloud_sync.central.worker import Worker
-from cloud_sync.link.log import Receiver
+from cloud_sync.link.receiving import Receiver
 from tests.cloud_sync.central.street import END, LOT, SPOT, START, StreetSide, Watch
 
 PLATE = "B-GH 1234"
