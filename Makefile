@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 SEEDS ?= 200
 
-.PHONY: setup demo test soak simulate lint format lock clean
+.PHONY: setup demo test soak simulate bench lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,10 @@ test: setup lint
 # What takes longer than the tests may: every process killed at any moment of a driver's visit.
 soak: setup
 	$(BIN)/python -m simulator.soak
+
+# The project's own figures beside what a user would pick instead; some minutes, with nothing else running.
+bench: setup
+	$(BIN)/gatehouse bench
 
 # Whole lots on virtual time under every kind of fault, for an hour or more.
 simulate: setup

@@ -9,7 +9,7 @@ from domain.errors import OperatorError
 from gate_firmware.cli import gate
 from hub.cli import hub
 from lpr.cli import app as lpr
-from simulator.cli import demo, simulate
+from simulator.cli import bench, demo, simulate
 
 app = typer.Typer(
     name="gatehouse",
@@ -22,6 +22,7 @@ app.command()(central)
 app.command()(hub)
 app.command()(gate)
 app.command()(demo)
+app.command()(bench)
 app.command()(simulate)
 app.add_typer(lpr, name="lpr")
 

@@ -16,6 +16,8 @@ from domain.now import Trust, rfc3339
 GENESIS = "0" * 64
 """The chain value before the first fact of a log."""
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
 
 @dataclass(frozen=True, slots=True)
 class FactRef:
@@ -57,9 +59,8 @@ class Fact:
 
 def link(previous: str, fact: Fact) -> str:
     """The chain value of `fact` after `previous`: SHA-256 over both, the fact as canonical JSON without its own."""
-    body = json.dumps(
+    body = _canonical(
         [fact.unit, fact.epoch, fact.seq, fact.kind, rfc3339(fact.at), fact.boot, fact.mono_ms, fact.trust.value,
-         fact.payload],
-        sort_keys=True, separators=(",", ":"), ensure_ascii=True,
+         fact.payload]
     )  # fmt: skip
     return hashlib.sha256(f"{previous}{body}".encode()).hexdigest()

@@ -2,17 +2,19 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
     GateChanged,
+    GatePassed,
     PolicyChanged,
     ReservationChanged,
     SpotChanged,
@@ -23,7 +25,7 @@ from cloud_sync.link.v1.facts import (
 )
 from domain.admission import Right
 from domain.errors import PeerError
-from domain.fact import Fact
+from domain.fact import Fact, FactRef
 from domain.now import Now, Trust, parse_instant, rfc3339
 from domain.plate import SealedPlate
 from domain.policy import Policy
@@ -129,6 +131,30 @@ class Replica:
                 pass  # a lane needs to know nothing of these
             case other:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come down to a gate")
+
+    def clear(self) -> None:
+        """Forget what the hub has told, before a snapshot tells it anew. Used tickets, and who this gate itself has let
+        in, are no copies of it."""
+        for table in ("rights", "policy", "ticket_key"):
+            self._sql.execute(f"DELETE FROM {table}")  # noqa: S608  our own tables
+        self.spots.clear()
+        self.version += 1
+
+    def take_back(self, journal: Journal, facts: Sequence[Fact], *, insert: bool) -> bool:
+        """Take back what this gate has told the hub and has lost: its log, and which tickets are used up. Who is inside
+        it hears from the hub. Whether anything was lost."""
+        with journal.transaction():
+            inserted, strays = journal.take_back(facts, insert=insert)
+            for fact in (*inserted, *strays):
+                ticket_id = fact.payload.get("ticket_id") if fact.kind == GatePassed.kind else None
+                if isinstance(ticket_id, str):
+                    self.use_ticket(ticket_id, None)
+        return bool(inserted or strays)
+
+    def renumbered(self, facts: Sequence[tuple[FactRef, FactRef]]) -> None:
+        """Facts of this gate have other numbers now: so have the stays that began with them."""
+        for before, after in facts:
+            self.spots.renamed(before.stay_id, after.stay_id)
 
     def right(self, reservation_id: str) -> Right | None:
         row = self._sql.execute("SELECT * FROM rights WHERE reservation_id = ?", (reservation_id,)).fetchone()

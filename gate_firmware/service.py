@@ -3,22 +3,23 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
-from contextlib import closing, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from cloud_sync.link import topics
-from cloud_sync.link.carrier import Will
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Receiver, Sender
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
+from cloud_sync.link.unit import Unit
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided
-from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
+from cloud_sync.link.v1.messages import Ack, Reply
 from domain.errors import Refused, TryLater
 from domain.fact import Fact
 from gate_firmware.api import local_api
@@ -79,6 +80,7 @@ class GateService:
         self._journal = Journal(self._store, gate_id, self._boot)
         # An exit lets nobody in: no word of it is waited for.
         self._replica = Replica(self._store, self._withdrawn if direction is Direction.ENTRY else None)
+        self._journal.when_renumbered = self._replica.renumbered
         self._lane = Lane(
             direction=direction,
             journal=self._journal,
@@ -91,12 +93,15 @@ class GateService:
         )
         self._challenge = Challenge(lambda: secrets.token_hex(16), self._clock())
         self._challenge_used = asyncio.Event()
-        status = Will(topics.gate_status(gate_id), self._status(online=False), lambda: self._status(online=True))
-        self._link = host.connect(settings.broker, f"{gate_id}@{self._journal.epoch}", status)
-        up = Sender(self._journal, lot_id)
+        self._unit = Unit(self._journal, host, topics.gate_status(gate_id), self._fenced, self._in_status)
+        self._log_lost = False
+        self._link = self._unit.connect(settings.broker, with_status=True)
+        up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
-        down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm)
-        FactReceiver(self._link, topics.gate_facts(gate_id, "down"), down, self._take_in)
+        self._unit.senders.append(self._sender)
+        down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm, clear=self._replica.clear)
+        heard = topics.gate_facts(gate_id, "down")
+        self._unit.receivers.append(FactReceiver(self._link, heard, down, self._take_in, lambda: self._unit.is_granted))
         self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)
         self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
         keypad = Keypad(tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
@@ -151,6 +156,7 @@ class GateService:
             self._tasks.create_task(self._watch_the_clock())
             self._tasks.create_task(self._link.run())
             self._tasks.create_task(self._sender.run())
+            self._tasks.create_task(self._unit.watch())
             self._tasks.create_task(self._tell_the_challenge())
 
     def _begin(self) -> None:
@@ -231,9 +237,7 @@ class GateService:
             except TimeoutError:
                 self._challenge.woken(self._clock())
             self._challenge_used.clear()
-            with suppress(TryLater):
-                status = topics.gate_status(self._journal.unit)
-                await self._link.publish(status, self._status(online=True), retain=True)
+            await self._unit.tell_status()
 
     async def _take_in(self, call: Callable[[], Ack]) -> Ack:
         """What the hub tells may have led to a fact of this gate's own."""
@@ -295,13 +299,16 @@ class GateService:
             self._look.cancel()
         self._look = None
 
-    def _status(self, *, online: bool) -> UnitStatus:
-        journal = self._journal
-        return UnitStatus(
-            unit=journal.unit,
-            online=online,
-            epoch=journal.epoch,
-            boot=self._boot,
-            at=self._clock().utc,
-            challenge=self._challenge.current if online else None,
-        )
+    def _in_status(self) -> dict[str, Any]:
+        return {"challenge": self._challenge.current}
+
+    def _fenced(self, detail: str) -> None:
+        """Whoever may pass passes here as ever; but the hub hears another gate in this one's name."""
+        self._alarm("fenced", detail)
+
+    def _take_back(self, facts: Sequence[Fact]) -> None:
+        with self._journal.transaction():
+            lost = self._replica.take_back(self._journal, facts, insert=self._unit.tenure.may_insert)
+            if lost and not self._log_lost:
+                self._log_lost = True
+                self._alarm("log-lost", "the hub knows more of this gate's log: what it had not heard is gone")

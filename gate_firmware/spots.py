@@ -70,6 +70,15 @@ class Spots:
             (reservation_id,),
         )
 
+    def clear(self) -> None:
+        """Forget what the hub has told; who this gate itself has let in since is inside all the same."""
+        self._sql.execute("DELETE FROM spot")
+        self._sql.execute("DELETE FROM open_stay WHERE is_the_hubs")
+
+    def renamed(self, before: str, after: str) -> None:
+        """A stay that this gate noted is called otherwise now."""
+        self._sql.execute("UPDATE OR REPLACE open_stay SET stay_id = ? WHERE stay_id = ?", (after, before))
+
     def spot_changed(self, changed: SpotChanged) -> None:
         self._sql.execute(
             "INSERT OR REPLACE INTO spot VALUES (?, ?, ?)",

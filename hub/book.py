@@ -4,12 +4,14 @@ import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from pydantic import TypeAdapter
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import PolicyChanged, ReservationChanged
+from cloud_sync.link.v1.facts import PaymentChanged, PolicyChanged, ReservationChanged
+from cloud_sync.link.v1.messages import WireFact
 from domain.money import Money
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
@@ -19,6 +21,7 @@ from domain.spot import SpotKind, VehicleType
 from domain.window import Window
 
 _POLICY = TypeAdapter(Policy)
+_DEFAULT_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Reservation:
     ticket_revision: int | None
     confirmed_at: datetime | None = None
     no_show_at: datetime | None = None  # when that was decided
+    ticket_id: str | None = None
 
     def on_spot(self, spot_id: str) -> "Reservation":
         """The same on another spot."""
@@ -60,7 +64,7 @@ class Book:
     def policy(self) -> Policy:
         """What the lot promises; the defaults until central has said."""
         row = self._sql.execute("SELECT policy FROM promise").fetchone()
-        return Policy() if row is None else _POLICY.validate_json(row["policy"])
+        return _DEFAULT_POLICY if row is None else _policy(row["policy"])
 
     def set_policy(self, changed: PolicyChanged, now: Now) -> None:
         """Take over what central has set, and tell the gates."""
@@ -93,10 +97,13 @@ class Book:
         return instant_or_none(row["at"])
 
     def add(self, new: Reservation, cause: str, now: Now) -> None:
-        """Enter a reservation and tell of it. The database refuses one that overlaps another on its spot."""
-        with self._store.transaction():
-            self._insert(new)
-            self._tell(new, cause, now)
+        """Enter a reservation and tell of it, in the caller's transaction.
+
+        The database refuses one that overlaps another on its spot.
+        """
+        assert self._sql.in_transaction, "a reservation is stored together with its fact"
+        self._insert(new)
+        self._tell(new, cause, now)
 
     def change(self, known: Reservation, by: Step, cause: str, now: Now) -> Reservation:
         """Step a reservation on and tell of it; `known` carries what the step sets beside the status.
@@ -105,36 +112,64 @@ class Book:
         """
         changed = replace(known, status=step(known.status, by), revision=known.revision + 1)
         with self._store.transaction():
-            self._sql.execute(
-                "UPDATE reservation SET status = :status, revision = :revision, hold_expires_at = :hold_expires_at,"
-                " ticket = :ticket, ticket_revision = :ticket_revision, confirmed_at = :confirmed_at,"
-                " no_show_at = :no_show_at, spot_id = :spot_id,"
-                # What stands on the right of the sign is the row as it was.
-                " moved_from = CASE WHEN spot_id = :spot_id THEN moved_from ELSE spot_id END,"
-                " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END,"
-                " no_spot_told = no_spot_told AND spot_id = :spot_id"
-                " WHERE reservation_id = :reservation_id",
-                {
-                    "status": changed.status.value,
-                    "revision": changed.revision,
-                    "hold_expires_at": changed.hold_expires_at and rfc3339(changed.hold_expires_at),
-                    "ticket": changed.ticket,
-                    "ticket_revision": changed.ticket_revision,
-                    "confirmed_at": changed.confirmed_at and rfc3339(changed.confirmed_at),
-                    "no_show_at": changed.no_show_at and rfc3339(changed.no_show_at),
-                    "spot_id": changed.spot_id,
-                    "now": rfc3339(now.utc),
-                    "reservation_id": changed.reservation_id,
-                },
-            )
+            self._update(changed, now)
             self._tell(changed, cause, now)
         return changed
 
-    def set_paid(self, reservation_id: str, paid: Money, refunded: Money) -> None:
-        """Keep what central says of a reservation's money, for the attendants."""
+    def told(self, reservation_id: str) -> WireFact | None:
+        """The fact that tells how a reservation is now."""
+        fact = self._journal.about(ReservationChanged.kind, reservation_id)
+        return None if fact is None else WireFact.of(fact)
+
+    def put(self, restored: Reservation) -> None:
+        """Enter a reservation as it was told before, without telling of it; raises IntegrityError as `add`."""
+        with self._store.transaction():
+            if self.find(restored.reservation_id) is None:
+                self._insert(restored)
+            self._update(restored)
+
+    def tell_anew(self, restored: Reservation, cause: str, now: Now) -> None:
+        """Enter a reservation that cannot be as it was told before, and tell how it is."""
+        with self._store.transaction():
+            self.put(restored)
+            self._tell(restored, cause, now)
+
+    def set_paid(self, payment: PaymentChanged) -> None:
+        """Keep what central says of a reservation's money, for the attendants, and who its driver is."""
         self._sql.execute(
-            "UPDATE reservation SET paid_minor = ?, refunded_minor = ? WHERE reservation_id = ?",
-            (paid.amount_minor, refunded.amount_minor, reservation_id),
+            "UPDATE reservation SET paid_minor = ?, refunded_minor = ?, driver_name = coalesce(?, driver_name)"
+            " WHERE reservation_id = ?",
+            (
+                payment.paid.amount_minor,
+                payment.refunded.amount_minor,
+                payment.driver_name,
+                payment.reservation_id,
+            ),
+        )
+
+    def _update(self, changed: Reservation, now: Now | None = None) -> None:
+        self._sql.execute(
+            "UPDATE reservation SET status = :status, revision = :revision, hold_expires_at = :hold_expires_at,"
+            " ticket = :ticket, ticket_revision = :ticket_revision, ticket_id = :ticket_id,"
+            " confirmed_at = :confirmed_at, no_show_at = :no_show_at, spot_id = :spot_id,"
+            # What stands on the right of the sign is the row as it was.
+            " moved_from = CASE WHEN spot_id = :spot_id THEN moved_from ELSE spot_id END,"
+            " moved_at = CASE WHEN spot_id = :spot_id THEN moved_at ELSE :now END,"
+            " no_spot_told = no_spot_told AND spot_id = :spot_id"
+            " WHERE reservation_id = :reservation_id",
+            {
+                "status": changed.status.value,
+                "revision": changed.revision,
+                "hold_expires_at": changed.hold_expires_at and rfc3339(changed.hold_expires_at),
+                "ticket": changed.ticket,
+                "ticket_revision": changed.ticket_revision,
+                "ticket_id": changed.ticket_id,
+                "confirmed_at": changed.confirmed_at and rfc3339(changed.confirmed_at),
+                "no_show_at": changed.no_show_at and rfc3339(changed.no_show_at),
+                "spot_id": changed.spot_id,
+                "now": now and rfc3339(now.utc),
+                "reservation_id": changed.reservation_id,
+            },
         )
 
     def _insert(self, new: Reservation) -> None:
@@ -178,9 +213,18 @@ class Book:
                 price=reservation.price,
                 hold_expires_at=reservation.hold_expires_at,
                 cause=cause,
+                booked_kind=reservation.booked_kind,
+                ticket_id=reservation.ticket_id,
+                ticket_revision=reservation.ticket_revision,
             ),
             now,
         )
+
+
+@lru_cache(maxsize=1)
+def _policy(document: str) -> Policy:
+    """The same for the same text; it is looked at with every hold, and changes once a year."""
+    return _POLICY.validate_json(document)
 
 
 def _reservation(row: sqlite3.Row) -> Reservation:
@@ -202,6 +246,7 @@ def _reservation(row: sqlite3.Row) -> Reservation:
         ticket_revision=row["ticket_revision"],
         confirmed_at=instant_or_none(row["confirmed_at"]),
         no_show_at=instant_or_none(row["no_show_at"]),
+        ticket_id=row["ticket_id"],
     )
 
 

@@ -1,7 +1,8 @@
 """The hub's core: one lot, its book, its stays and what it tells others. Synchronous; `now` comes with every call."""
 
+import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from sqlite3 import IntegrityError
 
@@ -29,12 +30,18 @@ from domain.spot import SpotKind
 from hub.book import Book
 from hub.moves import Moves
 from hub.no_shows import NoShows
+from hub.recovery import Recovery
 from hub.reservations import Reservations
 from hub.spots import Spots
 from hub.stays import Stays
 from hub.tables import migrations
 from hub.tickets import Tickets
 from hub.withdrawals import Withdrawals
+
+log = logging.getLogger(__name__)
+
+LOG_LOST = "log-lost"
+"""A gate's alarm: its disk was changed, or is an old copy."""
 
 
 class Lot:
@@ -69,6 +76,15 @@ class Lot:
             tickets=tickets,
             moves=self.moves,
             withdrawals=self.withdrawals,
+        )
+        self._recovery = Recovery(
+            store,
+            journal,
+            book=self.book,
+            spots=self.spots,
+            stays=self.stays,
+            withdrawals=self.withdrawals,
+            tickets=tickets,
         )
         self._key = key
 
@@ -116,6 +132,13 @@ class Lot:
             case _:
                 raise Refused("request_unknown", f"this hub knows no request {name!r}")
 
+    def take_back(self, facts: Sequence[Fact], now: Now, *, insert: bool) -> None:
+        """Take back facts of this hub's own that it has lost (`recovery.py`)."""
+        with self.store.transaction():
+            if news := self._recovery.take_back(facts, now, insert=insert):
+                log.warning("lot.recovered", extra={"facts": news})
+                self.moves.check(now)
+
     def apply(self, fact: Fact, now: Now) -> None:
         """Take in a fact of a gate or of central; called in the transaction that moves its cursor.
 
@@ -144,8 +167,10 @@ class Lot:
                 self.book.set_policy(changed, now)
                 self.moves.check(now)
             case PaymentChanged() as payment if not of_gate:
-                self.book.set_paid(payment.reservation_id, payment.paid, payment.refunded)
+                self.book.set_paid(payment)
             case AlarmRaised() as alarm:
+                if alarm.alarm == LOG_LOST and of_gate:
+                    self.withdrawals.log_lost(fact.unit)
                 self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
             case GateDecided() if of_gate:
                 pass  # kept with the raw facts; the page shows the latest from there

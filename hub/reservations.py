@@ -66,7 +66,7 @@ class Reservations:
             if known is not None and known.status is Status.HELD and known.hold_expires_at:
                 if (known.spot_id, known.window, known.user_id) != (request.spot_id, window, request.user_id):
                     raise Refused("hold_differs", "this reservation id was given to another hold; take a new one")
-                return HoldAnswer(hold_expires_at=known.hold_expires_at)
+                return HoldAnswer(hold_expires_at=known.hold_expires_at, fact=self._book.told(known.reservation_id))
             if known is not None or self._is_released(request.reservation_id):
                 raise Refused("hold_given_up", "this hold was given up already; ask for a new one")
             if now.utc > request.answer_by:
@@ -93,7 +93,7 @@ class Reservations:
                 ticket_revision=None,
             )
             self._book.add(held, "held", now)
-        return HoldAnswer(hold_expires_at=expires_at)
+        return HoldAnswer(hold_expires_at=expires_at, fact=self._book.told(request.reservation_id))
 
     def release(self, request: ReleaseRequest, now: Now) -> None:
         """Give a hold up, also one that has not come yet. Does nothing to what is confirmed already."""
@@ -121,7 +121,9 @@ class Reservations:
                 known = self._known(request.reservation_id)
         assert known.ticket is not None, "a ticket was issued with the confirmation"
         assert known.ticket_revision is not None, "and bears its revision"
-        return ConfirmAnswer(ticket=known.ticket, revision=known.ticket_revision)
+        return ConfirmAnswer(
+            ticket=known.ticket, revision=known.ticket_revision, fact=self._book.told(known.reservation_id)
+        )
 
     def cancel(self, request: CancelRequest, now: Now) -> CancelAnswer:
         """End a reservation as from `requested_at`, although the request may come later: what a car did after that
@@ -139,16 +141,17 @@ class Reservations:
                     self._stays.were_after_cancel(known.reservation_id, now)
                     self._withdrawals.begin(known, now)
                 self._moves.check(now)
-        return CancelAnswer(revision=known.revision)
+        return CancelAnswer(revision=known.revision, fact=self._book.told(known.reservation_id))
 
     def expire(self, now: Now) -> int:
         """Let holds whose time is over expire; returns how many."""
+        if not self._book.overdue(now, 1):
+            return 0  # as nearly always, and without a transaction
         with self._store.transaction():
             overdue = self._book.overdue(now, EXPIRED_AT_ONCE_MAX)
             for reservation in overdue:
                 self._book.change(reservation, Step.EXPIRE, "hold_expired", now)
-            if overdue:
-                self._moves.check(now)
+            self._moves.check(now)
         return len(overdue)
 
     def _expire_all(self, now: Now) -> None:

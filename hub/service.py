@@ -2,25 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cloud_sync.link import topics
-from cloud_sync.link.carrier import Carrier, Will
+from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Receiver, Sender
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
+from cloud_sync.link.tenure import Standing
 from cloud_sync.link.ticket import TicketKey
-from cloud_sync.link.v1.messages import Ack, Reply, UnitStatus
-from domain.errors import OperatorError
+from cloud_sync.link.unit import Unit
+from cloud_sync.link.v1.messages import Ack, Reply
+from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
+from hub.commit import GroupCommit
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -40,28 +44,30 @@ class HubService:
 
     def __init__(self, settings: HubSettings, host: Host | None = None) -> None:
         host = host or this_machine(settings.clock.trust)
-        self._clock, self._boot = host.clock, host.boot
+        self._clock = host.clock
         self._settings = settings
         lot_id = settings.lot.lot_id
         self._store = Store(settings.store.path)
-        journal = Journal(self._store, lot_id, self._boot)
+        journal = Journal(self._store, lot_id, host.boot)
         self.lot = Lot(self._store, journal, settings.keys.ticket.parse(_ticket_key))
         self.lot.lay_out(settings.spot_kinds(), settings.gate_directions(), self._clock())
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._wake = asyncio.Event()
-        identity = f"{lot_id}@{journal.epoch}"
-        status = Will(topics.lot_status(lot_id), self._status(online=False), lambda: self._status(online=True))
-        self._to_central = host.connect(settings.central, identity, status)
-        self._to_lot = host.connect(settings.broker, identity, replies=topics.gate_replies(f"{lot_id}.+", identity))
+        self._commits = GroupCommit(self._store, self._changed)  # also after refusals: holds may have expired before
+        self._unit = Unit(journal, host, topics.lot_status(lot_id), self._fenced)
+        self._to_central = self._unit.connect(settings.central, with_status=True)
+        asking = f"{lot_id}-{self._unit.run}"
+        replies = topics.gate_replies(f"{lot_id}.+", asking)
+        self._to_lot = self._unit.connect(settings.broker, with_status=False, replies=replies)
         self._to_central.serve(topics.lot_requests(lot_id, "+"), self._request)
-        self._senders = [self._sender(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL)]
+        self._send(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL, parent=True)
         self._receive(self._to_central, topics.lot_facts(lot_id, "down"), f"{CENTRAL}:{lot_id}")
         self._presence = Presence(self._clock)
         self._to_lot.when_lost(self._gates_lost)
         self._gate_ids = tuple(settings.gate_directions())
-        self._gates = Gates(self._to_lot, identity, self._gate_ids, self._presence, self._clock)
+        self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
         for gate_id in self._gate_ids:
-            self._senders.append(self._sender(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id))
+            self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
             self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id)
             self._to_lot.subscribe(topics.gate_status(gate_id), self._gate_heard)
 
@@ -79,20 +85,38 @@ class HubService:
     async def work(self) -> None:
         """Be the lot's hub on both links, without a page, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for link in (self._to_central, self._to_lot):
-                tasks.create_task(link.run())
-            for sender in self._senders:
+            tasks.create_task(self._to_central.run())
+            tasks.create_task(self._join_the_lot())
+            for sender in self._unit.senders:
                 tasks.create_task(sender.run())
             tasks.create_task(self._wake_the_lot())
+            tasks.create_task(self._unit.watch())
+
+    async def _join_the_lot(self) -> None:
+        """Hear central before the gates, if it can be heard: it may know of bookings that this disk has lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.lot.central_first_s):
+                await self._unit.decided.wait()
+        await self._to_lot.run()
 
     async def _request(self, topic: str, payload: bytes) -> Reply:
         name = topic.rsplit("/", 1)[1]
+        self._must_be_granted()
         if name == "admit":
-            return await self._gates.admit(payload)
-        try:
-            return self.lot.request(name, payload, self._clock())
-        finally:
-            self._changed()  # also where it is refused: holds may have expired before
+            reply = await self._gates.admit(payload)
+        else:
+            reply = await self._commits.carry_out(lambda: self.lot.request(name, payload, self._clock()))
+        return reply.model_copy(update={"epoch": self.lot.journal.epoch})
+
+    def _must_be_granted(self) -> None:
+        match self._unit.tenure.standing:
+            case Standing.PROVISIONAL:
+                raise TryLater("hub_provisional", "this hub has just started, and central has not granted it its epoch")
+            case Standing.FENCED:
+                raise TryLater("hub_fenced", "another hub speaks for this lot now; see docs/running.md")
+
+    def _fenced(self, detail: str) -> None:
+        self.lot.alarm("fenced", detail, self._clock())
 
     async def _wake_the_lot(self) -> None:
         while True:
@@ -127,10 +151,16 @@ class HubService:
             self.lot.gate_heard(gate_id, online=self._presence.is_online(gate_id), now=self._clock())
         self._wake.set()
 
-    def _sender(self, link: Carrier, topic: str, subscriber: str) -> FactSender:
-        return FactSender(link, topic, Sender(self.lot.journal, subscriber), self._clock)
+    def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> None:
+        sender = Sender(self.lot.journal, subscriber, self._unit.tenure, self._take_back, parent=parent)
+        self._unit.senders.append(FactSender(link, topic, sender, self._clock))
+
+    def _take_back(self, facts: Sequence[Fact]) -> None:
+        self.lot.take_back(facts, self._clock(), insert=self._unit.tenure.may_insert)
 
     def _receive(self, link: Carrier, topic: str, unit: str) -> None:
+        of_gate = link is self._to_lot
+
         def apply(fact: Fact) -> None:
             self.lot.apply(fact, self._clock())
 
@@ -142,17 +172,18 @@ class HubService:
         def alarm(name: str, detail: str) -> None:
             self.lot.alarm(name, detail, self._clock())
 
-        FactReceiver(link, topic, Receiver(unit, self.lot.journal, apply, alarm), then_send_on)
+        def ready() -> bool:
+            # What central says may rest on bookings that this hub has to take back first.
+            return self._unit.may_speak if of_gate else self._unit.is_granted
+
+        grants = self.lot.journal if of_gate else None
+        receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=grants)
+        self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready))
 
     def _changed(self) -> None:
         """Something was stored: send its facts, and look what comes next."""
-        for sender in self._senders:
-            sender.nudge()
+        self._unit.nudge()
         self._wake.set()
-
-    def _status(self, *, online: bool) -> UnitStatus:
-        journal = self.lot.journal
-        return UnitStatus(unit=journal.unit, online=online, epoch=journal.epoch, boot=self._boot, at=self._clock().utc)
 
 
 def _ticket_key(pem: str) -> TicketKey:

@@ -20,11 +20,15 @@ Name = Annotated[UnitId, AfterValidator(_without_dot)]
 
 
 class Lot(Section):
-    """Which lot this is; attendants read times in its `timezone`."""
+    """Which lot this is; attendants read times in its `timezone`.
+
+    `central_first_s`: how long the hub, at its start, waits for central before it hears the gates.
+    """
 
     lot_id: Name
     name: str = Field(max_length=80)
     timezone: Timezone = "UTC"
+    central_first_s: float = Field(default=3.0, ge=0, le=60)
 
 
 class SpotRow(Section):

@@ -19,6 +19,15 @@ class Spots:
         row = self._sql.execute("SELECT kind FROM spot WHERE spot_id = ? AND in_service", (spot_id,)).fetchone()
         return None if row is None else SpotKind(row["kind"])
 
+    def exists(self, spot_id: str) -> bool:
+        """Whether the lot has, or had, such a spot."""
+        return self._sql.execute("SELECT 1 FROM spot WHERE spot_id = ?", (spot_id,)).fetchone() is not None
+
+    def kind(self, spot_id: str) -> SpotKind:
+        """What a spot was laid out for, in service or not; an ordinary one where it is not known."""
+        row = self._sql.execute("SELECT kind FROM spot WHERE spot_id = ?", (spot_id,)).fetchone()
+        return SpotKind.STANDARD if row is None else SpotKind(row["kind"])
+
     def free_spot(self, vehicle: VehicleType, window: Window) -> str | None:
         """The tightest spot in service that fits, that nobody stands on and that nobody was granted in this window."""
         return self._first_free(FITS[vehicle], window)

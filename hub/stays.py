@@ -39,11 +39,14 @@ class Stays:
     def passed(self, passage: GatePassed, fact: Fact, now: Now) -> None:
         """Record that a car has crossed a lane. Never refuses: it has happened."""
         entry = passage.direction is Direction.ENTRY
+        if self._was_followed(fact.ref):
+            return
         with self._store.transaction():
             before = self._exit_without_entry(passage, fact) if entry else self._open_stay(passage, fact)
             stay = self._entered(passage, fact, before, now) if entry else self._left(passage, fact, before, now)
-            self._save(stay, None if passage.plate is None else passage.plate.mark, now)
-            self._tell(stay, fact.ref, now)
+            mark = None if passage.plate is None else passage.plate.mark
+            self._save(stay, mark, now)
+            self._tell(stay, fact.ref, now, mark)
             if stay.conflict is not None and (before is None or before.conflict is not stay.conflict):
                 self._conflict_arose(stay, stay.conflict, fact.unit, now)
             if entry and stay.conflict is None and stay.spot_id is None:
@@ -64,6 +67,37 @@ class Stays:
                 self._save(after, None, now)
                 self._tell(after, cancelled.ref, now)
                 self._conflict_arose(after, Conflict.AFTER_CANCEL, self._journal.unit, now)
+
+    def restore(self, said: StayChanged, now: Now) -> bool:
+        """Take a stay over as it was told before, without telling of it; whether that is news.
+
+        The gate's fact that it followed from may come again: it is not followed a second time.
+        """
+        with self._store.transaction():
+            origin = said.origin
+            self._sql.execute(
+                "INSERT OR IGNORE INTO followed VALUES (?, ?, ?)", (origin.unit, origin.epoch, origin.seq)
+            )
+            row = self._sql.execute("SELECT * FROM stay WHERE stay_id = ?", (said.stay_id,)).fetchone()
+            known = None if row is None else _stay(row)
+            stay = Stay(
+                stay_id=said.stay_id,
+                reservation_id=said.reservation_id if self._book.find(said.reservation_id) else None,
+                spot_id=said.spot_id if said.spot_id is not None and self._spots.exists(said.spot_id) else None,
+                entered_at=said.entered_at,
+                left_at=said.left_at,
+                conflict=said.conflict,
+                evidence=said.evidence,
+                ticket_id=said.ticket_id,
+            )
+            if known == stay or (known is not None and known.left_at is not None and stay.left_at is None):
+                return False
+            self._save(stay, said.plate_mark, now)
+        return True
+
+    def _was_followed(self, ref: FactRef) -> bool:
+        sql = "SELECT 1 FROM followed WHERE unit = ? AND epoch = ? AND seq = ?"
+        return self._sql.execute(sql, (ref.unit, ref.epoch, ref.seq)).fetchone() is not None
 
     def inside(self) -> list[sqlite3.Row]:
         """The open stays, with what is known of their reservations, longest first."""
@@ -205,7 +239,7 @@ class Stays:
             ),
         )
 
-    def _tell(self, stay: Stay, origin: FactRef, now: Now) -> None:
+    def _tell(self, stay: Stay, origin: FactRef, now: Now, plate_mark: str | None = None) -> None:
         self._journal.append(
             StayChanged(
                 stay_id=stay.stay_id,
@@ -217,6 +251,7 @@ class Stays:
                 origin=origin,
                 evidence=stay.evidence,
                 ticket_id=stay.ticket_id,
+                plate_mark=plate_mark,
             ),
             now,
         )

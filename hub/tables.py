@@ -102,3 +102,27 @@ def when_stays_were_told(db: Database) -> None:
         DROP INDEX stay_conflicts;
         CREATE INDEX stay_conflicts ON stay (told_at) WHERE conflict IS NOT NULL;
     """)
+
+
+@migrations()
+def what_can_be_taken_back(db: Database) -> None:
+    db.conn.executescript("""
+        ALTER TABLE reservation ADD COLUMN ticket_id TEXT;
+        CREATE TABLE followed (  -- facts of gates whose stays were taken back: they are not to be followed again
+            unit TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (unit, epoch, seq)
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE withdrawal_awaits DROP COLUMN epoch;
+        CREATE TABLE displaced (  -- bookings that came back and are not as they were told; by which revision they were
+            reservation_id TEXT PRIMARY KEY REFERENCES reservation, revision INTEGER NOT NULL
+        ) STRICT;
+    """)
+
+
+@migrations()
+def grants_by_window(db: Database) -> None:
+    """What a hold is refused by is found without reading the spot's past."""
+    db.conn.executescript("""
+        CREATE INDEX reservation_granted ON reservation (spot_id, start_time, end_time)
+            WHERE status IN ('held', 'confirmed', 'checked_in');
+        DROP INDEX reservation_by_spot;
+    """)

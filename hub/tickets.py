@@ -18,9 +18,12 @@ class Tickets:
 
     def issued_for(self, reservation: Reservation) -> Reservation:
         """The reservation with a ticket for the revision that comes next, which replaces all before it."""
-        revision = reservation.revision + 1
+        return self.signed_again(reservation, self._ticket_id(), reservation.revision + 1)
+
+    def signed_again(self, reservation: Reservation, ticket_id: str, revision: int) -> Reservation:
+        """The reservation with the ticket that it had at this revision: equal tickets have equal signatures."""
         ticket = Ticket(
-            ticket_id=self._ticket_id(),
+            ticket_id=ticket_id,
             lot_id=self._lot_id,
             reservation_id=reservation.reservation_id,
             revision=revision,
@@ -29,4 +32,4 @@ class Tickets:
             vehicle_type=reservation.vehicle_type,
             plate_mark=reservation.plate.mark,
         )
-        return replace(reservation, ticket=self._key.sign(ticket), ticket_revision=revision)
+        return replace(reservation, ticket=self._key.sign(ticket), ticket_revision=revision, ticket_id=ticket_id)

@@ -3,7 +3,7 @@
 A reservation that is cancelled, or becomes a no-show, may have let a car in at a gate that did not know yet. The fact
 of the change goes to every entry gate, and each answers it in its own log, behind all that it let in before: once all
 have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
-time, was taken out of the lot, or has begun a new log since: what it let in may then never be known. Nor is it where
+time, was taken out of the lot, or has lost its log since: what it let in may then never be known. Nor is it where
 the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged.
 """
 
@@ -48,10 +48,7 @@ class Withdrawals:
                 (reservation_id, withdrawn.revision, rfc3339(settle_by)),
             )
             for row in self._sql.execute("SELECT gate_id FROM gate WHERE direction = 'entry'").fetchall():
-                epoch = self._journal.cursor(row["gate_id"]).position.epoch  # 0: nothing was ever heard of it
-                self._sql.execute(
-                    "INSERT INTO withdrawal_awaits VALUES (?, ?, ?)", (reservation_id, row["gate_id"], epoch or None)
-                )
+                self._sql.execute("INSERT INTO withdrawal_awaits VALUES (?, ?)", (reservation_id, row["gate_id"]))
             self._settle_if_answered(reservation_id, now)
 
     def noted(self, noted: WithdrawalNoted, fact: Fact, now: Now) -> None:
@@ -62,14 +59,32 @@ class Withdrawals:
         with self._store.transaction():
             row = self._sql.execute(
                 "DELETE FROM withdrawal_awaits WHERE gate_id = ? AND reservation_id ="
-                " (SELECT reservation_id FROM withdrawal WHERE reservation_id = ? AND revision = ?) RETURNING epoch",
+                " (SELECT reservation_id FROM withdrawal WHERE reservation_id = ? AND revision = ?) RETURNING 1",
                 (fact.unit, noted.reservation_id, noted.revision),
             ).fetchone()
             if row is None:
                 return  # not awaited: a hold that was given up, or settled without this gate
-            if row["epoch"] not in (None, fact.epoch):
-                self._incomplete(noted.reservation_id)
             self._settle_if_answered(noted.reservation_id, now)
+
+    def log_lost(self, gate_id: str) -> None:
+        """An entry gate has lost some of its log: whom it let in before may never be known."""
+        awaiting = "SELECT reservation_id FROM withdrawal_awaits WHERE gate_id = ?"
+        self._sql.execute(
+            f"UPDATE withdrawal SET complete = 0 WHERE reservation_id IN ({awaiting})",  # noqa: S608  our own SQL
+            (gate_id,),
+        )
+
+    def restore(self, said: WithdrawalSettled, now: Now) -> bool:
+        """Take over that this was settled, without telling of it; whether that is news."""
+        with self._store.transaction():
+            done = self._sql.execute(
+                "UPDATE withdrawal SET settled_at = ?, complete = ?"
+                " WHERE reservation_id = ? AND revision = ? AND settled_at IS NULL",
+                (rfc3339(now.utc), said.complete, said.reservation_id, said.revision),
+            )
+            if done.rowcount:
+                self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (said.reservation_id,))
+        return done.rowcount > 0
 
     def gates_changed(self, now: Now) -> None:
         """The lot's gates are others: who is no entry gate any more is not waited for, and will never answer."""

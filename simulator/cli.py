@@ -1,4 +1,4 @@
-"""`gatehouse demo` and `gatehouse simulate`."""
+"""`gatehouse demo`, `gatehouse simulate` and `gatehouse bench`."""
 
 import secrets
 from pathlib import Path
@@ -42,6 +42,29 @@ def demo(
         typer.echo("gatehouse: stopped before the story ended", err=True)
     if held is False or (held is None and once):
         raise typer.Exit(1)
+
+
+def bench(
+    name: Annotated[str | None, typer.Argument(help="`holds`; all there are without it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a figure.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="On the disk to measure on; it is left as it was.")
+    ] = Path("build"),
+) -> None:
+    """Measure this project's own figures, beside what one would pick instead. Run nothing else meanwhile."""
+    from cloud_sync.link.process import run_unit  # noqa: PLC0415
+    from simulator.bench.catalogue import BENCHES, place  # noqa: PLC0415
+    from simulator.bench.figure import tell  # noqa: PLC0415
+
+    if name is not None and name not in BENCHES:
+        raise typer.BadParameter(f"there is no bench {name!r}; there is {', '.join(BENCHES)}")
+    for chosen in BENCHES if name is None else [name]:
+        with place(folder) as empty:
+            figures = run_unit(BENCHES[chosen](empty, lambda line: typer.echo(line, err=True)))
+        if figures is None:
+            typer.echo("gatehouse: stopped before the bench ended", err=True)
+            raise typer.Exit(1)
+        tell(figures, as_json=as_json)
 
 
 def _make_empty(folder: Path) -> None:

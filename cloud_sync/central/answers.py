@@ -8,9 +8,19 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from cloud_sync.central.tables import Booking, ReservationCopy
+from cloud_sync.central.tables import AnsweredFact, Booking, CursorRow, ReservationCopy
+from cloud_sync.link.v1.messages import WireFact
 from domain.money import Money
 from domain.reservation import Status
+
+
+def keep(session: Session, fact: WireFact | None) -> None:
+    """Keep the fact that came with an answer until the hub's log has come to it: then its disk may be lost."""
+    if fact is None:
+        return
+    cursor = session.get(CursorRow, fact.unit)
+    if cursor is None or (fact.epoch, fact.seq) > (cursor.epoch, cursor.seq):
+        session.merge(AnsweredFact(unit=fact.unit, epoch=fact.epoch, seq=fact.seq, fact=fact.model_dump_json()))
 
 
 def held(session: Session, booking: Booking, price: Money, hold_expires_at: datetime, now: datetime) -> None:

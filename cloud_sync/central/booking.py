@@ -209,6 +209,7 @@ class Bookings:
     def _held(self, request: HoldRequest, answer: HoldAnswer) -> bool:
         now = self._clock().utc
         with self._database.transaction() as session:
+            answers.keep(session, answer.fact)
             booking = session.get_one(Booking, request.reservation_id, with_for_update=True)
             if booking.state != State.ASKED.value:
                 return False

@@ -159,6 +159,7 @@ class Cancellations:
             booking = lease.keep(session, Booking, reservation_id, owner)
             if booking is None:
                 return
+            answers.keep(session, answer.fact)
             answers.changed(session, reservation_id, Status.CANCELLED, answer.revision, now)
             self._end(session, booking, now)
 

@@ -87,13 +87,16 @@ class LinkedHubs:
         replies = topics.lot_replies(lot_id, self._client)
         try:
             reply = await self._link.request(topics.lot_requests(lot_id, name), message, replies, self._answer_s)
-            if reply.ok:
+            succeeded = reply.epoch is not None and reply.epoch < self._seen[lot_id].epoch
+            if reply.ok and not succeeded:
                 return answer.model_validate(reply.result or {})
         except TryLater as error:
             why = f"the lot {lot_id} did not answer; try again in a moment"
             raise TryLater(error.code, why, error.retry_after_s) from error
         except (PeerError, ValidationError) as error:
             raise TryLater("hub_answer_invalid", f"the hub of {lot_id} answered what central cannot read") from error
+        if succeeded:
+            raise TryLater("hub_succeeded", f"the lot {lot_id} has another hub by now; try again in a moment")
         code, why = reply.code or "hub_refused", reply.message or f"the lot {lot_id} refused"
         raise Refused(code, why) if reply.final else TryLater(code, why)
 
@@ -103,14 +106,23 @@ class LinkedHubs:
         before = self._seen.get(lot_id)
         if before is not None and status.epoch < before.epoch:
             return  # a hub that has been succeeded; the live one publishes again
+        if not status.granted and before is not None and before.online and status.epoch > before.epoch:
+            return  # one that has just started; it is the lot's hub once it has been granted its epoch
         if status.unit != lot_id:
             raise PeerError("status_foreign", f"{status.unit} speaks for {lot_id}")
         here = status.online or (before is not None and before.online)  # else it left before central came
-        self._seen[lot_id] = _Seen(status.online, status.epoch, self._clock().utc if here else status.at)
-        if before is None or before.online != status.online:
-            log.info("hub.online" if status.online else "hub.offline", extra={"lot": lot_id, "epoch": status.epoch})
-        if status.online:
+        online = status.online and status.granted
+        self._seen[lot_id] = _Seen(online, status.epoch, self._clock().utc if here else status.at)
+        if before is None or before.online != online:
+            log.info("hub.online" if online else "hub.offline", extra={"lot": lot_id, "epoch": status.epoch})
+        if online:
             self._back(lot_id)
+
+    def granted(self, lot_id: str, epoch: int) -> None:
+        """A run of the lot's hub has been granted this epoch: who answers in a lower one is not believed any more."""
+        seen = self._seen.get(lot_id)
+        if seen is not None and seen.epoch < epoch:
+            self._seen[lot_id] = _Seen(False, epoch, self._clock().utc)
 
     def _lost(self) -> None:
         now = self._clock().utc

@@ -1,19 +1,35 @@
 """The logs of facts in central's database: one of its own for each lot, and those of the hubs as they came in."""
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from sqlalchemy import tuple_
+from sqlalchemy import Delete, delete, func, tuple_
 from sqlmodel import Session, col, select
 
 from cloud_sync.central.database import Database
-from cloud_sync.central.tables import Acknowledged, CursorRow, FactRow, OwnLog
+from cloud_sync.central.tables import (
+    Acknowledged,
+    AnsweredFact,
+    CursorRow,
+    FactRow,
+    GrantRow,
+    LatestFact,
+    OwnLog,
+    Thinned,
+)
+from cloud_sync.link import tenure
 from cloud_sync.link.log import Cursor, Position
-from cloud_sync.link.v1.facts import Payload
+from cloud_sync.link.v1.facts import Payload, subject_of
+from cloud_sync.link.v1.messages import Grant, WireFact
 from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, link
 from domain.now import Now, Trust
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""When the last fact of a log happened that has none."""
 
 
 class Journal:
@@ -42,24 +58,59 @@ class Journal:
     def append(self, payload: Payload, now: Now) -> Fact:
         """Write a fact of this unit. Call it in the transaction of the change that it tells of."""
         assert self._database.in_transaction, "a fact is stored together with its change"
+        told = Fact(
+            unit=self.unit,
+            epoch=0,
+            seq=0,
+            kind=payload.kind,
+            at=utc(now.utc),
+            boot=self._boot,
+            mono_ms=now.mono_ms,
+            trust=now.trust,
+            payload=payload.to_json(),
+            chain="",
+        )
+        return self.repeat(told)
+
+    def repeat(self, lost: Fact) -> Fact:
+        """Tell what a lost fact told as a new one, with the old one's instant."""
         with self._database.transaction() as session:
             own = session.get_one(OwnLog, self.unit, with_for_update=True)
-            fact = Fact(
-                unit=self.unit,
-                epoch=own.epoch,
-                seq=own.seq + 1,
-                kind=payload.kind,
-                at=utc(now.utc),
-                boot=self._boot,
-                mono_ms=now.mono_ms,
-                trust=now.trust,
-                payload=payload.to_json(),
-                chain="",
-            )
+            fact = replace(lost, epoch=own.epoch, seq=own.seq + 1, chain="")
             fact = replace(fact, chain=link(own.chain, fact))
             own.seq, own.chain = fact.seq, fact.chain
-            session.add(_row(fact, None))
+            _insert(session, fact, None)
         return fact
+
+    def begin(self, epoch: int) -> None:
+        with self._database.transaction() as session:
+            own = session.get_one(OwnLog, self.unit, with_for_update=True)
+            assert epoch > own.epoch, "epochs rise"
+            own.epoch, own.seq = epoch, 0
+
+    def settle(self) -> None:
+        """It always is."""
+
+    def rise_to(self, epoch: int) -> None:
+        raise AssertionError("nothing that central has written is ever numbered anew")
+
+    def take_back(self, facts: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
+        """Own facts that a hub has: those that are at the end of the log again, and those that cannot be, because this
+        log has gone on differently. What is in the log already is in neither list.
+
+        Call it in the transaction of what follows from them, in an epoch in which nothing was written yet.
+        """
+        inserted: list[Fact] = []
+        with self._database.transaction() as session:
+            own = session.get_one(OwnLog, self.unit, with_for_update=True)
+            news = [fact for fact in facts if self.chain_at(Position(fact.epoch, fact.seq)) != fact.chain]
+            for fact in news if own.seq == 0 else []:
+                if fact.chain != link(own.chain, fact):
+                    break
+                own.chain = fact.chain
+                _insert(session, fact, None)
+                inserted.append(fact)
+        return inserted, [fact for fact in news if fact not in inserted]
 
     def latest(self, kind: str) -> Fact | None:
         """The newest fact of this kind that this unit has made."""
@@ -74,15 +125,67 @@ class Journal:
             return None if row is None else _fact(row)
 
     def after(self, position: Position, limit: int) -> list[Fact]:
-        later = tuple_(col(FactRow.epoch), col(FactRow.seq)) > tuple_(position.epoch, position.seq)
+        return self.kept(self.unit, position, limit)
+
+    def kept(self, unit: str, after: Position, limit: int) -> list[Fact]:
+        later = tuple_(col(FactRow.epoch), col(FactRow.seq)) > tuple_(after.epoch, after.seq)
         found = (
             select(FactRow)
-            .where(FactRow.unit == self.unit, later)
+            .where(FactRow.unit == unit, later)
             .order_by(col(FactRow.epoch), col(FactRow.seq))
             .limit(limit)
         )
         with self._database.reading() as session:
-            return [_fact(row) for row in session.exec(found)]
+            facts = [_fact(row) for row in session.exec(found)]
+            if unit != self.unit and len(facts) < limit:
+                behind = max(self.cursor(unit).position, after)
+                facts += [fact for fact in self._answered(session, unit) if Cursor.at(fact).position > behind]
+            return facts[:limit]
+
+    def ahead(self, unit: str) -> Cursor | None:
+        place = self.cursor(unit).position
+        with self._database.reading() as session:
+            answered = [Cursor.at(fact) for fact in self._answered(session, unit)]
+        return next((mark for mark in reversed(answered) if mark.position > place), None)
+
+    def _answered(self, session: Session, unit: str) -> list[Fact]:
+        rows = (
+            select(AnsweredFact)
+            .where(AnsweredFact.unit == unit)
+            .order_by(col(AnsweredFact.epoch), col(AnsweredFact.seq))
+        )
+        return [WireFact.model_validate_json(row.fact).fact() for row in session.exec(rows)]
+
+    def marks(self, limit: int) -> list[Cursor]:
+        ends = (
+            select(col(FactRow.epoch), func.max(FactRow.seq))
+            .where(FactRow.unit == self.unit)
+            .group_by(col(FactRow.epoch))
+            .order_by(col(FactRow.epoch).desc())
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            found = [Position(epoch, seq) for epoch, seq in session.exec(ends)]
+            return [Cursor(position, self.chain_at(position) or "") for position in found]
+
+    def chain_at(self, position: Position) -> str | None:
+        return self.seen(self.unit, position)
+
+    def whole_from(self) -> Position:
+        with self._database.reading() as session:
+            row = session.get(Thinned, self.unit)
+            return Position() if row is None else Position(row.epoch, row.seq)
+
+    def snapshot(self) -> tuple[Cursor, list[Fact]]:
+        latest = select(LatestFact.epoch, LatestFact.seq).where(LatestFact.unit == self.unit)
+        found = (
+            select(FactRow)
+            .where(FactRow.unit == self.unit, tuple_(col(FactRow.epoch), col(FactRow.seq)).in_(latest))
+            .order_by(col(FactRow.epoch), col(FactRow.seq))
+        )
+        with self._database.reading() as session:
+            marks = self.marks(1)
+            return marks[0] if marks else Cursor(), [_fact(row) for row in session.exec(found)]
 
     def acknowledged(self, subscriber: str) -> Position:
         with self._database.reading() as session:
@@ -101,13 +204,61 @@ class Journal:
 
     def keep(self, fact: Fact, set_aside: str | None) -> None:
         with self._database.transaction() as session:
-            session.add(_row(fact, set_aside))
+            _insert(session, fact, set_aside)
+            session.execute(_answered_up_to(fact))
             session.merge(CursorRow(unit=fact.unit, epoch=fact.epoch, seq=fact.seq, chain=fact.chain, fact_at=fact.at))
 
     def seen(self, unit: str, position: Position) -> str | None:
         with self._database.reading() as session:
             row = session.get(FactRow, (unit, position.epoch, position.seq))
             return None if row is None else row.chain
+
+    def replaced(self, unit: str, at: Cursor, facts: Sequence[Fact]) -> None:
+        with self._database.transaction() as session:
+            session.execute(delete(LatestFact).where(col(LatestFact.unit) == unit))
+            session.execute(delete(FactRow).where(col(FactRow.unit) == unit))
+            session.expire_all()
+            for fact in facts:
+                _insert(session, fact, None)
+            known = session.get(CursorRow, unit)
+            fact_at = max((fact.at for fact in facts), default=None) or (known.fact_at if known else EPOCH)
+            epoch, seq = at.position.epoch, at.position.seq
+            session.merge(CursorRow(unit=unit, epoch=epoch, seq=seq, chain=at.chain, fact_at=fact_at))
+            session.merge(Thinned(unit=unit, epoch=epoch, seq=seq))
+
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+        """Of a parent: see `tenure.granted`. Written down before it is answered."""
+        with self._database.transaction() as session:
+            row = session.get(GrantRow, unit, with_for_update=True, populate_existing=True)
+            known = None if row is None else Grant(run=row.run, epoch=row.epoch)
+            answer = tenure.granted(known, run, epoch, already=granted, above=above)
+            session.merge(GrantRow(unit=unit, run=answer.run, epoch=answer.epoch))
+        return answer
+
+
+def _answered_up_to(fact: Fact) -> Delete:
+    """That fact where it came with an answer; with the first of an epoch, all before: the hub has told them anew."""
+    rows = delete(AnsweredFact).where(col(AnsweredFact.unit) == fact.unit)
+    if fact.seq == 1:
+        return rows.where(col(AnsweredFact.epoch) < fact.epoch)
+    return rows.where(col(AnsweredFact.epoch) == fact.epoch, col(AnsweredFact.seq) == fact.seq)
+
+
+def _insert(session: Session, fact: Fact, set_aside: str | None) -> None:
+    session.add(_row(fact, set_aside))
+    subject = subject_of(fact)
+    if subject is not None:
+        name, over_at = subject
+        session.merge(
+            LatestFact(
+                unit=fact.unit,
+                kind=fact.kind,
+                subject=name,
+                epoch=fact.epoch,
+                seq=fact.seq,
+                over_at=over_at,
+            )
+        )
 
 
 def _row(fact: Fact, set_aside: str | None) -> FactRow:

@@ -5,11 +5,10 @@ due again when the lease ends; one that comes back too late finds another owner 
 a lease may therefore happen twice, and every request that is made carries a key which makes the second one harmless.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, inspect, select
 
 from cloud_sync.central.tables import Task
@@ -23,16 +22,23 @@ REST_S_MIN, REST_S_MAX = 1, 60
 Row = TypeVar("Row", bound=Task)
 
 
-def due(session: Session, table: type[Task], now: datetime, limit: int) -> Sequence[str]:
-    """The keys of rows that wait for an owner, longest first."""
-    return session.exec(
-        select(_key(table)).where(col(table.due_at) <= now).order_by(col(table.due_at)).limit(limit)
-    ).all()
+def look(table: type[Task]) -> Any:
+    """What finds a table's rows that are, or will be, due, the longest due first; for `due`.
+
+    Made once: to make it costs more than to ask.
+    """
+    due_at = col(table.due_at)
+    return select(_key(table), due_at).where(due_at.is_not(None)).order_by(due_at).limit(bindparam("limit"))
 
 
-def next_due(session: Session, table: type[Task], now: datetime) -> datetime | None:
-    """When the next row that is not due yet will be."""
-    return session.exec(select(func.min(table.due_at)).where(col(table.due_at) > now)).one()
+def due(session: Session, looked: Any, now: datetime, limit: int) -> tuple[list[str], datetime | None]:
+    """The keys of at most `limit` rows that wait for an owner, longest first, and when the next row will.
+
+    No time where there is no such row, or the row that comes next is due already.
+    """
+    rows = session.execute(looked, {"limit": limit + 1}).all()
+    coming = next((due_at for _, due_at in rows if due_at > now), None)
+    return [key for key, due_at in rows[:limit] if due_at <= now], coming
 
 
 def take(session: Session, table: type[Row], key: str, owner: str, now: datetime) -> Row | None:

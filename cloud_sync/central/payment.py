@@ -263,6 +263,7 @@ class Payments:
         if step in (Step.AUTHORISE, Step.AUTHENTICATE):
             _remember_intent(payment, result, now)
         if result.confirmed is not None:
+            answers.keep(session, result.confirmed.fact)
             tickets.take_in(session.get_one(Booking, payment.reservation_id), result.confirmed, now.utc)
             revision = result.confirmed.revision
             answers.changed(session, payment.reservation_id, Status.CONFIRMED, revision, now.utc)
@@ -280,11 +281,14 @@ class Payments:
 def tell_of(session: Session, journal: Journal, payment: Payment, now: Now) -> None:
     """Append the fact of what has been paid for a reservation, and what of it paid back."""
     session.flush()
+    driver = session.get(User, payment.user_id)
     journal.append(
         PaymentChanged(
             reservation_id=payment.reservation_id,
             paid=Money(payment.captured_minor, payment.currency),
             refunded=Money(payment.refunded_minor, payment.currency),
+            end_time=payment.window_end,
+            driver_name=None if driver is None else driver.name,
         ),
         now,
     )

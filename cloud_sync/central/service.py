@@ -12,14 +12,17 @@ from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank, StripeBank
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
+from cloud_sync.central.journal import Journal
 from cloud_sync.central.office import Office
+from cloud_sync.central.recovery import Recovery
 from cloud_sync.central.settings import CentralSettings
 from cloud_sync.link import topics
 from cloud_sync.link.host import Host, this_machine
-from cloud_sync.link.log import Receiver, Sender
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
-from cloud_sync.link.v1.messages import Ack
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
+from cloud_sync.link.v1.messages import Ack, Grant
 from domain.now import Trust
 
 log = logging.getLogger(__name__)
@@ -58,9 +61,11 @@ class CentralService:
         )
         self._senders: dict[str, FactSender] = {}
         for lot_id in lots:
-            sender = Sender(self.office.journals[lot_id], lot_id)
+            journal = self.office.journals[lot_id]
+            recovery = Recovery(self.office.database, journal)
+            sender = Sender(journal, lot_id, recover=recovery.take_back)
             self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
-            receiver = Receiver(lot_id, self.office.journals[lot_id], self.office.copies(lot_id).apply)
+            receiver = Receiver(lot_id, journal, self.office.copies(lot_id).apply, grants=_Grants(journal, hubs))
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -98,6 +103,19 @@ class CentralService:
             await asyncio.to_thread(self.office.hub_back, lot_id)
         except OperationalError:  # what waits for this hub is tried again later, without being hurried
             log.warning("hub.not_hurried", extra={"lot": lot_id})
+
+
+class _Grants:
+    """What a lot's journal grants is obeyed at once, also before the new hub's status has come."""
+
+    def __init__(self, journal: Journal, hubs: LinkedHubs) -> None:
+        self._journal = journal
+        self._hubs = hubs
+
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+        answer = self._journal.grant(unit, run, epoch, granted=granted, above=above)
+        self._hubs.granted(unit, answer.epoch)
+        return answer
 
 
 async def _in_thread(call: Callable[[], Ack]) -> Ack:

@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.now import parse_instant, rfc3339
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Instant(TypeDecorator[datetime]):
@@ -280,6 +280,46 @@ class CursorRow(SQLModel, table=True):
     seq: int = Field(sa_type=BigInteger)
     chain: str
     fact_at: datetime = Field(sa_type=Instant)  # when the last one happened, by the clock of its hub
+
+
+class LatestFact(SQLModel, table=True):
+    """The newest fact about each subject, which is kept until that is over."""
+
+    __tablename__ = "latest_facts"
+    unit: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    epoch: int
+    seq: int = Field(sa_type=BigInteger)
+    over_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Thinned(SQLModel, table=True):
+    """Up to where of a log only the latest facts are kept."""
+
+    __tablename__ = "thinned"
+    unit: str = Field(primary_key=True)
+    epoch: int
+    seq: int = Field(sa_type=BigInteger)
+
+
+class GrantRow(SQLModel, table=True):
+    """Which run of a lot's hub may speak for it, in which epoch."""
+
+    __tablename__ = "grants"
+    unit: str = Field(primary_key=True)
+    run: str
+    epoch: int
+
+
+class AnsweredFact(SQLModel, table=True):
+    """A hub's fact that came with an answer; until its log has come to it, the hub can have it back from here."""
+
+    __tablename__ = "answered_facts"
+    unit: str = Field(primary_key=True)
+    epoch: int = Field(primary_key=True)
+    seq: int = Field(sa_type=BigInteger, primary_key=True)
+    fact: str
 
 
 class Acknowledged(SQLModel, table=True):

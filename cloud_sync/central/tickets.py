@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlmodel import Session
 
-from cloud_sync.central import lease
+from cloud_sync.central import answers, lease
 from cloud_sync.central.booking import State
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import Hubs
@@ -95,6 +95,7 @@ class Tickets:
                 return
             lease.finish(booking)
             if confirmed is not None:
+                answers.keep(session, confirmed.fact)
                 take_in(booking, confirmed, now)
                 if is_stale(booking):  # the hub answers with an older one: not at once again
                     _rest(booking, now)

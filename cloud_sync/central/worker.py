@@ -32,6 +32,7 @@ class Worker:
         """`work` takes a row's key; it leases the row itself and does nothing where that is not to be had."""
         self._database = database
         self._table = table
+        self._look = lease.look(table)
         self._work = work
         self._clock = clock
         self._wake = asyncio.Event()
@@ -91,13 +92,12 @@ class Worker:
     def _due(self, limit: int) -> list[str]:
         self._next_look, now = None, self._clock().utc
         with self._database.reading() as session:
-            due = list(lease.due(session, self._table, now, limit))
-            if due or limit == 0 or not self._database.only_process:
-                self._pause_s = POLL_S
-            else:
-                following = lease.next_due(session, self._table, now)
-                left_s = PAUSE_S_MAX if following is None else (following - now).total_seconds()
-                self._pause_s = min(left_s, PAUSE_S_MAX)
+            due, following = lease.due(session, self._look, now, limit)
+        if due or limit == 0 or not self._database.only_process:
+            self._pause_s = POLL_S
+        else:
+            left_s = PAUSE_S_MAX if following is None else (following - now).total_seconds()
+            self._pause_s = min(left_s, PAUSE_S_MAX)
         self._next_look = now + timedelta(seconds=self._pause_s)
         return due
 

@@ -44,6 +44,9 @@ class Carrier(Protocol):
         Anything else is a bug of ours: it is logged, and answered as one, with `final` false.
         """
 
+    def rename(self, client_id: str, will: Will | None = None) -> None:
+        """Be `client_id` from now on, with this last will: connects anew."""
+
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         """Returns when the broker has it. Raises TryLater where the link is down; nothing is queued then."""
 

@@ -2,18 +2,24 @@
 
 import json
 import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from cloud_sync.link import tenure
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import Payload
+from cloud_sync.link.v1.facts import Payload, subject_of
+from cloud_sync.link.v1.messages import Grant
 from cloud_sync.link.v1.wire import utc
-from domain.fact import GENESIS, Fact, link
+from domain.fact import GENESIS, Fact, FactRef, link
 from domain.now import Now, Trust, parse_instant, rfc3339
+
+WRITTEN_MAX = 1_000_000
+"""Facts of one run that can be numbered anew at most: more than any keeps."""
 
 migrations = Migrations("journal")
 
@@ -39,6 +45,25 @@ def facts_and_cursors(db: Database) -> None:
     """)
 
 
+@migrations()
+def subjects_grants_and_what_is_not_kept(db: Database) -> None:
+    db.conn.executescript("""
+        CREATE TABLE latest (  -- the newest fact about each subject, which is kept until that is over
+            unit TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+            epoch INTEGER NOT NULL, seq INTEGER NOT NULL, over_at TEXT,
+            PRIMARY KEY (unit, kind, subject)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE thinned (  -- of older facts only the latest are kept
+            unit TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE granted (unit TEXT PRIMARY KEY, run TEXT NOT NULL, epoch INTEGER NOT NULL) STRICT;
+        ALTER TABLE own_epoch ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;  -- the last one that others know as ours
+        UPDATE own_epoch SET settled = epoch;
+    """)
+    for row in db.conn.execute("SELECT * FROM fact ORDER BY unit, epoch, seq").fetchall():
+        _note_latest(db.conn, _fact(row))
+
+
 class Journal:
     """An `Outbox` of this unit and an `Inbox` for others (`cloud_sync/link/log.py`), in one store."""
 
@@ -49,8 +74,10 @@ class Journal:
         self._store = store
         self._sql = store.connection
         self._boot = boot
+        self.when_renumbered: Callable[[Sequence[tuple[FactRef, FactRef]]], None] | None = None
+        """Told, in the transaction, which of this unit's facts have other numbers now."""
         with store.transaction():
-            self._sql.execute("INSERT OR IGNORE INTO own_epoch VALUES (?, 1)", (unit,))
+            self._sql.execute("INSERT OR IGNORE INTO own_epoch (unit, epoch) VALUES (?, 1)", (unit,))
         self.epoch: int = self._sql.execute("SELECT epoch FROM own_epoch WHERE unit = ?", (unit,)).fetchone()[0]
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -59,34 +86,98 @@ class Journal:
     def append(self, payload: Payload, now: Now) -> Fact:
         """Write a fact of this unit. Call it in the transaction of the change that it tells of."""
         assert self._sql.in_transaction, "a fact is stored together with its change"
-        row = self._sql.execute(
-            "SELECT epoch, seq, chain FROM fact WHERE unit = ? ORDER BY epoch DESC, seq DESC LIMIT 1", (self.unit,)
-        ).fetchone()
-        seq, chain = (0, GENESIS) if row is None else (row["seq"], row["chain"])
-        if row is not None and row["epoch"] != self.epoch:
-            seq = 0
-        fact = Fact(
-            unit=self.unit,
-            epoch=self.epoch,
-            seq=seq + 1,
-            kind=payload.kind,
-            at=utc(now.utc),
-            boot=self._boot,
-            mono_ms=now.mono_ms,
-            trust=now.trust,
-            payload=payload.to_json(),
-            chain="",
+        return self._append_as(
+            Fact(
+                unit=self.unit,
+                epoch=self.epoch,
+                seq=0,
+                kind=payload.kind,
+                at=utc(now.utc),
+                boot=self._boot,
+                mono_ms=now.mono_ms,
+                trust=now.trust,
+                payload=payload.to_json(),
+                chain="",
+            )
         )
-        fact = replace(fact, chain=link(chain, fact))
-        self._insert(fact, None)
-        return fact
+
+    def begin_run(self) -> None:
+        """Begin an epoch of this run's own, as each start does; see `tenure.py`."""
+        last = self._last(self.unit)
+        if last is not None and last.epoch >= self.epoch:
+            self.begin(last.epoch + 1)
+
+    def begin(self, epoch: int) -> None:
+        assert epoch > self.epoch, "epochs rise"
+        with self._store.transaction():
+            self._sql.execute("UPDATE own_epoch SET epoch = ? WHERE unit = ?", (epoch, self.unit))
+        self.epoch = epoch
+
+    def settle(self) -> None:
+        with self._store.transaction():
+            self._settle(self.epoch)
+
+    def rise_to(self, epoch: int) -> None:
+        with self._store.transaction():
+            written = self._take_out_written()
+            self.begin(epoch)
+            self._write_anew(written)
+
+    def take_back(self, facts: Sequence[Fact], *, insert: bool) -> tuple[list[Fact], list[Fact]]:
+        """Own facts that a peer has: those that are in the log again where they were (only with `insert`, before what
+        is not settled), and those that cannot be. What is in the log already is in neither list.
+
+        Call it in the transaction of what follows from them.
+        """
+        assert self._sql.in_transaction, "facts are taken back together with their effects"
+        news = [fact for fact in facts if self.chain_at(Position(fact.epoch, fact.seq)) != fact.chain]
+        if not news or not insert:
+            return [], news
+        written = self._take_out_written()
+        last = self._last(self.unit)
+        inserted = list(_following(last, [fact for fact in news if fact.epoch < self.epoch]))
+        for fact in inserted:
+            self._insert(fact, None)
+        if inserted:
+            self._settle(inserted[-1].epoch)
+        if written and inserted:
+            self.begin(self.epoch + 1)  # their hashes are others now
+        self._write_anew(written)
+        return inserted, [fact for fact in news if fact not in inserted]
+
+    def repeat(self, lost: Fact) -> Fact:
+        """Tell what a lost fact told as a new one, with the old one's instant."""
+        return self._append_as(lost)
 
     def after(self, position: Position, limit: int) -> list[Fact]:
+        return self.kept(self.unit, position, limit)
+
+    def marks(self, limit: int) -> list[Cursor]:
         rows = self._sql.execute(
-            "SELECT * FROM fact WHERE unit = ? AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?",
-            (self.unit, position.epoch, position.seq, limit),
+            "SELECT epoch, max(seq) AS seq FROM fact WHERE unit = ? GROUP BY epoch ORDER BY epoch DESC LIMIT ?",
+            (self.unit, limit),
+        ).fetchall()
+        found = (Position(row["epoch"], row["seq"]) for row in rows)
+        return [Cursor(position, self.chain_at(position) or "") for position in found]
+
+    def chain_at(self, position: Position) -> str | None:
+        return self.seen(self.unit, position)
+
+    def whole_from(self) -> Position:
+        row = self._sql.execute("SELECT epoch, seq FROM thinned WHERE unit = ?", (self.unit,)).fetchone()
+        return Position() if row is None else Position(row["epoch"], row["seq"])
+
+    def snapshot(self) -> tuple[Cursor, list[Fact]]:
+        rows = self._sql.execute(
+            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? ORDER BY epoch, seq",
+            (self.unit,),
         )
-        return [_fact(row) for row in rows]
+        state = [_fact(row) for row in rows]
+        if not state:  # a log of what has happened: it has no state, and this run's part of it is still to be sent
+            before = next((mark for mark in self.marks(2) if mark.position.epoch < self.epoch), Cursor())
+            return before, []
+        last = self._last(self.unit)
+        return Cursor() if last is None else Cursor.at(last), state
 
     def acknowledged(self, subscriber: str) -> Position:
         row = self._sql.execute("SELECT epoch, seq FROM acknowledged WHERE subscriber = ?", (subscriber,)).fetchone()
@@ -115,16 +206,81 @@ class Journal:
         ).fetchone()
         return None if row is None else str(row["chain"])
 
+    def kept(self, unit: str, after: Position, limit: int) -> list[Fact]:
+        rows = self._sql.execute(
+            "SELECT * FROM fact WHERE unit = ? AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?",
+            (unit, after.epoch, after.seq, limit),
+        )
+        return [_fact(row) for row in rows]
+
+    def ahead(self, unit: str) -> Cursor | None:
+        return None  # nothing comes here but by logs
+
+    def replaced(self, unit: str, at: Cursor, facts: Sequence[Fact]) -> None:
+        with self._store.transaction():
+            self._sql.execute("DELETE FROM latest WHERE unit = ?", (unit,))
+            self._sql.execute("DELETE FROM fact WHERE unit = ?", (unit,))
+            for fact in facts:
+                self._insert(fact, None)
+            place = (unit, at.position.epoch, at.position.seq)
+            self._sql.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, at.chain))
+            self._sql.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", place)
+
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+        """Of a parent: see `tenure.granted`. Written down before it is answered."""
+        with self._store.transaction():
+            row = self._sql.execute("SELECT run, epoch FROM granted WHERE unit = ?", (unit,)).fetchone()
+            known = None if row is None else Grant(run=row["run"], epoch=row["epoch"])
+            answer = tenure.granted(known, run, epoch, already=granted, above=above)
+            self._sql.execute("INSERT OR REPLACE INTO granted VALUES (?, ?, ?)", (unit, answer.run, answer.epoch))
+        return answer
+
     def latest(self, kind: str, limit: int) -> list[Fact]:
         """The newest facts of a kind that this unit has made or taken in, newest first by their own instants."""
         sql = "SELECT * FROM fact WHERE kind = ? ORDER BY at DESC, seq DESC LIMIT ?"
         return [_fact(row) for row in self._sql.execute(sql, (kind, limit))]
+
+    def about(self, kind: str, subject: str) -> Fact | None:
+        """The latest fact of a kind about this subject in this unit's own log."""
+        found = "latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? AND latest.kind = ? AND subject = ?"
+        row = self._sql.execute(f"SELECT fact.* FROM {found}", (self.unit, kind, subject)).fetchone()  # noqa: S608
+        return None if row is None else _fact(row)
 
     def last_own(self, kind: str) -> Fact | None:
         """The last fact of a kind in this unit's own log."""
         sql = "SELECT * FROM fact WHERE unit = ? AND kind = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
         row = self._sql.execute(sql, (self.unit, kind)).fetchone()
         return None if row is None else _fact(row)
+
+    def _append_as(self, told: Fact) -> Fact:
+        """Append what `told` tells, behind the end of the log."""
+        last = self._last(self.unit)
+        seq = last.seq if last is not None and last.epoch == self.epoch else 0
+        fact = replace(told, epoch=self.epoch, seq=seq + 1, chain="")
+        fact = replace(fact, chain=link(GENESIS if last is None else last.chain, fact))
+        self._insert(fact, None)
+        return fact
+
+    def _last(self, unit: str) -> Fact | None:
+        sql = "SELECT * FROM fact WHERE unit = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
+        row = self._sql.execute(sql, (unit,)).fetchone()
+        return None if row is None else _fact(row)
+
+    def _settle(self, epoch: int) -> None:
+        self._sql.execute("UPDATE own_epoch SET settled = max(settled, ?) WHERE unit = ?", (epoch, self.unit))
+
+    def _take_out_written(self) -> list[Fact]:
+        """Take what is not settled, of this run and those before it, out of the log, to write it anew."""
+        sql = "SELECT settled FROM own_epoch WHERE unit = ?"
+        settled = int(self._sql.execute(sql, (self.unit,)).fetchone()["settled"])
+        written = self.after(Position(settled + 1), WRITTEN_MAX)
+        self._sql.execute("DELETE FROM fact WHERE unit = ? AND epoch > ?", (self.unit, settled))
+        return written
+
+    def _write_anew(self, written: Sequence[Fact]) -> None:
+        renumbered = [(fact.ref, self._append_as(fact).ref) for fact in written]
+        if renumbered and self.when_renumbered is not None:
+            self.when_renumbered(renumbered)
 
     def _insert(self, fact: Fact, set_aside: str | None) -> None:
         self._sql.execute(
@@ -143,6 +299,24 @@ class Journal:
                 set_aside,
             ),
         )
+        _note_latest(self._sql, fact)
+
+
+def _note_latest(sql: sqlite3.Connection, fact: Fact) -> None:
+    subject = subject_of(fact)
+    if subject is not None:
+        name, over_at = subject
+        values = (fact.unit, fact.kind, name, fact.epoch, fact.seq, over_at and rfc3339(over_at))
+        sql.execute("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def _following(last: Fact | None, facts: Sequence[Fact]) -> Iterator[Fact]:
+    """Those of `facts` that go on where the log ends; any, where it is empty."""
+    for fact in facts:
+        if last is not None and fact.chain != link(last.chain, fact):
+            return
+        yield fact
+        last = fact
 
 
 def _fact(row: sqlite3.Row) -> Fact:

@@ -10,8 +10,7 @@ import itertools
 import logging
 import math
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -19,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud_sync.link.carrier import Handler, Server, Will
+from cloud_sync.link.client import Client
 from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.messages import Reply
 from cloud_sync.link.v1.wire import Envelope
@@ -26,9 +26,8 @@ from domain.errors import GatehouseError, TryLater
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 QOS = 1
+"""Of facts, acknowledgements and status. Requests and answers have 0: what confirms a request is its answer."""
 RECONNECT_S_MIN, RECONNECT_S_MAX = 0.1, 5.0
 PUBLISH_TIMEOUT_S = 10.0
 LEAVE_S = 1.0
@@ -47,7 +46,7 @@ class Link:
         self._client_id = client_id
         self._will = will
         self._replies = replies
-        self._client: aiomqtt.Client | None = None
+        self._client: Client | None = None
         self._handlers: dict[str, Handler] = {}
         self._received: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
         self._servers: dict[str, Server] = {}
@@ -56,6 +55,8 @@ class Link:
         self._asked: dict[bytes, asyncio.Future[Reply]] = {}
         self._numbers = itertools.count(1)
         self._answering: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._renamed = False
 
     @property
     def connected(self) -> bool:
@@ -74,13 +75,19 @@ class Link:
     def serve(self, topics: str, server: Server) -> None:
         self._servers[topics] = server
 
+    def rename(self, client_id: str, will: Will | None = None) -> None:
+        self._client_id, self._will = client_id, will
+        if self._reading is not None and not self._reading.done():
+            self._renamed = True
+            self._reading.cancel()
+
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         await self._publish(topic, message, retain=retain)
 
     async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
         if len(self._asked) >= REQUESTS_MAX:
             raise TryLater("link_busy", "too many requests are waiting for an answer")
-        correlation = f"{self._client_id}:{next(self._numbers)}".encode()
+        correlation = f"{self._replies}:{next(self._numbers)}".encode()  # not the client id: a twin's may be the same
         properties = Properties(PacketTypes.PUBLISH)
         properties.ResponseTopic = reply_topic
         properties.CorrelationData = correlation
@@ -115,24 +122,35 @@ class Link:
                     log.info("link.up", extra={"client": self._client_id, "port": self._broker.port})
                     for call in self._when_connected:
                         call()
-                    try:
-                        async for message in client.messages:
-                            self._dispatch(message)
-                    except asyncio.CancelledError:
-                        await self._take_leave()
-                        raise
+                    client.hand_on(self._dispatch)
+                    await self._read(client)
             except (aiomqtt.MqttError, TryLater) as error:
                 if not told:
                     log.warning("link.down", extra={"client": self._client_id, "why": str(error)})
                 told = True
             finally:
                 self._lost()
+            if self._renamed:
+                self._renamed = False
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_S_MAX)
 
-    def _connection(self) -> aiomqtt.Client:
+    async def _read(self, client: Client) -> None:
+        """Hand messages on, until the connection is lost, or to be made under another name."""
+        self._reading = asyncio.create_task(client.until_lost())
+        try:
+            await self._reading
+        except asyncio.CancelledError:
+            if self._renamed:
+                return
+            self._reading.cancel()
+            await self._take_leave()
+            raise
+
+    def _connection(self) -> Client:
         will = aiomqtt.Will(self._will.topic, self._will.message.encode(), QOS, True) if self._will else None
-        client = aiomqtt.Client(
+        client = Client(
             self._broker.host,
             self._broker.port,
             username=self._broker.username,
@@ -149,10 +167,10 @@ class Link:
         client.pending_calls_threshold = REQUESTS_MAX  # it would warn of ten, which is ordinary here
         return client
 
-    async def _subscribe_all(self, client: aiomqtt.Client) -> None:
+    async def _subscribe_all(self, client: Client) -> None:
         topics = [*self._handlers, *self._servers, *([self._replies] if self._replies else [])]
         for topic in topics:
-            for granted in await _while_connected(client, client.subscribe(topic, qos=QOS)):
+            for granted in await client.while_connected(client.subscribe(topic, qos=QOS)):
                 if isinstance(granted, ReasonCode) and granted.is_failure:
                     who = {"client": self._client_id, "topic": topic}
                     log.error("link.subscribe_denied", extra={**who, "why": str(granted)})
@@ -178,13 +196,15 @@ class Link:
     async def _publish(
         self, topic: str, message: Envelope, *, retain: bool = False, properties: Properties | None = None
     ) -> None:
+        """With the `properties` of a request or an answer it is only put on its way, else the broker has it then."""
         if self._client is None:
             raise TryLater("link_down", f"the broker at {self._broker.host}:{self._broker.port} is not reachable")
         client = self._client
         try:
-            await _while_connected(
-                client, client.publish(topic, message.encode(), qos=QOS, retain=retain, properties=properties)
-            )
+            if properties is None:
+                await client.while_connected(client.publish(topic, message.encode(), qos=QOS, retain=retain))
+            else:
+                client.send(topic, message.encode(), properties)
         except aiomqtt.MqttError as error:
             raise TryLater("link_down", f"{topic}: {error}") from error
 
@@ -245,15 +265,3 @@ class Link:
         properties.CorrelationData = getattr(asked, "CorrelationData", b"")
         with contextlib.suppress(TryLater):  # the answer is lost like any other; who asked asks again
             await self._publish(reply_topic, reply, properties=properties)
-
-
-async def _while_connected(client: aiomqtt.Client, call: Coroutine[Any, Any, T]) -> T:
-    """The outcome of a call to the broker; aiomqtt alone would wait out its timeout where the connection is lost."""
-    calling = asyncio.create_task(call)
-    try:
-        await asyncio.wait((calling, client._disconnected), return_when=asyncio.FIRST_COMPLETED)
-        if not calling.done():
-            raise aiomqtt.MqttError("the connection was lost")
-        return calling.result()
-    finally:
-        calling.cancel()

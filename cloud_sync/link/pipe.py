@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.clock import Clock
-from cloud_sync.link.log import Receiver, Sender
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.topics import ack_of
-from cloud_sync.link.v1.messages import Ack, AckState, Facts, WireFact
+from cloud_sync.link.v1.messages import Ack, AckState, Facts
 from domain.errors import TryLater
-from domain.fact import Fact
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class FactSender:
         self._topic = topic
         self._sender = sender
         self._clock = clock
-        self._ready: deque[Sequence[Fact]] = deque()  # of what the sender counts as in flight, so it is bounded
+        self._ready: deque[Facts] = deque()  # of what the sender counts as in flight, so it is bounded
         self._wake = asyncio.Event()
         link.subscribe(ack_of(topic), self._acked)
         link.when_connected(self._connected)
@@ -41,6 +41,10 @@ class FactSender:
     def nudge(self) -> None:
         """The log has grown. Call it after the transaction, never inside."""
         self._queue(self._sender.appended(self._clock()))
+
+    def changed(self) -> None:
+        """The unit's standing or epoch has changed. Call it after the transaction, never inside."""
+        self._begin_anew(self._sender.changed(self._clock()))
 
     async def run(self) -> None:
         """Publish what is ready and wake the sender when it is time, until cancelled."""
@@ -52,9 +56,8 @@ class FactSender:
                 self._begin_anew(self._sender.woken(self._clock()))
             self._wake.clear()
             while self._ready:
-                facts = self._ready.popleft()
                 try:
-                    await self._link.publish(self._topic, Facts(facts=[WireFact.of(fact) for fact in facts]))
+                    await self._link.publish(self._topic, self._ready.popleft())
                 except TryLater:
                     break  # the link is lost; the sender begins again once it is back
 
@@ -72,40 +75,54 @@ class FactSender:
 
     async def _acked(self, _topic: str, payload: bytes) -> None:
         ack = Ack.decode(payload)
-        batches = self._sender.acked(ack, self._clock())
-        if ack.state is AckState.REPLAY:
-            self._begin_anew(batches)
+        messages = self._sender.acked(ack, self._clock())
+        if ack.state is AckState.OK and all(message.head is None for message in messages):
+            self._queue(messages)
         else:
-            self._queue(batches)
+            self._begin_anew(messages)
 
-    def _begin_anew(self, batches: Sequence[Sequence[Fact]]) -> None:
-        """The sender has gone back: what it gave before and was not published yet comes again in `batches`."""
+    def _begin_anew(self, messages: Sequence[Facts]) -> None:
+        """The sender has gone back: what it gave before and was not published yet comes again, now or later."""
         self._ready.clear()
-        self._queue(batches)
+        self._queue(messages)
 
-    def _queue(self, batches: Iterable[Sequence[Fact]]) -> None:
-        self._ready.extend(batches)
+    def _queue(self, messages: Iterable[Facts]) -> None:
+        self._ready.extend(messages)
         self._wake.set()
 
 
 class FactReceiver:
     """Takes one unit's log in over one link, and acknowledges what is stored."""
 
-    def __init__(self, link: Carrier, topic: str, receiver: Receiver, call: Call = at_once) -> None:
-        """`call` runs the storing: central's database blocks, so it gives a thread here."""
+    def __init__(
+        self,
+        link: Carrier,
+        topic: str,
+        receiver: Receiver,
+        call: Call = at_once,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`call` runs the storing: central's database blocks, so it gives a thread here. What comes while it is not
+        `ready` is dropped: its sender sends it again."""
         self._link = link
         self._topic = topic
         self._receiver = receiver
         self._call = call
+        self._ready = ready
         self._opening: set[asyncio.Task[None]] = set()
         link.subscribe(topic, self._received)
-        link.when_connected(self._connected)
+        link.when_connected(self.open)
 
     async def _received(self, _topic: str, payload: bytes) -> None:
-        facts = [wire.fact() for wire in Facts.decode(payload).facts]
-        await self._acknowledge(lambda: self._receiver.receive(facts))
+        if not self._ready():
+            return
+        message = Facts.decode(payload)
+        await self._acknowledge(lambda: self._receiver.heard(message))
 
-    def _connected(self) -> None:
+    def open(self) -> None:
+        """The link is up, or the unit has become ready: say where to go on."""
+        if not self._ready() or not self._link.connected:
+            return
         task = asyncio.create_task(self._open())
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)

@@ -100,7 +100,8 @@ def _lost_facts(kept: Kept) -> Iterator[Finding]:
     """no-lost-fact: every subscriber holds exactly what the unit has written, and nothing was set aside."""
     for unit, owner, copies in _logs(kept):
         own = _multiset(kept.facts(owner, unit))
-        if sorted(own) != [(unit, 1, seq) for seq in range(1, len(own) + 1)]:
+        last = Counter(epoch for _, epoch, _ in own)  # where there is no gap, an epoch's count is its last number
+        if sorted(own) != [(unit, epoch, seq) for epoch in sorted(last) for seq in range(1, last[epoch] + 1)]:
             yield Finding("no-lost-fact", f"the log of {unit} has gaps")
         for copy in copies:
             taken = kept.facts(copy, unit)

@@ -38,6 +38,7 @@ class SimulatedCarrier:
         self._will = will
         self._replies = replies
         self._connection: Connection | None = None
+        self._renamed = False
         self._open = False  # greeted, and handing out what comes
         self._early: list[Message] = []
         self._handlers: dict[str, Handler] = {}
@@ -67,6 +68,13 @@ class SimulatedCarrier:
     def serve(self, topics: str, server: Server) -> None:
         self._servers[topics] = server
 
+    def rename(self, client_id: str, will: Will | None = None) -> None:
+        self.client_id, self._will = client_id, will
+        if self._connection is not None:
+            self._renamed = True
+            self._connection.will = None  # it takes its leave properly
+            self._ended.set()
+
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         if topic.endswith("/ack"):
             self._process.passes(Place.BEFORE_ACKNOWLEDGE)
@@ -75,7 +83,7 @@ class SimulatedCarrier:
     async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
         if len(self._asked) >= REQUESTS_MAX:
             raise TryLater("link_busy", "too many requests are waiting for an answer")
-        correlation = f"{self.client_id}:{next(self._numbers)}".encode()
+        correlation = f"{self._replies}:{next(self._numbers)}".encode()
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._asked[correlation] = answer
         try:
@@ -138,6 +146,9 @@ class SimulatedCarrier:
                 told = True
             finally:
                 self._lost()
+            if self._renamed:
+                self._renamed = False
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_S_MAX)
 

@@ -13,7 +13,8 @@ from typing import TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Position, Receiver
+from cloud_sync.link.log import Position
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
 from cloud_sync.link.ticket import Ticket, TicketKey

@@ -13,14 +13,16 @@ import pytest
 
 from cloud_sync.link import topics
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Sender
 from cloud_sync.link.mqtt import Link
-from cloud_sync.link.pipe import FactSender
+from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, WithdrawalNoted
-from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest, Facts, Reply, UnitStatus
+from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest, Reply, UnitStatus
 from domain.admission import Evidence, Reason, Verdict
 from domain.errors import OperatorError
+from domain.fact import Fact
 from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
@@ -170,13 +172,16 @@ def drop_the_log(folder: Path) -> None:
 class Hub:
     """The hub's end of the lot's link: it hears the gate's status and facts, asks it, and tells it."""
 
-    def __init__(self, broker: BrokerSite, gate: str) -> None:
+    def __init__(self, broker: BrokerSite, gate: str, journal: Journal) -> None:
         self._gate = gate
+        self.journal = journal
         self.link = Link(broker.seen_by(LOT), "riverside@1", replies=topics.gate_replies("riverside.+", "riverside@1"))
         self.challenges: asyncio.Queue[str] = asyncio.Queue()
         self.noted: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
         self.link.subscribe(topics.gate_status(gate), self._status)
-        self.link.subscribe(topics.gate_facts(gate, "up"), self._facts)
+        self.teller = FactSender(self.link, topics.gate_facts(gate, "down"), Sender(journal, gate), _clock)
+        receiver = Receiver(gate, journal, self._fact, grants=journal)
+        FactReceiver(self.link, topics.gate_facts(gate, "up"), receiver)
 
     async def _status(self, _topic: str, payload: bytes) -> None:
         status = UnitStatus.decode(payload)
@@ -184,10 +189,9 @@ class Hub:
         if status.challenge is not None:
             self.challenges.put_nowait(status.challenge)
 
-    async def _facts(self, _topic: str, payload: bytes) -> None:
-        for fact in Facts.decode(payload).facts:
-            if fact.kind == WithdrawalNoted.kind:
-                self.noted.put_nowait((fact.payload["reservation_id"], fact.payload["revision"]))
+    def _fact(self, fact: Fact) -> None:
+        if fact.kind == WithdrawalNoted.kind:
+            self.noted.put_nowait((fact.payload["reservation_id"], fact.payload["revision"]))
 
     async def asks(self, challenge: str, **said: object) -> Reply:
         fields: dict[str, object] = {
@@ -206,9 +210,11 @@ class Hub:
 
 @asynccontextmanager
 async def with_its_hub(broker: BrokerSite, folder: Path) -> AsyncIterator[tuple[Site, Hub]]:
-    hub = Hub(broker, ENTRY)
-    async with linked(hub.link), serving(folder, Direction.ENTRY, booked(), broker=broker.seen_by(ENTRY)) as site:
-        yield site, hub
+    with closing(Store(folder / "hub.db")) as store:
+        hub = Hub(broker, ENTRY, Journal(store, LOT, "boot-h"))
+        gate = serving(folder, Direction.ENTRY, booked(), broker=broker.seen_by(ENTRY))
+        async with linked(hub.link), gate as site:
+            yield site, hub
 
 
 class TestHub:
@@ -240,16 +246,11 @@ class TestHub:
     ) -> None:
         async with with_its_hub(lot_broker, tmp_path) as (_site, hub):
             await soon(hub.challenges.get())
-            with closing(Store(tmp_path / "hub.db")) as store:
-                journal = Journal(store, LOT, "b1")
-                told = FactSender(hub.link, topics.gate_facts(ENTRY, "down"), Sender(journal, ENTRY), _clock)
-                # The link runs already: what it would tell the sender on connecting is said here.
-                told._connected()
-                async with running(told.run()):
-                    with journal.transaction():
-                        journal.append(booked(status=Status.CANCELLED).model_copy(update={"revision": 3}), _clock())
-                    told.nudge()
-                    assert await soon(hub.noted.get()) == (rid(1), 3)
+            with hub.journal.transaction():
+                hub.journal.append(booked(status=Status.CANCELLED).model_copy(update={"revision": 3}), _clock())
+            async with running(hub.teller.run()):
+                hub.teller.nudge()
+                assert await soon(hub.noted.get()) == (rid(1), 3)
 
 
 def _clock() -> Now:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Position, Receiver
+from cloud_sync.link.log import Position
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
 from cloud_sync.link.ticket import TicketKey
@@ -207,14 +208,10 @@ class Riverside:
         """The lot is woken so many hours after noon."""
         return self.lot.woken(NOW.later(round(hours * HOUR_MS)))
 
-    def noted(
-        self, number: int = 1, *, unit: str = ENTRY, revision: int | None = None, hours: float = 0, epoch: int = 1
-    ) -> Fact:
+    def noted(self, number: int = 1, *, unit: str = ENTRY, revision: int | None = None, hours: float = 0) -> Fact:
         """An entry gate answers that it knows of a withdrawal; the hub takes it in."""
         revision = self.reservation(number).revision if revision is None else revision
         now = NOW.later(round(hours * HOUR_MS))
-        log = self.log_of(unit)
-        log.epoch = epoch
         return self.tells(unit, WithdrawalNoted(reservation_id=rid(number), revision=revision), now)
 
     def crossed(

@@ -118,7 +118,7 @@ class TestRequest:
         confirmed = self.ask(riverside, "confirm", ConfirmRequest(reservation_id=rid(1)))
         assert ConfirmAnswer.model_validate(confirmed.result).revision == 2
         cancel = CancelRequest(reservation_id=rid(1), cause="driver", requested_at=NOON)
-        assert self.ask(riverside, "cancel", cancel).result == {"revision": 3}
+        assert (self.ask(riverside, "cancel", cancel).result or {})["revision"] == 3
         assert self.ask(riverside, "release", ReleaseRequest(reservation_id=rid(9))).ok
 
     def test_an_answer_that_is_given_again_is_the_same_on_the_wire(self, riverside: Riverside) -> None:

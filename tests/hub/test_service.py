@@ -1,7 +1,7 @@
 """The hub's shell: between two real brokers, and with none at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cloud_sync.link import topics
-from cloud_sync.link.carrier import Will
+from cloud_sync.link.carrier import Handler, Server, Will
 from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Receiver, Sender
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.settings import Broker, Secret
 from cloud_sync.link.settings import StoreSection as StoreSettings
 from cloud_sync.link.store import Store
@@ -34,7 +35,7 @@ from cloud_sync.link.v1.messages import (
 )
 from cloud_sync.link.v1.wire import Envelope
 from domain.admission import Reason, Verdict
-from domain.errors import OperatorError
+from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
 from domain.now import Now, Trust
 from domain.policy import Policy, Tariff
@@ -87,7 +88,9 @@ class Central:
         self.sender = FactSender(self.link, topics.lot_facts(LOT, "down"), Sender(self.journal, LOT), lambda: NOW)
         self.heard: list[Fact] = []
         self._came = asyncio.Event()
-        FactReceiver(self.link, topics.lot_facts(LOT, "up"), Receiver(LOT, self.journal, self._apply))
+        FactReceiver(
+            self.link, topics.lot_facts(LOT, "up"), Receiver(LOT, self.journal, self._apply, grants=self.journal)
+        )
 
     async def ask(self, name: str, message: Envelope) -> Reply:
         return await self.link.request(topics.lot_requests(LOT, name), message, REPLIES, 10)
@@ -123,8 +126,9 @@ async def central(
     )
     online = asyncio.Event()
 
-    async def heard(_topic: str, _payload: bytes) -> None:
-        online.set()
+    async def heard(_topic: str, payload: bytes) -> None:
+        if UnitStatus.decode(payload).granted:
+            online.set()
 
     central.link.subscribe(topics.lot_status(LOT), heard)
     async with linked(central.link), running(central.sender.run(), hub.run()):
@@ -257,6 +261,49 @@ async def _until_online(central: Central, *, online: bool) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while (await central.ask("admit", request)).code != code:
             pass
+
+
+class Served:
+    """A carrier that carries nothing: it remembers what is served, and anybody may ask there."""
+
+    connected = False
+
+    def __init__(self) -> None:
+        self.servers: dict[str, Server] = {}
+
+    def __call__(self, *_: object, **__: object) -> "Served":
+        return self
+
+    def when_connected(self, call: Callable[[], None]) -> None: ...
+    def when_lost(self, call: Callable[[], None]) -> None: ...
+    def subscribe(self, topics: str, handler: Handler) -> None: ...
+    def rename(self, client_id: str, will: Will | None = None) -> None: ...
+    async def run(self) -> None: ...
+    async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None: ...
+
+    def serve(self, topics: str, server: Server) -> None:
+        self.servers[topics] = server
+
+    async def request(self, topic: str, message: Envelope, reply_topic: str, timeout_s: float) -> Reply:
+        raise NotImplementedError
+
+
+async def test_requests_that_come_together_wait_for_the_disk_once(tmp_path: Path) -> None:
+    served = Served()
+    hub = HubService(alone(tmp_path), replace(this_machine(Trust.NTP), clock=Clock(), connect=served))
+    topic = topics.lot_requests(LOT, "hold")
+    server = served.servers[topics.lot_requests(LOT, "+")]
+    with pytest.raises(TryLater, match="has not granted"):
+        await server(topic, hold_request().encode())
+    hub._unit.tenure.granted(hub._unit.run, 1)
+    statements: list[str] = []
+    hub.lot.store.connection.set_trace_callback(statements.append)
+    requests = [hold_request(number, start=number, end=number + 1).encode() for number in range(1, 21)]
+    answers = await asyncio.gather(*(server(topic, request) for request in requests))
+    assert all(answer.ok for answer in answers)
+    assert statements.count("COMMIT") == 1
+    hub.lot.store.connection.set_trace_callback(None)
+    hub.lot.store.close()
 
 
 def alone(folder: Path) -> HubSettings:

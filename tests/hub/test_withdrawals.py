@@ -7,11 +7,11 @@ import pytest
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import ReservationChanged, WithdrawalNoted, WithdrawalSettled
+from cloud_sync.link.v1.facts import AlarmRaised, ReservationChanged, WithdrawalNoted, WithdrawalSettled
 from domain.plate import Plate
 from domain.policy import Policy
 from domain.reservation import Status
-from hub.lot import Lot
+from hub.lot import LOG_LOST, Lot
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -183,17 +183,26 @@ class TestNoAnswer:
 
 
 class TestLostLog:
-    def test_an_answer_in_a_new_log_says_nothing_of_the_old_one(self, lot: Riverside) -> None:
+    def test_a_gate_that_has_lost_some_of_its_log_may_have_lost_a_passage(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=SECOND_ENTRY)
+        lot.tells(ENTRY, AlarmRaised(alarm=LOG_LOST, detail="a new disk"))
+        lot.noted(unit=ENTRY)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_one_that_had_answered_before_has_told_of_all(self, lot: Riverside) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=ENTRY)
+        lot.tells(ENTRY, AlarmRaised(alarm=LOG_LOST, detail="a new disk"))
+        lot.noted(unit=SECOND_ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def test_a_gate_that_was_started_anew_has_lost_nothing(self, lot: Riverside) -> None:
         lot.came_in(None, unit=ENTRY)
         lot.woken(GRACE_H)
         lot.noted(unit=SECOND_ENTRY)
-        lot.noted(unit=ENTRY, epoch=2)
-        assert settled(lot) == [(rid(1), 3, False)]
-
-    def test_a_gate_of_which_nothing_was_known_has_lost_nothing(self, lot: Riverside) -> None:
-        lot.woken(GRACE_H)
-        lot.noted(unit=SECOND_ENTRY)
-        lot.noted(unit=ENTRY, epoch=2)
+        lot.log_of(ENTRY).begin_run()
+        lot.noted(unit=ENTRY)
         assert settled(lot) == [(rid(1), 3, True)]
 
 

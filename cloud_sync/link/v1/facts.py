@@ -1,5 +1,6 @@
 """The payloads of facts: what has happened, in version 1 of each kind."""
 
+from datetime import datetime
 from enum import Enum
 from typing import Annotated, ClassVar
 
@@ -10,6 +11,7 @@ from domain.admission import Evidence, Reason, Verdict
 from domain.errors import PeerError, UnknownVersion
 from domain.fact import Fact, FactRef
 from domain.money import Money
+from domain.now import parse_instant
 from domain.plate import SealedPlate
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
@@ -22,16 +24,32 @@ class Direction(Enum):
     EXIT = "exit"
 
 
+AT = "at"
+
+
 class Payload(Wire):
-    """What a fact says. `kind` is its name and version on the wire."""
+    """What a fact says. `kind` is its name and version on the wire.
+
+    Where it says how something is now, `subject` names the field that says what: the latest fact of a kind about it is
+    the whole truth, and all that is kept for long. It is over at the instant in the field that `over_at` names, or,
+    with `AT`, when it has happened.
+    """
 
     kind: ClassVar[str]
+    subject: ClassVar[str | None] = None
+    over_at: ClassVar[str | None] = None
 
 
 class ReservationChanged(Payload):
-    """hub: a reservation as it is now. The latest revision is the whole truth about it."""
+    """hub: a reservation as it is now. The latest revision is the whole truth about it.
+
+    `ticket_id` and `ticket_revision` are of the ticket that counts, so that the hub can sign it again; `booked_kind` is
+    what the spot that was booked was laid out for.
+    """
 
     kind = "reservation.changed/1"
+    subject = "reservation_id"
+    over_at = "end_time"
     reservation_id: str
     revision: int
     status: Status
@@ -45,15 +63,21 @@ class ReservationChanged(Payload):
     price: Money
     hold_expires_at: Instant | None
     cause: str
+    booked_kind: SpotKind | None = None
+    ticket_id: str | None = None
+    ticket_revision: int | None = None
 
 
 class StayChanged(Payload):
     """hub: a stay as it is now; `origin` is the fact that it follows from: a gate's, or the hub's own.
 
-    `evidence` is what the car was let in on, `ticket_id` the ticket that it used up, if any.
+    `evidence` is what the car was let in on, `ticket_id` the ticket that it used up, if any; `plate_mark` finds the
+    plate that was read.
     """
 
     kind = "stay.changed/1"
+    subject = "stay_id"
+    over_at = "left_at"
     stay_id: str
     reservation_id: str | None
     spot_id: str | None
@@ -63,12 +87,14 @@ class StayChanged(Payload):
     origin: FactRef
     evidence: Evidence = Evidence.NONE
     ticket_id: str | None = None
+    plate_mark: str | None = None
 
 
 class SpotChanged(Payload):
     """hub: a spot of the lot as it is now."""
 
     kind = "spot.changed/1"
+    subject = "spot_id"
     spot_id: str
     spot_kind: SpotKind
     in_service: bool
@@ -78,6 +104,7 @@ class GateChanged(Payload):
     """hub: a lane of the lot."""
 
     kind = "gate.changed/1"
+    subject = "gate_id"
     gate_id: str
     direction: Direction
 
@@ -86,6 +113,7 @@ class TicketKeyPublished(Payload):
     """hub: a public Ed25519 key (hexadecimal) that tickets of this lot are signed with."""
 
     kind = "ticket_key.published/1"
+    subject = "key_id"
     key_id: str
     public_key: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -94,17 +122,23 @@ class PolicyChanged(Payload):
     """central to hub, and on from hub to gates: what the lot promises and charges from now on."""
 
     kind = "policy.changed/1"
+    subject = ""  # there is one of it
     policy: Policy
     tariff: Tariff
 
 
 class PaymentChanged(Payload):
-    """central: what has been paid for a reservation, and what of it was paid back."""
+    """central: what has been paid for a reservation that ends at `end_time`, and what of it was paid back; and what its
+    driver is called on the attendants' page."""
 
     kind = "payment.changed/1"
+    subject = "reservation_id"
+    over_at = "end_time"
     reservation_id: str
     paid: Money
     refunded: Money
+    end_time: Instant | None = None
+    driver_name: str | None = None
 
 
 class GateDecided(Payload):
@@ -156,6 +190,8 @@ class WithdrawalSettled(Payload):
     decided. Not `complete`: an entry gate has not answered, and never may."""
 
     kind = "withdrawal.settled/1"
+    subject = "reservation_id"
+    over_at = AT
     reservation_id: str
     revision: int
     complete: bool
@@ -197,3 +233,20 @@ def payload_of(fact: Fact) -> Payload:
         return model.model_validate(fact.payload)
     except ValidationError as error:
         raise PeerError("fact_invalid", f"{fact.kind}: {describe(error)}") from None
+
+
+def subject_of(fact: Fact) -> tuple[str, datetime | None] | None:
+    """What a fact tells the present state of, and when that is over (None: not by itself); None for a fact that tells
+    what has happened. It asks nothing of the payload but these."""
+    model = PAYLOADS.get(fact.kind)
+    if model is None or model.subject is None:
+        return None
+    over_at = fact.at if model.over_at is AT else _instant(fact.payload.get(model.over_at or ""))
+    return str(fact.payload.get(model.subject, "")), over_at
+
+
+def _instant(text: object) -> datetime | None:
+    try:
+        return parse_instant(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -17,6 +17,12 @@ from domain.spot import VehicleType
 BATCH_MAX = 200
 """Facts in one message at most."""
 
+MARKS_MAX = 32
+"""Epochs of a log that are compared; what is older is sent as a snapshot."""
+
+PARTS_MAX = 10_000
+"""Messages in one snapshot at most: two million facts."""
+
 
 class WireFact(Wire):
     """A fact on the wire; see `domain.fact.Fact`."""
@@ -62,31 +68,99 @@ class WireFact(Wire):
         )
 
 
+class WireMark(Wire):
+    """A place in a unit's log and the log's hash there; epoch 0, seq 0 and 64 zeros: before the first fact."""
+
+    epoch: int = Field(ge=0)
+    seq: int = Field(ge=0)
+    chain: str
+
+
+class Ask(Enum):
+    """What a unit wants of the receiver of its log."""
+
+    CURSOR = "cursor"  # how far it is
+    RETURN = "return"  # the facts of this log that it has behind the newest mark that it knows, or behind `after`
+    GRANT = "grant"  # leave to speak for the unit: of its parent
+
+
+class Head(Wire):
+    """How a unit's own log goes, by the ends of its newest epochs, newest first; `run` names this start of the unit,
+    `epoch` is the one that it writes in, or means to. `granted`: its parent has given leave for that."""
+
+    run: str
+    epoch: int = Field(ge=1)
+    granted: bool
+    marks: list[WireMark] = Field(max_length=MARKS_MAX)
+    ask: Ask
+    after: WireMark | None = None
+
+
+class Part(Wire):
+    """Number `number` (from 1) of `of` parts of a snapshot: what the log up to `at` amounts to, as the latest fact of
+    each subject. The receiver's copy becomes this and nothing else, once it has all parts."""
+
+    at: WireMark
+    number: int = Field(ge=1)
+    of: int = Field(ge=1, le=PARTS_MAX)
+
+
+class Digest(Wire):
+    """Sums over what the log up to `at` amounts to, of all that is not over before `since`: one for each kind."""
+
+    at: WireMark
+    since: Instant
+    sums: dict[str, int]
+
+
 class Facts(Envelope):
-    """A run of one unit's facts, in order."""
+    """A run of one unit's facts, in order; or what else is said of its log: where it stands (`head`), a part of a
+    snapshot (its `facts`, and `part`), a `digest` to compare with."""
 
     facts: list[WireFact] = Field(max_length=BATCH_MAX)
+    head: Head | None = None
+    part: Part | None = None
+    digest: Digest | None = None
 
 
 class AckState(Enum):
     OK = "ok"  # applied up to here
     REPLAY = "replay"  # something is missing after this position: send on from here
-    FORKED = "forked"  # the log contradicts what was seen before: nothing is applied until someone looks
+    FORKED = "forked"  # the log contradicts what was seen before: nothing is applied until both ends have compared
+    SNAPSHOT = "snapshot"  # the copy is not what it should be: send all of it anew
+
+
+class Grant(Wire):
+    """By a parent: `run` may speak for the unit, in this epoch; who began before obeys and stops."""
+
+    run: str
+    epoch: int = Field(ge=1)
 
 
 class Ack(Envelope):
-    """How far a receiver has stored and applied a unit's facts; epoch 0 and seq 0: nothing yet."""
+    """How far a receiver has stored and applied a unit's facts, and the log's hash there; epoch 0 and seq 0: nothing.
+
+    `answers` what was asked; `returned` are facts of the unit's own that it may have lost; `part`: so many parts of a
+    snapshot have come, in order; `ahead` is a fact that came another way, before those that lead up to it.
+    """
 
     unit: str
     epoch: int
     seq: int
     state: AckState
+    chain: str | None = None
+    answers: Ask | None = None
+    returned: list[WireFact] = Field(default=[], max_length=BATCH_MAX)
+    grant: Grant | None = None
+    part: int | None = None
+    ahead: WireMark | None = None
 
 
 class UnitStatus(Envelope):
     """Retained: a unit's presence. The broker sends `online: false` as the last will.
 
-    A gate adds the `challenge` that a request to it must repeat.
+    `run` names this start of the unit; `granted`: its parent has granted it this epoch. A gate adds the `challenge`
+    that a request to it must repeat.
     """
 
     unit: str
@@ -95,6 +169,8 @@ class UnitStatus(Envelope):
     boot: str
     at: Instant
     challenge: str | None = None
+    run: str | None = None
+    granted: bool = True
 
 
 class HoldRequest(Envelope):
@@ -113,7 +189,13 @@ class HoldRequest(Envelope):
     answer_by: Instant
 
 
-class HoldAnswer(Wire):
+class Told(Wire):
+    """What an answer has beside its own: the fact that tells of it, so that it is known in two places at once."""
+
+    fact: WireFact | None = None
+
+
+class HoldAnswer(Told):
     hold_expires_at: Instant
 
 
@@ -129,7 +211,7 @@ class ConfirmRequest(Envelope):
     reservation_id: str
 
 
-class ConfirmAnswer(Wire):
+class ConfirmAnswer(Told):
     ticket: str
     revision: int
 
@@ -142,7 +224,7 @@ class CancelRequest(Envelope):
     requested_at: Instant
 
 
-class CancelAnswer(Wire):
+class CancelAnswer(Told):
     revision: int
 
 
@@ -178,7 +260,8 @@ class AdmitAnswer(Wire):
 class Reply(Envelope):
     """The answer to a request: `result` where `ok`, else a stable `code` and a message for people.
 
-    `final: false` says that the same request may succeed later.
+    `final: false` says that the same request may succeed later. `epoch` is of who answers: one that has been succeeded
+    is not believed.
     """
 
     ok: bool
@@ -186,3 +269,4 @@ class Reply(Envelope):
     code: str | None = None
     message: str | None = None
     final: bool = True
+    epoch: int | None = None

@@ -15,12 +15,12 @@ from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank
 from cloud_sync.central.database import Database
-from cloud_sync.central.lease import due
+from cloud_sync.central.lease import due, look
 from cloud_sync.central.office import Office
 from cloud_sync.central.settings import CentralSettings
 from cloud_sync.central.tables import Booking, LedgerEntry, Movement, Payment
 from cloud_sync.central.worker import Worker
-from cloud_sync.link.log import Receiver
+from cloud_sync.link.receiving import Receiver
 from tests.cloud_sync.central.street import END, LOT, SPOT, START, StreetSide, Watch
 
 PLATE = "B-GH 1234"
@@ -227,4 +227,4 @@ class Site:
 
     def _due(self, table: type[Any]) -> list[str]:
         with self.office.database.reading() as session:
-            return list(due(session, table, self.watch().utc, 100))
+            return due(session, look(table), self.watch().utc, 100)[0]

@@ -9,7 +9,9 @@ from sqlalchemy import make_url
 from cloud_sync.central.database import Database
 from cloud_sync.central.journal import Journal
 from cloud_sync.link import journal as gate_and_hub
-from cloud_sync.link.log import Cursor, Position, Receiver, Sender
+from cloud_sync.link.log import Cursor, Position
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import AlarmRaised
 from cloud_sync.link.v1.messages import Ack, AckState
@@ -110,10 +112,11 @@ def test_a_log_is_brought_over_exactly_once(opened: Open) -> None:
             raise PeerError("junk", "this one makes no sense")
 
     receiver, sender = Receiver("a", journal, apply), Sender(source, "b")
-    (batch,) = sender.connected(NOW)
+    (asked,) = sender.connected(NOW)
+    (batch,) = sender.acked(receiver.heard(asked), NOW)
     for _ in range(2):
-        ack = receiver.receive(batch)
-    assert ack == Ack(unit="a", epoch=1, seq=3, state=AckState.OK)
+        ack = receiver.heard(batch)
+    assert ack == Ack(unit="a", epoch=1, seq=3, chain=facts[2].chain, state=AckState.OK)
     assert applied == facts
     sender.acked(ack, NOW)
     assert source.acknowledged("b") == Position(1, 3)

@@ -28,7 +28,7 @@ def take(database: Database, owner: str, now: datetime, key: str = "a") -> bool:
 
 def due(database: Database, now: datetime, limit: int = 10) -> Sequence[str]:
     with database.reading() as session:
-        return lease.due(session, Booking, now, limit)
+        return lease.due(session, lease.look(Booking), now, limit)[0]
 
 
 def row(session: Session, key: str = "a") -> Booking:
@@ -45,6 +45,17 @@ def test_a_row_is_one_owners_until_the_lease_ends(database: Database) -> None:
     assert due(database, LATER - SECOND) == []
     assert due(database, LATER) == ["a"]
     assert take(database, "two", LATER)
+
+
+def test_it_is_known_when_the_next_row_will_be_due(database: Database) -> None:
+    look = lease.look(Booking)
+    with database.reading() as session:
+        assert lease.due(session, look, NOON, 10) == ([], None)
+    add(database, booking("a", due_at=NOON), booking("b", due_at=LATER), booking("c", due_at=None))
+    with database.reading() as session:
+        assert lease.due(session, look, NOON - SECOND, 10) == ([], NOON)
+        assert lease.due(session, look, NOON, 10) == (["a"], LATER)
+        assert lease.due(session, look, LATER, 1) == (["a"], None), "the next one is due already"
 
 
 def test_who_comes_back_too_late_keeps_nothing(database: Database) -> None:

@@ -62,7 +62,7 @@ def test_the_only_process_takes_over_what_the_dead_one_left(site: Site) -> None:
         lease.take(session, Booking, "leased", "dead", NOON)
     site.restart()
     with site.office.database.reading() as session:
-        assert lease.due(session, Booking, NOON, 10) == ["leased"]
+        assert lease.due(session, lease.look(Booking), NOON, 10)[0] == ["leased"]
 
 
 WAITS: dict[str, tuple[object, ...]] = {
@@ -151,7 +151,11 @@ def test_a_hub_that_is_back_hurries_what_waits_for_it(site: Site) -> None:
             "releasing",
         ]
         assert [worker._wake.is_set() for worker in site.office.workers] == [True, True, False]
-        assert sorted(lease.due(session, Booking, SOON, 10)[2:]) == ["asked", "cancelled", "elsewhere"], "not hurried"
+        assert sorted(lease.due(session, lease.look(Booking), SOON, 10)[0][2:]) == [
+            "asked",
+            "cancelled",
+            "elsewhere",
+        ], "not hurried"
 
 
 def test_the_copy_is_as_old_as_the_last_that_was_heard_or_told(site: Site) -> None:

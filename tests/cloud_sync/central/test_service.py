@@ -16,9 +16,10 @@ from cloud_sync.link import topics
 from cloud_sync.link.carrier import Will
 from cloud_sync.link.clock import system_clock
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Receiver, Sender
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import PaymentChanged, PolicyChanged, SpotChanged
 from cloud_sync.link.v1.messages import Reply, UnitStatus

@@ -105,6 +105,29 @@ async def test_nobody_wakes_it_and_it_looks_all_the_same(
         await hands.have_begun(1)
 
 
+async def test_a_row_that_is_written_is_looked_for_at_once_where_nobody_else_writes(
+    database: Database, bookings: Worker, hands: Hands, looks: asyncio.Event
+) -> None:
+    async with looked(bookings, looks):
+        add(database, "a")
+        await hands.have_begun(1)
+        await asyncio.to_thread(add, database, "b")
+        await hands.have_begun(2)
+
+
+async def test_it_sleeps_until_the_next_row_is_due(
+    database: Database, watch: Watch, bookings: Worker, hands: Hands, looks: asyncio.Event
+) -> None:
+    add(database, "later", after_s=1)
+    async with looked(bookings, looks):
+        assert bookings._pause_s == 1
+        add(database, "later still", after_s=2)
+        looks.clear()
+        watch.pass_by(timedelta(seconds=1))
+        await hands.have_begun(1)
+    assert hands.begun == ["later"]
+
+
 async def test_who_starts_a_row_that_is_under_way_joins(database: Database, bookings: Worker, hands: Hands) -> None:
     add(database, "a")
     first = bookings.start("a")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 import aiomqtt
@@ -264,7 +265,8 @@ async def test_a_subscription_that_the_broker_refuses_is_said(caplog: pytest.Log
     """Mosquitto's access rules never refuse one; other brokers do."""
 
     class Refusing:
-        _disconnected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        async def while_connected(self, call: Awaitable[list[ReasonCode]]) -> list[ReasonCode]:
+            return await call
 
         async def subscribe(self, _topic: str, qos: int) -> list[ReasonCode]:
             assert qos == mqtt.QOS

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.link import log, topics
+from cloud_sync.link import sending, topics
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Position, Receiver, Sender
+from cloud_sync.link.log import Position
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import AlarmRaised
 from cloud_sync.link.v1.messages import Facts, WireFact
@@ -90,8 +92,8 @@ async def test_what_is_noted_arrives_in_order_is_acknowledged_and_kept(lot_broke
 async def test_more_than_fits_in_flight_arrives_all_the_same(
     lot_broker: BrokerSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "BATCH_MAX", 4)
-    monkeypatch.setattr(log, "IN_FLIGHT_MAX", 8)
+    monkeypatch.setattr(sending, "BATCH_MAX", 4)
+    monkeypatch.setattr(sending, "IN_FLIGHT_MAX", 8)
     gate, hub = Gate(lot_broker, tmp_path), Hub(lot_broker, tmp_path)
     details = [f"{number}" for number in range(50)]
     gate.note(*details)
@@ -162,10 +164,12 @@ async def test_a_link_lost_while_it_opens_is_no_failed_task(
 ) -> None:
     hub = Hub(lot_broker, tmp_path)
     receiver = FactReceiver(hub.link, UP, Receiver(ENTRY, hub.journal, hub._apply))
-    receiver._connected()  # the link is down by the time that its task runs
-    (task,) = receiver._opening
-    await soon(asyncio.wait([task]))
-    assert task.exception() is None
+    async with linked(hub.link):
+        receiver.open()
+        opening = set(receiver._opening)
+        hub.link._client = None  # the link is down by the time that its task runs
+        await soon(asyncio.wait(opening))
+    assert [task.exception() for task in opening] == [None] * len(opening)
 
 
 def test_the_wire_carries_a_fact_unchanged(tmp_path: Path) -> None:

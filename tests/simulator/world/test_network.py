@@ -12,7 +12,7 @@ from domain.errors import NotFound, TryLater
 from simulator.world.carrier import SimulatedCarrier
 from simulator.world.loop import VirtualLoop
 from simulator.world.network import KEEPALIVE_S, Broker, Way, Weather
-from simulator.world.process import How, Process
+from simulator.world.process import Died, How, Process
 from tests.parts import NOON
 from tests.simulator.world.worlds import THREAD_S, Deaths
 
@@ -81,11 +81,10 @@ def on_a_net(life: Callable[[Net], Awaitable[None]]) -> float:
 
     async def live() -> None:
         await life(Net(loop))
-        mine = asyncio.current_task()
-        for task in asyncio.all_tasks():
-            if task is not mine:
-                task.cancel()
-        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     try:
         loop.run_until_complete(live())
@@ -253,10 +252,12 @@ def test_who_is_dead_hears_and_says_nothing_more() -> None:
         central.listens(FACTS)
         await hub.begin()
         await central.begin()
+        central.dies(How.POWER_CUT)
         await hub.publishes(1)
-        central.dies()
         await asyncio.sleep(1)
         assert central.heard == []
+        with pytest.raises(Died):
+            await central.publishes(2)
         await central.process.gone()
 
     on_a_net(life)

@@ -1,0 +1,213 @@
+"""The receiving end of a log: each fact is applied exactly once, as decisions without I/O.
+
+The fact, its effect and the cursor are stored in one transaction, and only then is it acknowledged. What cannot be
+understood is set aside, with an alarm, and the cursor moves on. A log that contradicts what was seen before (same
+number, other hash) is not taken: nobody may guess which of two histories is true. The unit then compares
+(`sending.py`): it is given back what it has lost, and where the two cannot become one, it sends a snapshot.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from cloud_sync.link.log import Alarm, Cursor, Inbox, Position, no_alarm
+from cloud_sync.link.v1.messages import BATCH_MAX, Ack, AckState, Ask, Facts, Grant, Head, Part, WireFact
+from domain.errors import PeerError, Refused
+from domain.fact import Fact, link
+
+log = logging.getLogger(__name__)
+
+
+class Grants(Protocol):
+    """What a parent has granted to the runs of a unit."""
+
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+        """Who may speak for `unit`: `run`, if it is the newest; in `epoch` or a higher one, always higher than `above`.
+
+        The same run is granted the same again. One that says it was `granted` before and has been succeeded is told
+        by whom.
+        """
+
+
+class Receiver:
+    """Takes one unit's facts in, each exactly once."""
+
+    def __init__(
+        self,
+        unit: str,
+        inbox: Inbox,
+        apply: Callable[[Fact], None],
+        alarm: Alarm = no_alarm,
+        *,
+        clear: Callable[[], None] = lambda: None,
+        grants: Grants | None = None,
+    ) -> None:
+        """`apply` takes a fact's effect; `clear` forgets what a snapshot then makes anew. `grants` where this is the
+        unit's parent."""
+        self._unit = unit
+        self._inbox = inbox
+        self._apply = apply
+        self._alarm = alarm
+        self._clear = clear
+        self._grants = grants
+        self._forked = False
+        self._asked: tuple[Position, Position] | None = None  # where a replay was asked from, and what had come then
+        self._unfit: tuple[Position, Position] | None = None  # where a new epoch did not follow on, and its beginning
+        self._snapshot: list[Sequence[Fact]] = []
+        self._snapshot_at: Cursor | None = None
+
+    def opening(self) -> Ack:
+        """What to say on connecting: send on from here."""
+        return self._ack(self._inbox.cursor(self._unit), AckState.REPLAY)
+
+    def heard(self, message: Facts) -> Ack:
+        """Whatever has come of this log; the acknowledgement is true once this has returned."""
+        facts = [wire.fact() for wire in message.facts]
+        if message.head is not None:
+            return self.asked(message.head)
+        if message.part is not None:
+            return self.part(message.part, facts)
+        return self.receive(facts)
+
+    def receive(self, facts: Sequence[Fact]) -> Ack:
+        """Store and apply what is new of `facts`; the acknowledgement is true once this has returned."""
+        with self._inbox.transaction():
+            cursor = self._inbox.cursor(self._unit)
+            state, fact = AckState.OK, None
+            for fact in facts:
+                position = Position(fact.epoch, fact.seq)
+                state = self._state_of(fact, cursor)
+                if state is AckState.REPLAY and self._is_asked_for(cursor.position, position):
+                    state = AckState.OK
+                    break
+                if state is not AckState.OK:
+                    break
+                if position > cursor.position:
+                    self._take(fact)
+                    cursor = Cursor(position, fact.chain)
+            self._note_fork(fact if state is AckState.FORKED else None)
+        return self._ack(cursor, state)
+
+    def asked(self, head: Head) -> Ack:
+        """Where this end stands, what the unit may have lost, who may speak for it: as `head` asks."""
+        self._asked = self._unfit = None
+        returned: list[Fact] = []
+        grant = None
+        with self._inbox.transaction():
+            cursor = self._inbox.cursor(self._unit)
+            if head.ask is Ask.RETURN:
+                after = self._common(head, cursor) if head.after is None else Cursor.of(head.after).position
+                returned = self._inbox.kept(self._unit, after, BATCH_MAX)
+            if head.ask is Ask.GRANT and self._grants is not None:
+                above = cursor.position.epoch
+                grant = self._grants.grant(self._unit, head.run, head.epoch, granted=head.granted, above=above)
+        wires = [WireFact.of(fact) for fact in returned]
+        return self._ack(cursor, AckState.REPLAY).model_copy(
+            update={"answers": head.ask, "returned": wires, "grant": grant}
+        )
+
+    def part(self, part: Part, facts: Sequence[Fact]) -> Ack:
+        """Collect a snapshot; with its last part it takes the place of what was known, in one transaction."""
+        at, cursor = Cursor.of(part.at), self._inbox.cursor(self._unit)
+        if at.position.epoch < cursor.position.epoch:
+            return self._ack(cursor, AckState.OK)  # of a run that has been succeeded
+        if part.number == 1 or self._snapshot_at != at:
+            self._snapshot, self._snapshot_at = [], at
+        if part.number == len(self._snapshot) + 1:
+            self._snapshot.append(facts)
+        have = len(self._snapshot)
+        if have == part.of:
+            self._replace(at, [fact for some in self._snapshot for fact in some])
+            self._snapshot, self._snapshot_at = [], None
+        return self._ack(self._inbox.cursor(self._unit), AckState.OK).model_copy(update={"part": have})
+
+    def _replace(self, at: Cursor, facts: Sequence[Fact]) -> None:
+        with self._inbox.transaction():
+            self._clear()
+            for fact in facts:
+                set_aside = self._applied(fact)
+                if set_aside is not None:
+                    self._set_aside(fact, set_aside)
+            self._inbox.replaced(self._unit, at, facts)
+            self._note_fork(None)
+        log.info("facts.snapshot_taken", extra={"unit": self._unit, "facts": len(facts)})
+
+    def _common(self, head: Head, cursor: Cursor) -> Position:
+        """The newest of the unit's marks that this end knows alike."""
+        for mark in map(Cursor.of, head.marks):
+            known = mark == cursor or self._inbox.seen(self._unit, mark.position) == mark.chain
+            if known:
+                return mark.position
+        return Position()
+
+    def _is_asked_for(self, cursor: Position, came: Position) -> bool:
+        """Whether the replay is asked for already: one gap is found by all that was in flight behind it.
+
+        What comes a second time is no longer that: then the replay itself was lost, and is asked for again.
+        """
+        asked, self._asked = self._asked, (cursor, came)
+        return asked is not None and asked[0] == cursor and asked[1] < came
+
+    def _state_of(self, fact: Fact, cursor: Cursor) -> AckState:
+        position = Position(fact.epoch, fact.seq)
+        if fact.unit != self._unit:
+            return AckState.FORKED
+        if position <= cursor.position:
+            seen = self._inbox.seen(self._unit, position)
+            return _agree(seen is None or seen == fact.chain)
+        follows = fact.epoch == cursor.position.epoch and fact.seq == cursor.position.seq + 1
+        begins = fact.epoch > cursor.position.epoch and fact.seq == 1
+        if not follows and not begins:
+            return AckState.REPLAY
+        fits = fact.chain == link(cursor.chain, fact)
+        if begins and not fits and self._unfit != (cursor.position, position):
+            # The last epoch's end may be missing. It is not, where a replay begins with the same fact again.
+            self._unfit = (cursor.position, position)
+            return AckState.REPLAY
+        return _agree(fits)
+
+    def _note_fork(self, at: Fact | None) -> None:
+        if at is not None and not self._forked:
+            log.error("facts.forked", extra={"unit": self._unit, "epoch": at.epoch, "seq": at.seq})
+            self._alarm(
+                "facts-forked", f"the log of {self._unit} contradicts itself at {at.epoch}/{at.seq}; it is not taken"
+            )
+        self._forked = at is not None
+
+    def _take(self, fact: Fact) -> None:
+        set_aside = self._applied(fact)
+        if set_aside is not None:
+            self._set_aside(fact, set_aside)
+        self._inbox.keep(fact, set_aside)
+
+    def _applied(self, fact: Fact) -> str | None:
+        """Why the fact could not be applied, if so: then it has had no effect."""
+        try:
+            with self._inbox.transaction():
+                self._apply(fact)
+        except (PeerError, Refused) as error:  # a rule that a fact breaks cannot undo it either
+            return f"{error.code}: {error.message}"
+        except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+            log.exception("facts.not_applied", extra={"unit": fact.unit, "seq": fact.seq})
+            return f"internal_error: {type(error).__name__}"  # a bug on one fact must not stop the rest
+        return None
+
+    def _set_aside(self, fact: Fact, why: str) -> None:
+        log.error("facts.set_aside", extra={"unit": fact.unit, "seq": fact.seq, "why": why})
+        self._alarm("fact-set-aside", f"{fact.unit} {fact.epoch}/{fact.seq} {fact.kind}: {why}"[:400])
+
+    def _ack(self, cursor: Cursor, state: AckState) -> Ack:
+        position = cursor.position
+        ahead = self._inbox.ahead(self._unit)
+        return Ack(
+            unit=self._unit,
+            epoch=position.epoch,
+            seq=position.seq,
+            chain=cursor.chain,
+            state=state,
+            ahead=None if ahead is None else ahead.wire(),
+        )
+
+
+def _agree(same: bool) -> AckState:
+    return AckState.OK if same else AckState.FORKED

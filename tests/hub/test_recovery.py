@@ -1,0 +1,201 @@
+"""The hub's disk is lost: what others know of its log comes back, with all that follows from it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Position
+from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged, StayChanged
+from domain.fact import Fact
+from domain.money import Money
+from domain.plate import Plate
+from domain.reservation import Status
+from domain.stay import Conflict
+from hub.lot import Lot
+from tests.hub.riverside import (
+    KEY,
+    LARGE_SPOT,
+    NOW,
+    OTHER_SPOT,
+    PLATE,
+    SPOT,
+    SPOTS,
+    Riverside,
+    hold_request,
+    rid,
+)
+from tests.parts import ENTRY, LOT
+
+GRACE_H = 0.25
+HALF_PAST = NOW.later(1_800_000)
+
+New = Callable[[str], Riverside]
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[New]:
+    """A lot of this name, at its start."""
+    opened: list[Riverside] = []
+
+    def open_one(name: str) -> Riverside:
+        opened.append(Riverside(tmp_path / name))
+        return opened[-1]
+
+    yield open_one
+    for riverside in opened:
+        riverside.close()
+
+
+def lives(riverside: Riverside) -> None:
+    """Bookings in every status, cars inside and gone, one moved, one withdrawn and settled."""
+    riverside.hold(hold_request(1, start=0, end=2))
+    riverside.confirm(1)
+    riverside.hold(hold_request(2, start=3, end=4))
+    riverside.hold(hold_request(3, start=5, end=6))
+    riverside.release(3)
+    riverside.booked(4, hold_request(4, spot_id=OTHER_SPOT, start=0, end=1))
+    riverside.booked(5, hold_request(5, spot_id=LARGE_SPOT, start=0, end=1))
+    riverside.cancel(5)
+    riverside.noted(5)
+    riverside.came_in(1, hours=0.1, plate=PLATE)
+    riverside.came_in(4, hours=0.1, plate=Plate("HHXY9"))
+    riverside.went_out(4, hours=0.2, plate=Plate("HHXY9"))
+    riverside.came_in(None, hours=0.2, plate=Plate("HHNO1"))
+    riverside.booked(6, hold_request(6, spot_id=OTHER_SPOT, start=0.25, end=2), NOW.later(900_000))
+    riverside.heard(ENTRY, now=NOW.later(900_000))
+    riverside.woken(0.25 + GRACE_H)
+    riverside.booked(7, hold_request(7, start=8, end=9), HALF_PAST)
+    riverside.hold(hold_request(8, start=10, end=11), HALF_PAST)
+
+
+def rows(riverside: Riverside, *, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """What the lot is: its bookings, stays and what it waits for."""
+    found = []
+    for table in ("reservation", "stay", "withdrawal", "withdrawal_awaits"):
+        for row in riverside.store.connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
+            found.append({name: row[name] for name in row.keys() if name not in without})  # noqa: SIM118  no dict
+    return found
+
+
+def set_back(hub: Riverside, old: Riverside) -> None:
+    """Give the hub the other one's disk as it is now, as its run goes on there."""
+    old.journal.settle()
+    old.store.connection.backup(hub.store.connection)
+    hub.journal = Journal(hub.store, LOT, "boot-2")
+    hub.lot = Lot(hub.store, hub.journal, KEY)
+
+
+LOCAL = ("driver_name", "told_at", "settled_at", "settle_by", "overstay_told", "moved_at")
+"""What is central's to say, or the hub's own clock's."""
+
+
+def returned(old: Riverside) -> list[Fact]:
+    return old.journal.after(Position(), 10_000)
+
+
+class TestANewDisk:
+    def test_brings_the_same_lot_back(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        lives(old)
+        hub.store.connection.execute("DELETE FROM fact")
+        hub.journal.begin(2)
+        hub.lot.take_back(returned(old), NOW.later(2_000_000), insert=True)
+        assert {row["status"] for row in rows(hub) if "status" in row} == {status.value for status in Status}
+        assert rows(hub, without=LOCAL) == rows(old, without=LOCAL)
+        assert hub.facts() == old.facts()
+
+    def test_signs_the_same_tickets(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.hold()
+        ticket = old.confirm()
+        hub.lot.take_back(returned(old), NOW, insert=False)
+        assert (hub.reservation().ticket, hub.confirm().ticket) == (ticket.ticket, ticket.ticket)
+
+    def test_names_drivers_once_central_has_told_of_their_payments(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.booked()
+        hub.lot.take_back(returned(old), NOW, insert=False)
+        paid = Money(1250, "EUR")
+        hub.tells("central:riverside", PaymentChanged(
+            reservation_id=rid(1), paid=paid, refunded=Money(0, "EUR"), end_time=NOW.utc, driver_name="Ada"
+        ))  # fmt: skip
+        assert hub.reservation().driver_name == "Ada"
+
+    def test_does_not_follow_a_passage_twice(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.booked(1, hold_request(1, end=2))
+        entry, left = old.came_in(hours=0.1, plate=PLATE), old.went_out(hours=0.5, plate=PLATE)
+        hub.lot.take_back(returned(old), NOW, insert=False)
+        before = hub.facts()
+        hub.take(entry, left)
+        assert hub.facts() == before
+        assert [(stay.conflict, stay.left_at) for stay in hub.told(StayChanged)][-1] == (None, left.at)
+        assert hub.status() is Status.COMPLETED
+
+
+class TestABackup:
+    def test_gets_the_end_of_its_log_back_before_what_it_wrote_since(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.booked(1, hold_request(1, end=2))
+        set_back(hub, old)
+        common = len(hub.facts())
+        old.hold(hold_request(2, start=3, end=4))
+        hub.journal.begin_run()
+        hub.came_in(hours=0.1, plate=PLATE)
+        written = len(hub.facts()) - common
+        hub.lot.take_back(old.facts(), NOW, insert=True)
+        assert hub.status(2) is Status.HELD
+        assert hub.facts()[: common + 1] == old.facts()
+        anew = [(fact.epoch, fact.seq) for fact in hub.facts()[common + 1 :]]
+        assert anew == [(3, seq) for seq in range(1, written + 1)], "in an epoch that nobody has seen"
+
+    def test_that_has_gone_on_tells_what_it_had_lost_as_new_facts(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.booked(1, hold_request(1, end=2))
+        set_back(hub, old)
+        old.hold(hold_request(2, start=3, end=4))
+        hub.release(9)
+        hub.hold(hold_request(7, spot_id=LARGE_SPOT))
+        hub.lot.take_back(old.facts(), NOW, insert=False)
+        assert hub.told(ReservationChanged)[-1] == old.told(ReservationChanged)[-1]
+        assert hub.status(2) is Status.HELD
+        before = hub.facts()
+        hub.lot.take_back(old.facts(), NOW, insert=False)
+        assert hub.facts() == before, "once"
+
+
+class TestASpotThatIsAnothersByNow:
+    def test_the_booking_that_comes_back_is_moved(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.booked(1, hold_request(1, end=2))
+        hub.booked(2, hold_request(2, end=2))
+        hub.lot.take_back(old.facts(), NOW, insert=False)
+        assert (hub.status(1), hub.reservation(1).spot_id) == (Status.CONFIRMED, OTHER_SPOT)
+        assert hub.reservation(2).spot_id == SPOT
+        said = [said for said in hub.told(ReservationChanged) if said.reservation_id == rid(1)]
+        assert [(one.cause, one.spot_id) for one in said] == [("moved", OTHER_SPOT)] * 2, (
+            "the hold, and that it is paid"
+        )
+        assert hub.reservation(1).ticket != old.reservation(1).ticket
+
+    def test_or_cancelled_by_the_lot_where_there_is_no_other(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.booked(1, hold_request(1, end=2))
+        for number, spot_id in enumerate(sorted(SPOTS), 2):
+            hub.booked(number, hold_request(number, spot_id=spot_id, end=2))
+        hub.lot.take_back(old.facts(), NOW, insert=False)
+        assert hub.status(1) is Status.CANCELLED
+        assert "no-spot-to-move" in hub.alarms()
+
+
+def test_who_came_while_the_hub_did_not_know_the_booking(new: New) -> None:
+    """Provisionally it was a stay without a right; that the booking is known now does not make it another."""
+    old, hub = new("old"), new("new")
+    old.booked(1, hold_request(1, end=2))
+    hub.came_in(1, hours=0.1, plate=PLATE)
+    hub.lot.take_back(old.facts(), NOW, insert=False)
+    assert hub.status(1) is Status.CONFIRMED
+    assert [stay.conflict for stay in hub.stays()] == [Conflict.NO_RIGHT]
