@@ -47,6 +47,9 @@ class Carrier(Protocol):
     def rename(self, client_id: str, will: Will | None = None) -> None:
         """Be `client_id` from now on, with this last will: connects anew."""
 
+    def leave(self) -> None:
+        """Be connected no more, without a last will: another one speaks for this unit."""
+
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         """Returns when the broker has it. Raises TryLater where the link is down; nothing is queued then."""
 

@@ -56,7 +56,7 @@ class Link:
         self._numbers = itertools.count(1)
         self._answering: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
-        self._renamed = False
+        self._renamed = self._left = False
 
     @property
     def connected(self) -> bool:
@@ -80,6 +80,10 @@ class Link:
         if self._reading is not None and not self._reading.done():
             self._renamed = True
             self._reading.cancel()
+
+    def leave(self) -> None:
+        self._left = True
+        self.rename(self._client_id)
 
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         await self._publish(topic, message, retain=retain)
@@ -113,7 +117,7 @@ class Link:
 
     async def _stay_connected(self) -> None:
         pause_s, told = RECONNECT_S_MIN, False
-        while True:
+        while not self._left:
             try:
                 async with self._connection() as client:
                     await self._subscribe_all(client)
@@ -138,6 +142,8 @@ class Link:
 
     async def _read(self, client: Client) -> None:
         """Hand messages on, until the connection is lost, or to be made under another name."""
+        if self._left:
+            return
         self._reading = asyncio.create_task(client.until_lost())
         try:
             await self._reading

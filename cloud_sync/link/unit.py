@@ -98,7 +98,8 @@ class Unit:
             self.decided.set()
         if not self.may_speak:
             self._fenced(f"epoch {self._journal.epoch}: another one speaks for {self._journal.unit}")
-            self._rename()
+            for link, _ in self._links:
+                link.leave()
         elif self._connected_as != self.identity:
             self._rename()
         else:
@@ -109,10 +110,10 @@ class Unit:
             receiver.open()
 
     def _rename(self) -> None:
-        """Connect anew; who has been succeeded does so without a word about the unit, also at its end."""
+        """Connect anew, under a new client id and with a new last will."""
         self._connected_as = self.identity
         for link, with_status in self._links:
-            link.rename(self.identity, self._will if with_status and self.may_speak else None)
+            link.rename(self.identity, self._will if with_status else None)
 
     async def _heard_of_itself(self, _topic: str, payload: bytes) -> None:
         status = UnitStatus.decode(payload)

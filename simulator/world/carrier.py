@@ -38,7 +38,7 @@ class SimulatedCarrier:
         self._will = will
         self._replies = replies
         self._connection: Connection | None = None
-        self._renamed = False
+        self._renamed = self._left = False
         self._open = False  # greeted, and handing out what comes
         self._early: list[Message] = []
         self._handlers: dict[str, Handler] = {}
@@ -74,6 +74,10 @@ class SimulatedCarrier:
             self._renamed = True
             self._connection.will = None  # it takes its leave properly
             self._ended.set()
+
+    def leave(self) -> None:
+        self._left = True
+        self.rename(self.client_id)
 
     async def publish(self, topic: str, message: Envelope, *, retain: bool = False) -> None:
         if topic.endswith("/ack"):
@@ -132,10 +136,12 @@ class SimulatedCarrier:
 
     async def _stay_connected(self) -> None:
         pause_s, told = RECONNECT_S_MIN, False
-        while True:
+        while not self._left:
             self._ended = asyncio.Event()
             try:
                 self._connection = await self._connect()
+                if self._left:
+                    self._ended.set()
                 pause_s, told = RECONNECT_S_MIN, False
                 await self._greet()
                 self._began()
