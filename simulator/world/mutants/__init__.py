@@ -47,6 +47,7 @@ MUTANTS = (
     _mutant("payment_not_told", "converges"),
     _mutant("overstay_not_charged", "money-adds-up", hours=6),
     _mutant("fee_kept_from_who_came_late", "money-adds-up", seed=1, hours=6),
-    _mutant("after_cancel_not_billed", "money-adds-up", hours=24, faults="partition,power-cut"),
+    _mutant("no_dedupe", "no-lost-fact", faults=FAULTS),
+    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=3, faults=FAULTS),
     _mutant("ticket_revision_ignored", "barrier-clear", hours=6),
 )
