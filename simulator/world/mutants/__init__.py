@@ -45,7 +45,9 @@ MUTANTS = (
     _mutant("refund_without_cause", "money-adds-up", seed=2, faults=FAULTS),
     _mutant("capture_before_confirm", "money-adds-up", seed=1, faults=FAULTS),
     _mutant("payment_not_told", "converges"),
-    _mutant("after_cancel_not_billed", "money-adds-up", faults=FAULTS),
-    _mutant("ticket_revision_ignored", "barrier-clear", faults=FAULTS),
-    _mutant("stay_on_an_occupied_spot", "one-spot-one-car", faults=FAULTS),
+    _mutant("overstay_not_charged", "money-adds-up", hours=6),
+    _mutant("fee_kept_from_who_came_late", "money-adds-up", seed=1, hours=6),
+    _mutant("no_dedupe", "no-lost-fact", faults=FAULTS),
+    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=3, faults=FAULTS),
+    _mutant("ticket_revision_ignored", "barrier-clear", hours=6),
 )
