@@ -151,6 +151,7 @@ class Link:
             if self._renamed:
                 return
             self._reading.cancel()
+            client.hand_on(lambda _message: None)  # nobody is to be told by an echo of our leave that we are here
             await self._take_leave()
             raise
 

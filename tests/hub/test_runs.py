@@ -11,6 +11,7 @@ import pytest
 
 from cloud_sync.link import topics
 from cloud_sync.link.host import this_machine
+from cloud_sync.link.mqtt import Link
 from cloud_sync.link.v1.messages import ConfirmRequest, UnitStatus
 from domain.now import Trust
 from hub.service import HubService
@@ -105,3 +106,18 @@ async def test_a_hub_on_a_new_disk_takes_all_of_it_back(runs: Runs) -> None:
         assert [hub.lot.book.find(rid(number)) is not None for number in range(1, 4)] == [True] * 3
         assert await runs.book(4, LARGE_SPOT) is False, "there is no such spot in its layout"
         assert await runs.book(5)
+
+
+async def test_a_hub_that_was_stopped_is_not_there(runs: Runs, central_broker: BrokerSite) -> None:
+    """It hears its own leave, and had said behind it that it is there."""
+    async with runs.hub("a"):
+        assert await runs.book(1)
+    later = Link(central_broker.seen_by("central"), "central-2")
+    said: asyncio.Queue[UnitStatus] = asyncio.Queue()
+
+    async def hear(_topic: str, payload: bytes) -> None:
+        said.put_nowait(UnitStatus.decode(payload))
+
+    later.subscribe(topics.lot_status(LOT), hear)
+    async with linked(later):
+        assert not (await soon(said.get())).online

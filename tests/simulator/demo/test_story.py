@@ -74,10 +74,10 @@ def test_nothing_that_it_started_is_left(told: tuple[Path, list[dict[str, Any]]]
     ("database", "sql"),
     [
         ("riverside", "DELETE FROM fact WHERE unit = 'riverside.entry-1' AND seq = 2"),
-        ("central", "DELETE FROM facts WHERE unit = 'hillside' AND seq = 5"),
-        ("hillside.exit-1", "DELETE FROM fact WHERE unit = 'hillside' AND seq = 3"),
+        ("central", "DELETE FROM facts WHERE unit = 'hillside' AND epoch = 1 AND seq = 5"),
+        ("hillside.exit-1", "DELETE FROM fact WHERE unit = 'hillside' AND epoch = 1 AND seq = 3"),
         ("hillside.entry-1", "UPDATE fact SET seq = 1000 WHERE unit = 'hillside.entry-1' AND seq = 1"),
-        ("central", "UPDATE facts SET set_aside = 'why' WHERE unit = 'riverside' AND seq = 1"),
+        ("central", "UPDATE facts SET set_aside = 'why' WHERE unit = 'riverside' AND epoch = 1 AND seq = 1"),
     ],
 )
 def test_the_checker_finds_a_lost_fact(kept: Path, database: str, sql: str) -> None:
