@@ -146,14 +146,14 @@ class Link:
             return
         self._reading = asyncio.create_task(client.until_lost())
         try:
-            await self._reading
+            await asyncio.wait((self._reading,))  # which a rename cancels; whoever cancels us is heard all the same
         except asyncio.CancelledError:
-            if self._renamed:
-                return
             self._reading.cancel()
             client.hand_on(lambda _message: None)  # nobody is to be told by an echo of our leave that we are here
             await self._take_leave()
             raise
+        if not self._reading.cancelled():
+            self._reading.result()
 
     def _connection(self) -> Client:
         will = aiomqtt.Will(self._will.topic, self._will.message.encode(), QOS, True) if self._will else None

@@ -14,7 +14,7 @@ from cloud_sync.link import mqtt, topics
 from cloud_sync.link.carrier import Will
 from cloud_sync.link.mqtt import REQUESTS_MAX, Link
 from cloud_sync.link.settings import Broker
-from cloud_sync.link.v1.messages import ReleaseRequest, Reply, UnitStatus
+from cloud_sync.link.v1.messages import Facts, ReleaseRequest, Reply, UnitStatus
 from domain.errors import NotFound, PeerError, TryLater
 from tests.parts import ENTRY, EXIT, LOT, NOON, PATIENCE_S, BrokerSite, connection_of, linked, running, soon
 
@@ -324,3 +324,32 @@ class TestAccess:
         with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
             async with nobody._connection():
                 pass
+
+
+async def test_stopped_while_it_takes_another_name_it_stops(lot_broker: BrokerSite) -> None:
+    link = Link(lot_broker.seen_by(LOT), "riverside@1")
+    connected = connection_of(link)
+    running_link = asyncio.create_task(link.run())
+    await soon(connected.wait())
+    await asyncio.sleep(0)  # it reads
+    link.rename("riverside@2")
+    running_link.cancel()
+    await soon(asyncio.wait((running_link,)))
+    assert running_link.cancelled()
+
+
+async def test_under_another_name_it_hears_and_says_the_same(lot_broker: BrokerSite) -> None:
+    link, gate = Link(lot_broker.seen_by(LOT), "riverside@1"), Link(lot_broker.seen_by(ENTRY), "entry@1")
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def hear(_topic: str, payload: bytes) -> None:
+        heard.put_nowait(payload)
+
+    link.subscribe(topics.gate_facts(ENTRY, "up"), hear)
+    async with linked(link, gate):
+        again = connection_of(link)
+        link.rename("riverside@2")
+        await soon(again.wait())
+        await gate.publish(topics.gate_facts(ENTRY, "up"), Facts(facts=[]))
+        assert Facts.decode(await soon(heard.get())).facts == []
+    assert "as riverside@2" in lot_broker.log
