@@ -250,7 +250,7 @@ async def test_a_database_that_is_away_for_a_moment_is_asked_again(
             gone.undo()
             bookings.wake()
             await hands.have_begun(1)
-    assert caplog.messages == ["work.no_database"]
+    assert set(caplog.messages) == {"work.no_database"}  # once for each look that found it away
 
 
 async def test_stopped_it_leaves_what_is_under_way_to_its_lease(
