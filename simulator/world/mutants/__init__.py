@@ -43,7 +43,7 @@ MUTANTS = (
     _mutant("nobody_comes_early", "paid-gets-in"),
     _mutant("close_without_looking_at_the_loop", "barrier-clear"),
     _mutant("refund_without_cause", "money-adds-up", seed=2, faults=FAULTS),
-    _mutant("capture_before_confirm", "money-adds-up", seed=1, faults=FAULTS),
+    _mutant("capture_before_confirm", "money-adds-up", seed=3, faults=FAULTS),
     _mutant("payment_not_told", "converges"),
     _mutant("overstay_not_charged", "money-adds-up", hours=6),
     _mutant("fee_kept_from_who_came_late", "money-adds-up", seed=1, hours=6),
