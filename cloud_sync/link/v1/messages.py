@@ -105,22 +105,13 @@ class Part(Wire):
     of: int = Field(ge=1, le=PARTS_MAX)
 
 
-class Digest(Wire):
-    """Sums over what the log up to `at` amounts to, of all that is not over before `since`: one for each kind."""
-
-    at: WireMark
-    since: Instant
-    sums: dict[str, int]
-
-
 class Facts(Envelope):
-    """A run of one unit's facts, in order; or what else is said of its log: where it stands (`head`), a part of a
-    snapshot (its `facts`, and `part`), a `digest` to compare with."""
+    """A run of one unit's facts, in order; or what else is said of its log: where it stands (`head`), or a part of
+    a snapshot (its `facts`, and `part`)."""
 
     facts: list[WireFact] = Field(max_length=BATCH_MAX)
     head: Head | None = None
     part: Part | None = None
-    digest: Digest | None = None
 
 
 class AckState(Enum):
