@@ -46,6 +46,7 @@ class Reservation:
     confirmed_at: datetime | None = None
     no_show_at: datetime | None = None  # when that was decided
     ticket_id: str | None = None
+    cancel_requested_at: datetime | None = None  # by who booked; the instant that counts
 
     def on_spot(self, spot_id: str) -> "Reservation":
         """The same on another spot."""
@@ -151,6 +152,7 @@ class Book:
         self._sql.execute(
             "UPDATE reservation SET status = :status, revision = :revision, hold_expires_at = :hold_expires_at,"
             " ticket = :ticket, ticket_revision = :ticket_revision, ticket_id = :ticket_id,"
+            " cancel_requested_at = :cancel_requested_at,"
             " confirmed_at = :confirmed_at, no_show_at = :no_show_at, spot_id = :spot_id,"
             # What stands on the right of the sign is the row as it was.
             " moved_from = CASE WHEN spot_id = :spot_id THEN moved_from ELSE spot_id END,"
@@ -164,6 +166,7 @@ class Book:
                 "ticket": changed.ticket,
                 "ticket_revision": changed.ticket_revision,
                 "ticket_id": changed.ticket_id,
+                "cancel_requested_at": changed.cancel_requested_at and rfc3339(changed.cancel_requested_at),
                 "confirmed_at": changed.confirmed_at and rfc3339(changed.confirmed_at),
                 "no_show_at": changed.no_show_at and rfc3339(changed.no_show_at),
                 "spot_id": changed.spot_id,
@@ -216,6 +219,7 @@ class Book:
                 booked_kind=reservation.booked_kind,
                 ticket_id=reservation.ticket_id,
                 ticket_revision=reservation.ticket_revision,
+                cancel_requested_at=reservation.cancel_requested_at,
             ),
             now,
         )
@@ -247,6 +251,7 @@ def _reservation(row: sqlite3.Row) -> Reservation:
         confirmed_at=instant_or_none(row["confirmed_at"]),
         no_show_at=instant_or_none(row["no_show_at"]),
         ticket_id=row["ticket_id"],
+        cancel_requested_at=instant_or_none(row["cancel_requested_at"]),
     )
 
 

@@ -122,6 +122,7 @@ class Recovery:
             ticket_id=known.ticket_id if known else None,
             confirmed_at=known.confirmed_at if known else None,
             no_show_at=known.no_show_at if known else None,
+            cancel_requested_at=said.cancel_requested_at,
         )
         if said.ticket_id is not None and said.ticket_revision != restored.ticket_revision:
             restored = self._tickets.signed_again(restored, said.ticket_id, said.ticket_revision or said.revision)

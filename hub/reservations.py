@@ -136,7 +136,9 @@ class Reservations:
             known = self._known(request.reservation_id)
             if known.status is not Status.CANCELLED:
                 promised = known.status is not Status.HELD
-                known = self._book.change(known, self._step_to_cancel(known, request), request.cause, now)
+                by = self._step_to_cancel(known, request)
+                known = replace(known, cancel_requested_at=request.requested_at)
+                known = self._book.change(known, by, request.cause, now)
                 if promised:
                     self._stays.were_after_cancel(known.reservation_id, now)
                     self._withdrawals.begin(known, now)

@@ -126,3 +126,8 @@ def grants_by_window(db: Database) -> None:
             WHERE status IN ('held', 'confirmed', 'checked_in');
         DROP INDEX reservation_by_spot;
     """)
+
+
+@migrations()
+def when_cancelling_was_asked_for(db: Database) -> None:
+    db.conn.executescript("ALTER TABLE reservation ADD COLUMN cancel_requested_at TEXT;")

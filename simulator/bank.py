@@ -152,7 +152,7 @@ def _charge(params: dict[str, str]) -> Any:
 
 
 def _keep_cards_on_file() -> None:
-    """Teach localstripe `setup_future_usage`, what may be charged off session, and intents by their customer."""
+    """Teach localstripe `setup_future_usage`, what may be charged off session, and lists by customer and time."""
     intents, methods = resources.PaymentIntent, resources.PaymentMethod
     create, list_all = intents._api_create, intents._api_list_all
 
@@ -167,12 +167,27 @@ def _keep_cards_on_file() -> None:
             methods._api_attach(card.id, customer=customer)
         return intent
 
-    def list_of(url: str, customer: str | None = None, limit: str | None = None) -> Any:
-        found = list_all(url, limit=limit)
-        found._list = [intent for intent in found._list if customer in (None, intent.customer)]
+    def list_of(url: str, customer: str | None = None, created: Any = None, **page: Any) -> Any:
+        found = list_all(url, **page)
+        found._list = [intent for intent in _made_since(found._list, created) if customer in (None, intent.customer)]
         return found
 
     intents._api_create, intents._api_list_all = create_and_keep, list_of
+    refunds = resources.Refund
+    list_refunds = refunds._api_list_all
+
+    def list_of_refunds(url: str, created: Any = None, **asked: Any) -> Any:
+        found = list_refunds(url, **asked)
+        found._list = _made_since(found._list, created)
+        return found
+
+    refunds._api_list_all = list_of_refunds
+
+
+def _made_since(things: list[Any], created: Any) -> list[Any]:
+    """Those that were made at `created[gte]` or later; all where nothing is asked."""
+    since = int(created["gte"]) if created else 0
+    return [thing for thing in things if thing.created >= since]
 
 
 def _error(status: int, kind: str, message: str, code: str | None = None) -> Answer:

@@ -1,31 +1,17 @@
-"""The payment provider: a small Protocol in the words of a parking lot, and Stripe behind it.
+"""The payment provider: a small Protocol in the words of a parking lot; Stripe behind it is in `stripe_bank.py`.
 
 Every call may be repeated: what has a cause is done once for that cause. An answer is definite (a value, or Refused)
 or missing (TryLater): then it may have been done, and the same call is to be made again.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
-import stripe
-
-from domain.errors import Refused, TryLater
 from domain.money import Money
-from domain.now import rfc3339
-
-log = logging.getLogger(__name__)
-
-API_VERSION = "2025-03-31.basil"
-"""Stripe's wire version that this module is written against; it does not move with the library."""
-
-TIMEOUT_S = 8
-RETRIES = 1
-"""At once, by Stripe's own client; what needs longer is repeated by the saga."""
+from domain.now import parse_instant, rfc3339
 
 LOOKED_THROUGH_MAX = 100
 """Refunds of one payment, or the latest charges of one customer, that are looked through; Stripe's own page limit."""
@@ -53,6 +39,35 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Booked:
+    """What a payment is for, in names that say nothing of who the driver is. The provider keeps it with the payment, so
+    that central's books can be put together again from there."""
+
+    payment_id: str
+    lot_id: str
+    reservation_id: str
+    user_id: str
+    vehicle_id: str
+    spot_id: str
+    start_time: datetime
+    end_time: datetime
+
+    def metadata(self) -> dict[str, str]:
+        """The same as the provider keeps it."""
+        said = asdict(self)
+        return said | {name: rfc3339(said[name]) for name in ("start_time", "end_time")}
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> "Booked | None":
+        """What the provider has kept, or none where it is not, or not all of it, about a booking."""
+        names = [field.name for field in fields(cls)]
+        if not all(name in metadata for name in names):
+            return None
+        said: dict[str, Any] = {name: metadata[name] for name in names}
+        return cls(**said | {name: parse_instant(said[name]) for name in ("start_time", "end_time")})
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is to be authorised, for what. Equal causes must come with equal orders."""
 
@@ -60,11 +75,7 @@ class Order:
     amount: Money
     customer_id: str
     method_token: str
-    lot_id: str
-    reservation_id: str
-    spot_id: str
-    start_time: datetime
-    end_time: datetime
+    booked: Booked
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,27 @@ class Debt:
     card_id: str
     lot_id: str
     reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A payment of ours in the provider's record, whatever became of it. Not `booked`: a charge to a card on file."""
+
+    cause: str
+    amount: Money
+    intent: Intent
+    at: datetime
+    booked: Booked | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidBack:
+    """A refund of ours in the provider's record."""
+
+    refund_id: str
+    intent_id: str
+    cause: str
+    amount: Money
 
 
 class Bank(Protocol):
@@ -112,173 +144,8 @@ class Bank(Protocol):
     def refund(self, intent_id: str, amount: Money, cause: str) -> str:
         """Pay back; returns the provider's name for it. Raises Refused where that cannot be done, or TryLater."""
 
+    def taken_since(self, since: datetime) -> Sequence[Taken]:
+        """The provider's record of our payments that were begun from `since` on, oldest first. Raises TryLater."""
 
-_STATES = {
-    "requires_action": IntentState.NEEDS_DRIVER,
-    "requires_capture": IntentState.AUTHORISED,
-    "succeeded": IntentState.CAPTURED,
-}
-
-
-class StripeBank:
-    """`Bank` at Stripe: PaymentIntents with manual capture. Blocks: call it in a thread."""
-
-    def __init__(self, secret_key: str, api_base: str | None = None) -> None:
-        """`api_base` points at a stand-in for https://api.stripe.com."""
-        self._client = stripe.StripeClient(
-            secret_key,
-            stripe_version=API_VERSION,
-            base_addresses={"api": api_base.rstrip("/")} if api_base else None,
-            max_network_retries=RETRIES,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
-        ).v1
-
-    def open_customer(self, user_id: str) -> str:
-        with _definite_or_try_later():
-            customer = self._client.customers.create(
-                params={"metadata": {"user_id": user_id}}, options={"idempotency_key": f"{user_id}:customer"}
-            )
-        return customer.id
-
-    def authorise(self, order: Order) -> Intent:
-        with _definite_or_try_later():
-            intent = self._client.payment_intents.create(
-                params={
-                    "amount": order.amount.amount_minor,
-                    "currency": order.amount.currency.lower(),
-                    "customer": order.customer_id,
-                    "payment_method": order.method_token,
-                    "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]  # renamed after API_VERSION
-                    "setup_future_usage": "off_session",
-                    "capture_method": "manual",
-                    "confirm": True,
-                    "metadata": {
-                        "cause": order.cause,
-                        "lot_id": order.lot_id,
-                        "reservation_id": order.reservation_id,
-                        "spot_id": order.spot_id,
-                        "start_time": rfc3339(order.start_time),
-                        "end_time": rfc3339(order.end_time),
-                    },
-                },
-                options={"idempotency_key": f"{order.cause}:authorise"},
-            )
-        return _intent(intent)
-
-    def charge(self, debt: Debt) -> str:
-        with _definite_or_try_later():
-            # A charge may be repeated days later, when Stripe has forgotten its idempotency key.
-            known = self._client.payment_intents.list(
-                params={"customer": debt.customer_id, "limit": LOOKED_THROUGH_MAX}
-            )
-            for intent in known.data:
-                if _is_for(intent.metadata, debt.cause) and intent.status in ("succeeded", "processing"):
-                    return _taken(intent)
-            intent = self._client.payment_intents.create(
-                params={
-                    "amount": debt.amount.amount_minor,
-                    "currency": debt.amount.currency.lower(),
-                    "customer": debt.customer_id,
-                    "payment_method": debt.card_id,
-                    "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]  # renamed after API_VERSION
-                    "off_session": True,
-                    "confirm": True,
-                    "metadata": {
-                        "cause": debt.cause,
-                        "lot_id": debt.lot_id,
-                        "reservation_id": debt.reservation_id,
-                    },
-                },
-                options={"idempotency_key": debt.cause},
-            )
-        return _taken(intent)
-
-    def look(self, intent_id: str) -> Intent:
-        with _definite_or_try_later():
-            return _intent(self._client.payment_intents.retrieve(intent_id))
-
-    def capture(self, intent_id: str, cause: str) -> None:
-        try:
-            with _definite_or_try_later():
-                self._client.payment_intents.capture(intent_id, options={"idempotency_key": f"{cause}:capture"})
-        except Refused:
-            # Stripe forgets idempotency keys after a day: then "already captured" comes back as a refusal.
-            if self.look(intent_id).state is not IntentState.CAPTURED:
-                raise
-
-    def void(self, intent_id: str, cause: str) -> None:
-        try:
-            with _definite_or_try_later():
-                self._client.payment_intents.cancel(intent_id, options={"idempotency_key": f"{cause}:void"})
-        except Refused:
-            if self.look(intent_id).state is not IntentState.GONE:
-                raise
-
-    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
-        with _definite_or_try_later():
-            # A refund may be repeated days later, when Stripe has forgotten its idempotency key.
-            known = self._client.refunds.list(params={"payment_intent": intent_id, "limit": LOOKED_THROUGH_MAX})
-            for refund in known.data:
-                if _is_for(refund.metadata, cause):
-                    return _paid_back(refund)
-            refund = self._client.refunds.create(
-                params={
-                    "payment_intent": intent_id,
-                    "amount": amount.amount_minor,
-                    "metadata": {"cause": cause},
-                },
-                options={"idempotency_key": cause},
-            )
-        return _paid_back(refund)
-
-
-def _intent(intent: stripe.PaymentIntent) -> Intent:
-    return Intent(
-        intent.id,
-        _STATES.get(intent.status, IntentState.GONE),
-        intent.client_secret,
-        _name(intent.customer),
-        _name(intent.payment_method),
-    )
-
-
-def _name(thing: Any) -> str | None:
-    """Stripe's name for a thing, whether it came as that or whole."""
-    return thing if thing is None or isinstance(thing, str) else str(thing.id)
-
-
-def _is_for(metadata: Any, cause: str) -> bool:
-    return bool(metadata) and "cause" in metadata and metadata["cause"] == cause
-
-
-def _taken(intent: stripe.PaymentIntent) -> str:
-    match intent.status:
-        case "succeeded":
-            return intent.id
-        case "processing":
-            raise TryLater("provider_processing", "the payment provider is still at it")
-        case _:
-            raise Refused("card_declined", "the card on file wants its holder")
-
-
-def _paid_back(refund: stripe.Refund) -> str:
-    if refund.status in ("failed", "canceled"):
-        raise Refused("refund_failed", "the provider could not pay the refund out")
-    return refund.id
-
-
-@contextmanager
-def _definite_or_try_later() -> Iterator[None]:
-    """Sort Stripe's errors; none of their texts goes on, since they repeat what was sent."""
-    try:
-        yield
-    except stripe.CardError as error:
-        raise Refused(error.code or "card_declined", "the card was declined; try another one") from error
-    except stripe.InvalidRequestError as error:
-        raise Refused("payment_refused", "the payment provider refuses this; check the payment method") from error
-    except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
-        # Nothing was done, but who must act is the operator, not the driver: it is tried until they have.
-        log.error("bank.misconfigured", extra={"error": type(error).__name__})
-        raise TryLater("provider_unavailable", "payments are out of order; try again later") from error
-    except stripe.StripeError as error:
-        raise TryLater("provider_silent", "the payment provider did not answer; try again later") from error
+    def paid_back_since(self, since: datetime) -> Sequence[PaidBack]:
+        """The provider's record of our refunds from `since` on that were not refused, oldest first. Raises TryLater."""

@@ -19,6 +19,7 @@ from cloud_sync.central import answers, lease, tickets
 from cloud_sync.central.booking import State
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import Hubs
+from cloud_sync.central.recovery import DRIVER
 from cloud_sync.central.saga import ENDED
 from cloud_sync.central.settlement import Settlement, is_cancelled
 from cloud_sync.central.tables import Booking, Payment, ReservationCopy
@@ -30,9 +31,6 @@ from domain.errors import NotFound, Refused, TryLater
 from domain.reservation import Status
 
 log = logging.getLogger(__name__)
-
-DRIVER = "driver"
-"""The cause that the hub is told."""
 
 _ALREADY_ENDED_AS = f"reservation_{Status.NO_SHOW.value}"
 """The hub's refusal of a wish that came in time, and reached it after it had given the spot up."""

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from cloud_sync.central import tickets
+from cloud_sync.central import recovery, tickets
 from cloud_sync.central.database import Database
 from cloud_sync.central.tables import (
-    Booking,
     GateCopy,
     ReservationCopy,
     SpotCopy,
@@ -87,7 +86,7 @@ class LotCopies:
         return None
 
     def _reservation(self, session: Session, said: ReservationChanged, fact: Fact) -> str | None:
-        session.get(Booking, said.reservation_id, with_for_update=True)  # first the booking, as everywhere
+        recovery.told(session, said, self._lot_id, fact.at, self._now())  # first the booking, as everywhere
         known = session.get(ReservationCopy, said.reservation_id, with_for_update=True)
         if known is not None and said.revision < known.revision:
             return None

@@ -17,11 +17,13 @@ was paid back, less what is queued to be; a charge to the card on file is a paym
 is locked while that is compared, and the database checks it once more.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from uuid import uuid4
 
 from sqlmodel import Session, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from cloud_sync.central import lease
 from cloud_sync.central.dues import Kind
@@ -45,9 +47,42 @@ OWED = frozenset({Kind.OVERSTAY, Kind.DRIVE_UP})
 """What is charged to the card on file after a stay."""
 
 
-def cause(movement: Movement) -> str:
-    """The cause as the provider is told it."""
-    return f"{movement.reservation_id}:{movement.kind}:{movement.revision}"
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why money moves, once: as text it is what the provider is told."""
+
+    reservation_id: str
+    kind: Kind
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id}:{self.kind.value}:{self.revision}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Cause | None":
+        """The cause that was told so, or none where it is not one of ours."""
+        match text.split(":"):
+            case [reservation_id, kind, revision] if kind in _KINDS and revision.isdecimal():
+                return cls(reservation_id, Kind(kind), int(revision))
+        return None
+
+
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+def cause_of(movement: Movement) -> Cause:
+    return Cause(movement.reservation_id, Kind(movement.kind), movement.revision)
+
+
+def find(session: Session, cause: Cause) -> Movement | None:
+    """The movement with this cause."""
+    return session.exec(_with(cause)).first()
+
+
+def is_done(session: Session, cause: Cause) -> bool:
+    """Whether the provider is known to have made this movement."""
+    movement = find(session, cause)
+    return movement is not None and movement.state == MovementState.DONE.value
 
 
 def open_charge(session: Session, payment: Payment, now: datetime) -> Movement:
@@ -84,10 +119,7 @@ def queue_refund(
 
     `payment` must be locked. Raises Refused for more than is refundable.
     """
-    known = select(Movement).where(
-        Movement.reservation_id == payment.reservation_id, Movement.kind == kind.value, Movement.revision == revision
-    )
-    if amount.amount_minor == 0 or session.exec(known).first() is not None:
+    if amount.amount_minor == 0 or find(session, Cause(payment.reservation_id, kind, revision)) is not None:
         return None
     if amount.currency != payment.currency or not 0 < amount.amount_minor <= refundable_minor(payment):
         raise Refused("refund_too_high", f"no more than {Money(refundable_minor(payment), payment.currency)} is left")
@@ -134,6 +166,22 @@ def refund_refused(session: Session, payment: Payment, refund: Movement, now: da
     _post(session, refund, debit=REFUNDS_DUE, credit=_revenue(payment), now=now)
 
 
+def correct(session: Session, payment: Payment, movement: Movement, amount: Money, now: datetime) -> None:
+    """Queued as another amount than the provider has moved for this cause: queue it as that. `payment` must be locked.
+
+    Does nothing where both are the same.
+    """
+    if movement.amount_minor == amount.amount_minor:
+        return
+    is_refund = Kind(movement.kind) not in OWED
+    debit, credit = (_revenue(payment), REFUNDS_DUE) if is_refund else (DRIVERS_OWE, _revenue(payment))
+    _post(session, movement, debit=credit, credit=debit, now=now)
+    if is_refund and movement.state == MovementState.PENDING.value:
+        payment.pending_minor += amount.amount_minor - movement.amount_minor
+    movement.amount_minor = amount.amount_minor
+    _post(session, movement, debit=debit, credit=credit, now=now)
+
+
 def refundable_minor(payment: Payment) -> int:
     return payment.captured_minor - payment.refunded_minor - payment.pending_minor
 
@@ -142,6 +190,14 @@ def charge_of(session: Session, payment: Payment) -> Movement:
     """The movement that this attempt at paying is."""
     found = select(Movement).where(Movement.payment_id == payment.payment_id, Movement.kind == Kind.CHARGE.value)
     return session.exec(found).one()
+
+
+def _with(cause: Cause) -> SelectOfScalar[Movement]:
+    return select(Movement).where(
+        Movement.reservation_id == cause.reservation_id,
+        Movement.kind == cause.kind.value,
+        Movement.revision == cause.revision,
+    )
 
 
 def _movement(

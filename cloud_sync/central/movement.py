@@ -46,6 +46,7 @@ class Movements:
         clock: Clock,
         changed: Callable[[str], None],
         threads: Executor,
+        may_move: Callable[[], None],
     ) -> None:
         """As for `payment.Payments`."""
         self._database = database
@@ -55,6 +56,7 @@ class Movements:
         self._clock = clock
         self._changed = changed
         self._threads = threads
+        self._may_move = may_move
 
     async def work(self, movement_id: str) -> None:
         """Ask the bank once for one movement, and book what it says; without an answer it is asked again later."""
@@ -85,6 +87,7 @@ class Movements:
             return payment.lot_id, _order(movement, payment)
 
     def _ask(self, order: Refund | Debt | None) -> str:
+        self._may_move()
         match order:
             case Refund():
                 return self._bank.refund(order.intent_id, order.amount, order.cause)
@@ -138,7 +141,7 @@ def _locked(session: Session, movement: Movement) -> Payment:
 
 
 def _order(movement: Movement, payment: Payment) -> Refund | Debt | None:
-    amount, cause = Money(movement.amount_minor, movement.currency), ledger.cause(movement)
+    amount, cause = Money(movement.amount_minor, movement.currency), str(ledger.cause_of(movement))
     if Kind(movement.kind) not in ledger.OWED:
         assert payment.intent_id is not None, "only captured money is paid back"
         return Refund(payment.intent_id, amount, cause)

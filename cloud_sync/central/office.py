@@ -13,6 +13,7 @@ from cloud_sync.central import lease
 from cloud_sync.central.accounts import PASSWORD_LENGTH_MIN, Accounts, Tokens
 from cloud_sync.central.bank import Bank
 from cloud_sync.central.booking import Bookings, State
+from cloud_sync.central.books import Books
 from cloud_sync.central.cancellation import Cancellations
 from cloud_sync.central.checkin import CheckIns
 from cloud_sync.central.copies import LotCopies
@@ -76,6 +77,16 @@ class Office:
         self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots}, tariffs)
         self._operators = settings.operators
         self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
+        self.books = Books(
+            database,
+            bank=bank,
+            settlement=self.settlement,
+            policies={lot.lot_id: lot.policy for lot in settings.lots},
+            journals=self.journals,
+            clock=clock,
+            changed=changed,
+            threads=self._threads,
+        )
         self.bookings = Bookings(
             database,
             hubs=hubs,
@@ -103,8 +114,9 @@ class Office:
             clock=clock,
             changed=self._paid,
             threads=self._threads,
+            may_move=self.books.must_be_compared,
         )
-        self.refunds = Refunds(database, clock)
+        self.refunds = Refunds(database, clock, self.books.must_be_compared)
         self.check_ins = CheckIns(
             database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=settings.hub.answer_s, clock=clock
         )
@@ -130,6 +142,7 @@ class Office:
             clock=clock,
             changed=self._changed,
             threads=self._threads,
+            may_move=self.books.must_be_compared,
         )
         self.following_up = Worker(database, Booking, follow_up.work, clock)
         self.paying = Worker(database, Payment, self.payments.work, clock)

@@ -16,7 +16,7 @@ from uuid import uuid4
 from sqlmodel import Session, col, select
 
 from cloud_sync.central import answers, lease, ledger, tickets
-from cloud_sync.central.bank import Bank, Intent, IntentState, Order
+from cloud_sync.central.bank import Bank, Booked, Intent, IntentState, Order
 from cloud_sync.central.booking import State
 from cloud_sync.central.database import Database
 from cloud_sync.central.dues import Kind
@@ -93,10 +93,12 @@ class Payments:
         clock: Clock,
         changed: Callable[[str], None],
         threads: Executor,
+        may_move: Callable[[], None],
     ) -> None:
         """`journals` are central's logs by lot; `changed` is told of a lot whose log may have grown or money moved.
 
-        `threads` runs the calls to the bank, which block longer than those to the database.
+        `threads` runs the calls to the bank, which block longer than those to the database. `may_move` raises TryLater
+        while no money is to be moved.
         """
         self._database = database
         self._hubs = hubs
@@ -106,6 +108,7 @@ class Payments:
         self._clock = clock
         self._changed = changed
         self._threads = threads
+        self._may_move = may_move
 
     def begin(self, user_id: str, reservation_id: str, method_token: str) -> str:
         """Write a payment for a held reservation down and return its id: work on it next.
@@ -181,7 +184,7 @@ class Payments:
             return payment, session.get_one(Booking, payment.reservation_id)
 
     async def _perform(self, payment: Payment, booking: Booking) -> Result:
-        step, cause = Step(payment.step), f"{payment.reservation_id}:{Kind.CHARGE.value}:{payment.attempt}"
+        step, cause = Step(payment.step), str(ledger.Cause(payment.reservation_id, Kind.CHARGE, payment.attempt))
         try:
             match step:
                 case Step.CONFIRM:
@@ -203,6 +206,7 @@ class Payments:
             return Result(Outcome.NO, failure=error.code)
 
     def _bank_step(self, step: Step, payment: Payment, booking: Booking, cause: str) -> Result:
+        self._may_move()
         if step is Step.AUTHORISE:
             customer_id = self._customer(payment.user_id)
             return _as_intent(self._bank.authorise(_order(payment, booking, customer_id, cause)))
@@ -322,11 +326,16 @@ def _order(payment: Payment, booking: Booking, customer_id: str, cause: str) -> 
         amount=Money(payment.amount_minor, payment.currency),
         customer_id=customer_id,
         method_token=payment.method_token,
-        lot_id=booking.lot_id,
-        reservation_id=booking.reservation_id,
-        spot_id=booking.spot_id,
-        start_time=booking.start_time,
-        end_time=booking.end_time,
+        booked=Booked(
+            payment_id=payment.payment_id,
+            lot_id=booking.lot_id,
+            reservation_id=booking.reservation_id,
+            user_id=booking.user_id,
+            vehicle_id=booking.vehicle_id,
+            spot_id=booking.spot_id,
+            start_time=booking.start_time,
+            end_time=booking.end_time,
+        ),
     )
 
 

@@ -1,57 +1,114 @@
-"""Taking back what central has told a hub and has lost: its database was restored from a backup.
+"""Taking back what central has lost: its database was restored from a backup, or is new.
 
-Central's log to a lot says what was paid for each reservation, and what the lot promises. What it promises is in the
-configuration. Where a payment's fact comes back that this database does not know of, money has moved that the ledger
-does not show: that is an alarm, for the operator to compare with the payment provider.
+What a booking is, its lot's hub tells in its facts, and the provider with the payment for it; the ticket is fetched
+anew. What was paid is put together in `books.py`. Central's own log to a lot comes back from its hub: it says what was
+paid, and where that has changed since, the hub is told how it is now. What the lot promises is in the configuration.
+
+Accounts, vehicles, and a wish to cancel that no hub has heard of yet, are nowhere else.
 """
 
-import logging
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import Session, select
 
+from cloud_sync.central import lease, tickets
+from cloud_sync.central.bank import Booked
+from cloud_sync.central.booking import UNANSWERED, State
 from cloud_sync.central.database import Database
 from cloud_sync.central.journal import Journal
-from cloud_sync.central.tables import Payment
-from cloud_sync.link.v1.facts import PaymentChanged, payload_of
-from domain.errors import GatehouseError
+from cloud_sync.central.payment import tell_of
+from cloud_sync.central.saga import Step
+from cloud_sync.central.tables import Booking, Payment
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged
 from domain.fact import Fact
+from domain.reservation import Status
 
-log = logging.getLogger(__name__)
+DRIVER = "driver"
+"""The cause of a hub's fact that its driver's wish to cancel led to."""
 
 
 class Recovery:
     """Takes back facts of central's own, of one lot."""
 
-    def __init__(self, database: Database, journal: Journal) -> None:
+    def __init__(self, database: Database, journal: Journal, clock: Clock) -> None:
         self._database = database
         self._journal = journal
+        self._clock = clock
 
     def take_back(self, facts: Sequence[Fact]) -> None:
-        """Take `facts` back into the log, or tell them again behind its end; those that are known do nothing."""
-        with self._database.transaction():
-            inserted, strays = self._journal.take_back(facts)
-            for fact in (*inserted, *strays):
-                self._compare(fact)
+        """Take `facts` back into the log; those that are known do nothing.
+
+        Of those that cannot go back, because the log has gone on, the hub is told how it is now.
+        """
+        with self._database.transaction() as session:
+            _, strays = self._journal.take_back(facts)
             for fact in strays:
                 if fact.kind == PaymentChanged.kind:
-                    self._journal.repeat(fact)
+                    self._tell(session, fact)
 
-    def _compare(self, fact: Fact) -> None:
-        try:
-            said = payload_of(fact)
-        except GatehouseError:
-            return
-        if not isinstance(said, PaymentChanged):
-            return
-        last = (
-            select(Payment)
-            .where(Payment.reservation_id == said.reservation_id)
-            .order_by(col(Payment.attempt).desc())
-            .limit(1)
+    def _tell(self, session: Session, fact: Fact) -> None:
+        reservation_id = str(fact.payload.get(PaymentChanged.subject))
+        paid = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
+        payment = session.exec(paid).first()
+        if payment is None:
+            self._journal.repeat(fact)
+        else:
+            tell_of(session, self._journal, payment, self._clock())
+
+
+def booked(session: Session, known: Booked, at: datetime) -> Booking:
+    """The row of a booking that only the provider knows of."""
+    booking = Booking(
+        reservation_id=known.reservation_id,
+        lot_id=known.lot_id,
+        user_id=known.user_id,
+        vehicle_id=known.vehicle_id,
+        spot_id=known.spot_id,
+        start_time=known.start_time,
+        end_time=known.end_time,
+        state=State.HELD.value,
+        asked_at=at,
+    )
+    session.add(booking)
+    session.flush()
+    return booking
+
+
+def paid(booking: Booking, now: datetime) -> None:
+    """The provider knows that this booking was paid for: it is held, and has a ticket."""
+    _is_held(booking)
+    if booking.ticket is None:
+        tickets.was_lost(booking, now)
+
+
+def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, now: datetime) -> None:
+    """The lot's hub tells of a reservation at `at`: what central has lost of it is made good. Before copies are."""
+    booking = session.get(Booking, said.reservation_id, with_for_update=True)
+    if booking is None:
+        booking = Booking(
+            reservation_id=said.reservation_id,
+            lot_id=lot_id,
+            user_id=said.user_id,
+            vehicle_id=said.vehicle_id,
+            spot_id=said.spot_id,
+            start_time=said.start_time,
+            end_time=said.end_time,
+            state=State.HELD.value,
+            asked_at=at,
         )
-        with self._database.reading() as session:
-            payment = session.exec(last).first()
-        known = (0, 0) if payment is None else (payment.captured_minor, payment.refunded_minor)
-        if known != (said.paid.amount_minor, said.refunded.amount_minor):
-            log.error("payment.lost", extra={"reservation": said.reservation_id})
+        session.add(booking)
+        if said.ticket_revision is not None:
+            tickets.was_lost(booking, now)
+    if said.status not in (Status.HELD, Status.EXPIRED, Status.CANCELLED):
+        _is_held(booking)
+    if said.cause == DRIVER and booking.cancel_requested_at is None:
+        booking.state, booking.cancel_requested_at = State.CANCELLED.value, said.cancel_requested_at
+        lease.finish(booking)
+
+
+def _is_held(booking: Booking) -> None:
+    if booking.state in UNANSWERED:
+        booking.state = State.HELD.value
+        lease.finish(booking)

@@ -1,5 +1,7 @@
 """Refunds by hand: an operator gives back what no rule does, and says why."""
 
+from collections.abc import Callable
+
 from sqlmodel import Session, func, select
 
 from cloud_sync.central import ledger
@@ -21,16 +23,20 @@ class Refunds:
     after a crash between the two gets the movement that there is.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, may_move: Callable[[], None]) -> None:
+        """As for `payment.Payments`."""
         self._database = database
         self._clock = clock
+        self._may_move = may_move
 
     def queue(self, payment_id: str, amount: Money, reason: str, by: Caller, key: str | None = None) -> str:
         """Owe the driver `amount`; returns the movement to work on: the known one for a `key` that came before.
 
         Raises NotFound for an unknown payment, Refused for one that was not captured and for more than is left of it,
-        BadInput for another currency, and for a key that came with another payment or amount before.
+        BadInput for another currency, and for a key that came with another payment or amount before; TryLater while
+        no money is to be moved: what was paid back before may not be known yet.
         """
+        self._may_move()
         request_key = None if key is None else f"{by.user_id}:{key}"
         with self._database.transaction() as session:
             payment = _locked(session, payment_id)

@@ -9,13 +9,14 @@ from argon2 import PasswordHasher
 from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
-from cloud_sync.central.bank import Bank, StripeBank
+from cloud_sync.central.bank import Bank
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
 from cloud_sync.central.journal import Journal
 from cloud_sync.central.office import Office
 from cloud_sync.central.recovery import Recovery
 from cloud_sync.central.settings import CentralSettings
+from cloud_sync.central.stripe_bank import StripeBank
 from cloud_sync.link import topics
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.pipe import FactReceiver, FactSender
@@ -62,7 +63,7 @@ class CentralService:
         self._senders: dict[str, FactSender] = {}
         for lot_id in lots:
             journal = self.office.journals[lot_id]
-            recovery = Recovery(self.office.database, journal)
+            recovery = Recovery(self.office.database, journal, clock)
             sender = Sender(journal, lot_id, recover=recovery.take_back)
             self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
             receiver = Receiver(lot_id, journal, self.office.copies(lot_id).apply, grants=_Grants(journal, hubs))
@@ -86,6 +87,7 @@ class CentralService:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._link.run())
+            tasks.create_task(self.office.books.run())
             for sender in self._senders.values():
                 tasks.create_task(sender.run())
             for worker in self.office.workers:

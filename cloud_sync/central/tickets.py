@@ -23,9 +23,20 @@ from domain.errors import Refused, TryLater
 log = logging.getLogger(__name__)
 
 
+LOST = -1
+"""The revision of a ticket that was signed and that central has lost."""
+
+
 def is_stale(booking: Booking) -> bool:
-    """Whether the ticket that central has is for a spot that the booking has left."""
-    return booking.ticket is not None and booking.ticket_revision < booking.ticket_revision_min
+    """Whether the ticket that central has is for a spot that the booking has left, or was lost."""
+    is_signed = booking.ticket is not None or booking.ticket_revision == LOST
+    return is_signed and booking.ticket_revision < booking.ticket_revision_min
+
+
+def was_lost(booking: Booking, now: datetime) -> None:
+    """There is a ticket, and it is not here: have it fetched."""
+    booking.ticket_revision = LOST
+    hurry_if_stale(booking, now)
 
 
 def take_in(booking: Booking, confirmed: ConfirmAnswer, now: datetime) -> None:

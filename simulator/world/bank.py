@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from cloud_sync.central.bank import LOOKED_THROUGH_MAX, Debt, Intent, IntentState, Order
+from cloud_sync.central.bank import LOOKED_THROUGH_MAX, Booked, Debt, Intent, IntentState, Order, PaidBack, Taken
 from domain.errors import Refused, TryLater
 from domain.money import Money
-from domain.now import rfc3339
 from simulator.account import Moved
 from simulator.world.provider import Deed, Held, Provider, What
 
@@ -51,14 +50,7 @@ class WorldBank:
         return self._call(lambda: self.provider.once(f"{user_id}:customer", user_id, lambda: f"cus_{user_id}"))
 
     def authorise(self, order: Order) -> Intent:
-        metadata = {
-            "cause": order.cause,
-            "lot_id": order.lot_id,
-            "reservation_id": order.reservation_id,
-            "spot_id": order.spot_id,
-            "start_time": rfc3339(order.start_time),
-            "end_time": rfc3339(order.end_time),
-        }
+        metadata = {"cause": order.cause, **order.booked.metadata()}
 
         def ask() -> Intent:
             card_id = self.provider.keep_card(order.method_token, order.customer_id)
@@ -112,10 +104,24 @@ class WorldBank:
 
         return self._call(lambda: self.provider.once(cause, asked, ask))
 
-    def intents_since(self, since: datetime) -> list[Held]:
-        """What was authorised or charged from `since` on, oldest first, with its metadata. Raises TryLater."""
-        since_ms = (since - self._begins) // timedelta(milliseconds=1)
-        return self._call(lambda: [held for held in self.provider.intents.values() if held.created_ms >= since_ms])
+    def taken_since(self, since: datetime) -> list[Taken]:
+        since_ms = self._ms(since)
+
+        def ask() -> list[Taken]:
+            self.provider.let_lapse()
+            return [self._taken(held) for held in self.provider.intents.values() if held.created_ms >= since_ms]
+
+        return self._call(ask)
+
+    def paid_back_since(self, since: datetime) -> list[PaidBack]:
+        since_ms = self._ms(since)
+        return self._call(
+            lambda: [
+                PaidBack(one.refund_id, one.intent_id, one.cause, one.amount)
+                for one in self.provider.refunds.values()
+                if one.created_ms >= since_ms
+            ]
+        )
 
     def authenticate(self, client_secret: str, *, agrees: bool) -> None:
         """The driver has said to their bank that it is them, or that it is not: with what their app was given."""
@@ -141,6 +147,13 @@ class WorldBank:
         self.provider.let_lapse()
         waiting = (IntentState.AUTHORISED, IntentState.NEEDS_DRIVER)
         return [held for held in self.provider.intents.values() if held.state in waiting]
+
+    def _taken(self, held: Held) -> Taken:
+        at = self._begins + timedelta(milliseconds=held.created_ms)
+        return Taken(held.cause, held.amount, _intent(held), at, Booked.of(held.metadata))
+
+    def _ms(self, at: datetime) -> int:
+        return (at - self._begins) // timedelta(milliseconds=1)
 
     def _intents_of(self, customer_id: str) -> Iterator[Held]:
         newest_first = reversed(self.provider.intents.values())

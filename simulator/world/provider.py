@@ -94,6 +94,7 @@ class PaidBack:
     intent_id: str
     cause: str
     amount: Money
+    created_ms: int
 
 
 class Provider:
@@ -201,7 +202,7 @@ class Provider:
         if amount.currency != held.amount.currency or not 0 < amount.amount_minor <= left:
             raise Refused("payment_refused", f"{amount.amount_minor} is more than the {left} that is left")
         held.refunded_minor += amount.amount_minor
-        paid_back = PaidBack(f"re_{len(self.refunds) + 1}", intent_id, cause, amount)
+        paid_back = PaidBack(f"re_{len(self.refunds) + 1}", intent_id, cause, amount, self._clock())
         self.refunds[paid_back.refund_id] = paid_back
         self.deeds.append(Deed(self._clock(), What.REFUNDED, cause, amount, intent_id))
         return paid_back

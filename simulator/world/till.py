@@ -1,9 +1,10 @@
 """The bank as one process of central reaches it: what a dead process asks for is not asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
-from cloud_sync.central.bank import Debt, Intent, Order
+from cloud_sync.central.bank import Debt, Intent, Order, PaidBack, Taken
 from domain.money import Money
 from simulator.world.bank import WorldBank
 from simulator.world.process import Place, Process
@@ -38,6 +39,12 @@ class Till:
 
     def refund(self, intent_id: str, amount: Money, cause: str) -> str:
         return self._between(lambda: self._bank.refund(intent_id, amount, cause))
+
+    def taken_since(self, since: datetime) -> Sequence[Taken]:
+        return self._between(lambda: self._bank.taken_since(since))
+
+    def paid_back_since(self, since: datetime) -> Sequence[PaidBack]:
+        return self._between(lambda: self._bank.paid_back_since(since))
 
     def _between(self, call: Callable[[], T]) -> T:
         self._process.passes(Place.BEFORE_BANK)

@@ -44,7 +44,7 @@ class ReservationChanged(Payload):
     """hub: a reservation as it is now. The latest revision is the whole truth about it.
 
     `ticket_id` and `ticket_revision` are of the ticket that counts, so that the hub can sign it again; `booked_kind` is
-    what the spot that was booked was laid out for.
+    what the spot that was booked was laid out for; `cancel_requested_at` the instant that counts of a wish to cancel.
     """
 
     kind = "reservation.changed/1"
@@ -66,6 +66,7 @@ class ReservationChanged(Payload):
     booked_kind: SpotKind | None = None
     ticket_id: str | None = None
     ticket_revision: int | None = None
+    cancel_requested_at: Instant | None = None
 
 
 class StayChanged(Payload):

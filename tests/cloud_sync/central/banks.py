@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cloud_sync.central.bank import Debt, Intent, IntentState, Order
+from cloud_sync.central.bank import Debt, Intent, IntentState, Order, PaidBack, Taken
+from cloud_sync.central.stripe_bank import StripeBank
 from domain.errors import Refused, TryLater
 from domain.money import Money
+from tests.parts import NOON
 
 
 class MemoryBank:
@@ -18,6 +22,7 @@ class MemoryBank:
     def __init__(self) -> None:
         self.intents: dict[str, tuple[Order, IntentState]] = {}
         self.refunds: dict[str, int] = {}
+        self.refund_of: dict[str, str] = {}
         self.charges: dict[str, int] = {}  # to the card on file
         self.calls: list[str] = []
         self.silent: set[str] = set()  # what gets no answer, and is not done
@@ -53,7 +58,27 @@ class MemoryBank:
     def refund(self, intent_id: str, amount: Money, cause: str) -> str:
         self._met("refund")
         self.refunds.setdefault(cause, amount.amount_minor)
+        self.refund_of[cause] = intent_id
         return f"re_{cause}"
+
+    def taken_since(self, since: datetime) -> list[Taken]:
+        self._must_answer("record")
+        taken = [
+            Taken(order.cause, order.amount, self.look(intent_id), NOON, order.booked)
+            for intent_id, (order, _) in self.intents.items()
+        ]
+        charged = Intent("", IntentState.CAPTURED, None)
+        return taken + [
+            Taken(cause, Money(minor, "EUR"), replace(charged, intent_id=f"pi_{cause}"), NOON, None)
+            for cause, minor in self.charges.items()
+        ]
+
+    def paid_back_since(self, since: datetime) -> list[PaidBack]:
+        self._must_answer("record")
+        return [
+            PaidBack(f"re_{cause}", self.refund_of[cause], cause, Money(minor, "EUR"))
+            for cause, minor in self.refunds.items()
+        ]
 
     def set(self, intent_id: str, state: IntentState) -> None:
         self.intents[intent_id] = (self.intents[intent_id][0], state)
@@ -65,10 +90,29 @@ class MemoryBank:
 
     def _met(self, call: str) -> None:
         self.calls.append(call)
-        if call in self.silent:
-            raise TryLater("provider_silent", "no answer")
+        self._must_answer(call)
         if call in self.refuses:
             raise Refused(self.refuses[call], "no")
+
+    def _must_answer(self, call: str) -> None:
+        if call in self.silent:
+            raise TryLater("provider_silent", "no answer")
+
+
+class FreshStripe(StripeBank):
+    """Stripe as if its record began now: the process that plays it serves many tests."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("sk_test_12345", url)
+        long_ago = NOON - timedelta(days=365)
+        self._of_others = {one.cause for one in super().taken_since(long_ago)}
+        self._of_others |= {one.cause for one in super().paid_back_since(long_ago)}
+
+    def taken_since(self, since: datetime) -> list[Taken]:
+        return [one for one in super().taken_since(since) if one.cause not in self._of_others]
+
+    def paid_back_since(self, since: datetime) -> list[PaidBack]:
+        return [one for one in super().paid_back_since(since) if one.cause not in self._of_others]
 
 
 class BankProcess:

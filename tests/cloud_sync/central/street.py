@@ -109,7 +109,7 @@ class StreetSide:
         self.facts.append(replace(fact, chain=link(before, fact)))
         return self.facts[-1]
 
-    def step(self, reservation_id: str, status: Status, cause: str) -> int:
+    def step(self, reservation_id: str, status: Status, cause: str, cancel_requested_at: datetime | None = None) -> int:
         """Change a reservation and tell of it; its revision."""
         hold = self.holds[reservation_id]
         self.status[reservation_id] = status
@@ -129,6 +129,7 @@ class StreetSide:
                 price=hold.price,
                 hold_expires_at=self._watch().utc + HOLD if status is Status.HELD else None,
                 cause=cause,
+                cancel_requested_at=cancel_requested_at,
             )
         )
         return self._revision[reservation_id]
@@ -192,7 +193,8 @@ class StreetSide:
                     return {"revision": self._revision[message.reservation_id]}
                 if status not in (Status.HELD, Status.CONFIRMED):
                     raise Refused(f"reservation_{status.value}", "it has ended otherwise")
-                return {"revision": self.step(message.reservation_id, Status.CANCELLED, message.cause)}
+                revision = self.step(message.reservation_id, Status.CANCELLED, message.cause, message.requested_at)
+                return {"revision": revision}
         raise AssertionError(message)
 
     def _hold(self, request: HoldRequest) -> dict[str, Any]:

@@ -4,18 +4,22 @@ Every call is made twice, and each refusal means something. What only the wire t
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import uuid4
 
 import pytest
 
-from cloud_sync.central.bank import Bank, Debt, IntentState, Order, StripeBank
+from cloud_sync.central.bank import Bank, Booked, Debt, IntentState, Order, PaidBack, Taken
+from cloud_sync.central.stripe_bank import StripeBank
 from domain.errors import Refused, TryLater
 from domain.money import Money
 from simulator.world.bank import WorldBank
 from tests.cloud_sync.central.banks import BankProcess
 from tests.cloud_sync.central.street import END, START
 from tests.parts import NOON
+
+LONG_AGO = NOON - timedelta(days=365)
 
 
 @pytest.fixture
@@ -45,7 +49,8 @@ def customer(bank: Bank) -> str:
 def order(cause: str, customer: str, method: str = "pm_card_visa") -> Order:
     reservation_id = cause.partition(":")[0]
     amount = Money(800, "EUR")
-    return Order(cause, amount, customer, method, "riverside", reservation_id, "riverside.1-001", START, END)
+    booked = Booked("pay_1", "riverside", reservation_id, "usr_1", "veh_1", "riverside.1-001", START, END)
+    return Order(cause, amount, customer, method, booked)
 
 
 def debt(bank: Bank, customer: str, cause: str, amount_minor: int = 200) -> Debt:
@@ -107,6 +112,37 @@ def test_a_card_that_will_not_do(bank: Bank, customer: str, cause: str, method: 
         with pytest.raises(Refused) as refused:
             bank.authorise(order(cause, customer, method))
         assert refused.value.code == code
+
+
+def test_the_record_says_what_was_taken_and_paid_back_and_what_for(bank: Bank, customer: str, cause: str) -> None:
+    asked = order(cause, customer)
+    intent = bank.authorise(asked)
+    refund_id = ""
+    for state in (IntentState.AUTHORISED, IntentState.CAPTURED):
+        if state is IntentState.CAPTURED:
+            bank.capture(intent.intent_id, cause)
+            refund_id = bank.refund(intent.intent_id, Money(300, "EUR"), f"{cause}:back")
+        (taken,) = [one for one in bank.taken_since(LONG_AGO) if one.cause == cause]
+        assert taken == Taken(cause, Money(800, "EUR"), replace(intent, state=state), taken.at, asked.booked)
+    paid_back = [one for one in bank.paid_back_since(LONG_AGO) if one.intent_id == intent.intent_id]
+    assert paid_back == [PaidBack(refund_id, intent.intent_id, f"{cause}:back", Money(300, "EUR"))]
+
+
+def test_a_charge_to_the_card_on_file_is_on_record(bank: Bank, customer: str, cause: str) -> None:
+    owed = debt(bank, customer, cause)
+    charge_id = bank.charge(owed)
+    (taken,) = [one for one in bank.taken_since(LONG_AGO) if one.cause == owed.cause]
+    assert (taken.intent.intent_id, taken.intent.state) == (charge_id, IntentState.CAPTURED)
+    assert (taken.amount, taken.booked) == (owed.amount, None)
+
+
+def test_the_record_is_empty_from_the_future_on(bank: Bank, customer: str, cause: str) -> None:
+    intent = bank.authorise(order(cause, customer))
+    bank.capture(intent.intent_id, cause)
+    bank.refund(intent.intent_id, Money(300, "EUR"), f"{cause}:back")
+    future = datetime.now(UTC) + timedelta(hours=1)
+    assert not bank.taken_since(future)
+    assert not bank.paid_back_since(future)
 
 
 def test_more_than_was_taken_is_not_paid_back(bank: Bank, customer: str, cause: str) -> None:
@@ -197,3 +233,17 @@ def test_a_charge_whose_key_stripe_forgot_is_found_by_its_cause(
     )
     assert stripe.charge(owed) == made.id
     assert len(bank_process.posted("/v1/payment_intents", owed.cause)) == 1
+
+
+def test_a_record_of_several_pages_is_read_whole(
+    stripe: StripeBank, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud_sync.central.stripe_bank.LOOKED_THROUGH_MAX", 2)
+    causes = [f"{number}{cause}" for number in range(5)]
+    customer = stripe.open_customer(f"usr_{uuid4().hex}")
+    for one in causes:
+        intent = stripe.authorise(order(one, customer))
+        stripe.capture(intent.intent_id, one)
+        stripe.refund(intent.intent_id, Money(300, "EUR"), f"{one}:back")
+    assert [taken.cause for taken in stripe.taken_since(LONG_AGO) if taken.cause in causes] == causes
+    assert {f"{one}:back" for one in causes} <= {paid_back.cause for paid_back in stripe.paid_back_since(LONG_AGO)}

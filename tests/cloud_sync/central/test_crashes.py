@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from cloud_sync.central.bank import StripeBank
 from cloud_sync.central.idempotency import Idempotency
 from cloud_sync.central.movement import Movements
 from cloud_sync.central.payment import Payments
 from cloud_sync.central.refund import Refunds
 from cloud_sync.central.saga import Step
 from domain.reservation import Status
-from tests.cloud_sync.central.banks import BankProcess
+from tests.cloud_sync.central.banks import BankProcess, FreshStripe
 from tests.cloud_sync.central.site import Driver, Site
 from tests.cloud_sync.central.street import END, START, StreetSide, Watch
 
@@ -38,7 +37,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def stripe_site(tmp_path: Path, watch: Watch, street: StreetSide, bank_process: BankProcess) -> Iterator[Site]:
-    site = Site(tmp_path, watch, street, StripeBank("sk_test_12345", bank_process.url))
+    site = Site(tmp_path, watch, street, FreshStripe(bank_process.url))
     yield site
     site.office.close()
 

@@ -112,7 +112,7 @@ def test_an_attempt_that_failed_leaves_no_money_and_the_next_has_a_cause_of_its_
     assert balances(database) == {"bank": 800, REVENUE: -800}
     with database.reading() as session:
         charges = session.exec(select(Movement).order_by(Movement.revision)).all()  # type: ignore[arg-type]
-        assert [(ledger.cause(charge), charge.state) for charge in charges] == [
+        assert [(str(ledger.cause_of(charge)), charge.state) for charge in charges] == [
             (f"{RESERVATION}:charge:1", "void"),
             (f"{RESERVATION}:charge:2", "done"),
         ]

@@ -102,7 +102,7 @@ def _in_another_process(site: Site, movement_id: str) -> None:
         assert refund is not None, "the first one's lease has ended"
         row = session.get_one(Payment, refund.payment_id)
         assert row.intent_id is not None
-        reference = site.bank.refund(row.intent_id, Money(300, "EUR"), ledger.cause(refund))
+        reference = site.bank.refund(row.intent_id, Money(300, "EUR"), str(ledger.cause_of(refund)))
         ledger.refund_paid(session, row, refund, reference, now)
         lease.finish(refund)
 
