@@ -44,16 +44,15 @@ class Recovery:
         """
         with self._database.transaction() as session:
             _, strays = self._journal.take_back(facts)
-            for fact in strays:
-                if fact.kind == PaymentChanged.kind:
-                    self._tell(session, fact)
+            told = {fact.payload.get("reservation_id"): fact for fact in strays if fact.kind == PaymentChanged.kind}
+            for reservation_id, last in told.items():
+                self._tell(session, reservation_id, last)
 
-    def _tell(self, session: Session, fact: Fact) -> None:
-        reservation_id = str(fact.payload.get(PaymentChanged.subject))
+    def _tell(self, session: Session, reservation_id: object, last: Fact) -> None:
         paid = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
         payment = session.exec(paid).first()
-        if payment is None:
-            self._journal.repeat(fact)
+        if payment is None:  # the provider has not answered yet
+            self._journal.repeat(last)
         else:
             tell_of(session, self._journal, payment, self._clock())
 

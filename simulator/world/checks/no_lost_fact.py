@@ -72,11 +72,19 @@ def _forgotten(unit: str, disk: StoreSeen, own: list[StoredFact], copies: list[s
     ]
     if not marks:
         return
-    known = {fact.text + fact.at for fact in own}
+    known = {_said(fact, disk.unit) for fact in own}
     for fact in disk.facts.get(unit, []):
-        if (fact.epoch, fact.seq) <= max(marks) and fact.text + fact.at not in known:
+        if (fact.epoch, fact.seq) <= max(marks) and _said(fact, disk.unit) not in known:
             yield Finding(NAME, unit, f"{fact.kind} {fact.epoch}/{fact.seq} was acknowledged before its disk was lost,"
                                       " and is gone", disk.lost_at_ms)  # fmt: skip
+
+
+def _said(fact: StoredFact, unit: str) -> str:
+    """What a lost fact is known by where it was told again.
+
+    Central tells how a payment stands; where it has lost its books it tells that again as it is by then.
+    """
+    return f"{fact.kind} {fact.payload.get('reservation_id')}" if unit == CENTRAL else fact.text + fact.at
 
 
 def _followed_once(scene: Scene, lot_id: str, gate_id: str) -> Iterator[Finding]:
