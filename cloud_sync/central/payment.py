@@ -222,12 +222,14 @@ class Payments:
     def _customer(self, user_id: str) -> str:
         """The provider's name for the driver: one for all their payments, since a card stays with one for ever."""
         with self._database.reading() as session:
-            known = session.get_one(User, user_id).customer_id
-        if known is not None:
-            return known
+            user = session.get(User, user_id)
+        if user is not None and user.customer_id is not None:
+            return user.customer_id
         opened = self._bank.open_customer(user_id)
         with self._database.transaction() as session:
-            user = session.get_one(User, user_id, with_for_update=True)
+            user = session.get(User, user_id, with_for_update=True)
+            if user is None:  # the account was lost with a disk; the payment keeps the customer
+                return opened
             user.customer_id = user.customer_id or opened
             return user.customer_id
 
