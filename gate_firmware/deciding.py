@@ -26,7 +26,8 @@ RESUME_WITHIN = timedelta(minutes=15)
 class Judgement:
     """A decision with its evidence; `plate` is what was read, sealed as it leaves the reader.
 
-    `ticket_id` is the ticket that the decision rests on, and that is used up when the car has come in.
+    `ticket_id` is the ticket that the decision rests on, and that is used up when the car has come in; `ticket` its
+    text, where nothing else tells of its reservation here.
     """
 
     decision: Decision
@@ -36,6 +37,7 @@ class Judgement:
     frames: int
     reservation_id: str | None = None
     ticket_id: str | None = None
+    ticket: str | None = None
 
     @property
     def passes(self) -> bool:
@@ -141,7 +143,8 @@ class Judge:
         if self._direction is Direction.ENTRY:
             spent = self._tickets.spent(ticket, right)
             judgement = judgement if spent is None else replace(judgement, decision=spent)
-            judgement = replace(judgement, ticket_id=ticket.ticket_id)
+            is_known = self._replica.right(ticket.reservation_id) is not None
+            judgement = replace(judgement, ticket_id=ticket.ticket_id, ticket=None if is_known else text)
         return self._unless_another(judgement, ticket.plate_mark, seen, now)
 
     def _is_taken_for_another(self, text: str, looked: Looked, now: Now) -> bool:

@@ -34,6 +34,7 @@ class Record:
                     frames=judgement.frames,
                     took_ms=took_ms,
                     awaited=awaited,
+                    ticket=judgement.ticket if judgement.passes else None,
                 ),
                 now,
             )

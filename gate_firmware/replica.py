@@ -169,10 +169,13 @@ class Replica:
         return [_right(row) for row in rows]
 
     def expected(self, now: Now) -> list[SealedPlate]:
-        """The plates that may well drive up: of every right of interest, each once."""
+        """The plates that may well drive up: of every right of interest, each once.
+
+        Of a right that the lot knows from its ticket only, the plate may not be known.
+        """
         rows = self._sql.execute(
             f"SELECT plate_box, plate_mark FROM rights WHERE {_OF_INTEREST} AND status <> 'expired'"  # noqa: S608
-            " GROUP BY plate_mark",
+            " AND plate_box <> '' GROUP BY plate_mark",
             self._horizon(now),
         )
         return [SealedPlate(row["plate_box"], row["plate_mark"]) for row in rows]

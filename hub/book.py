@@ -22,6 +22,7 @@ from domain.window import Window
 
 _POLICY = TypeAdapter(Policy)
 _DEFAULT_POLICY = Policy()
+_DEFAULT_CURRENCY = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ class Book:
         """What the lot promises; the defaults until central has said."""
         row = self._sql.execute("SELECT policy FROM promise").fetchone()
         return _DEFAULT_POLICY if row is None else _policy(row["policy"])
+
+    @property
+    def currency(self) -> str:
+        """What the lot charges in."""
+        row = self._sql.execute("SELECT json_extract(tariff, '$.currency') AS currency FROM promise").fetchone()
+        return _DEFAULT_CURRENCY if row is None else str(row["currency"])
 
     def set_policy(self, changed: PolicyChanged, now: Now) -> None:
         """Take over what central has set, and tell the gates."""

@@ -172,8 +172,10 @@ class Lot:
                 if alarm.alarm == LOG_LOST and of_gate:
                     self.withdrawals.log_lost(fact.unit)
                 self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
-            case GateDecided() if of_gate:
-                pass  # kept with the raw facts; the page shows the latest from there
+            case GateDecided() as decided if of_gate:  # kept with the raw facts; the page shows the latest from there
+                if decided.ticket is not None:
+                    self._recovery.by_ticket(decided.ticket, decided.plate, now)
+                    self.moves.check(now)
             case other:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come from {fact.unit} to a hub")
 

@@ -14,10 +14,12 @@ from sqlite3 import IntegrityError
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import AlarmRaised, ReservationChanged, StayChanged, WithdrawalSettled, payload_of
-from domain.errors import GatehouseError
+from domain.errors import BadInput, GatehouseError, PeerError
 from domain.fact import Fact
 from domain.ids import shown
+from domain.money import Money
 from domain.now import Now
+from domain.plate import SealedPlate
 from domain.reservation import HOLDS_SPOT, Status
 from domain.window import Window
 from hub.book import Book, Reservation
@@ -25,6 +27,9 @@ from hub.spots import Spots
 from hub.stays import Stays
 from hub.tickets import Tickets
 from hub.withdrawals import Withdrawals
+
+BY_TICKET = "ticket"
+"""The cause of a reservation that its ticket alone has told of."""
 
 NO_SPOT = "no_spot"
 """The cause of a cancellation by the lot: what was promised cannot be had any more."""
@@ -65,6 +70,47 @@ class Recovery:
             for fact in retold:
                 self._journal.repeat(fact)
         return len(inserted) + len(retold)
+
+    def by_ticket(self, text: str, plate: SealedPlate | None, now: Now) -> None:
+        """A gate has let somebody in on a ticket of this lot, whose reservation it had never heard of.
+
+        Does nothing where it is known here. Else hub and central have lost it both: it is as the ticket says. Who
+        booked it and for how much, only central can know, from the payment provider. `plate` is what the gate read.
+        Raises PeerError where the ticket is none of this hub's.
+        """
+        try:
+            ticket = self._tickets.read(text)
+        except BadInput as error:
+            raise PeerError(error.code, error.message) from error
+        if self._book.find(ticket.reservation_id) is not None:
+            return
+        is_its_own = plate is not None and plate.mark.startswith(ticket.plate_mark)
+        known = Reservation(
+            reservation_id=ticket.reservation_id,
+            revision=ticket.revision,
+            status=Status.CONFIRMED,
+            spot_id=ticket.spot_id,
+            booked_kind=self._spots.kind(ticket.spot_id),
+            user_id="",
+            vehicle_id="",
+            driver_name="",
+            vehicle_type=ticket.vehicle_type,
+            plate=plate if plate is not None and is_its_own else SealedPlate("", ticket.plate_mark),
+            window=ticket.window,
+            price=Money(0, self._book.currency),
+            hold_expires_at=None,
+            ticket=text,
+            ticket_revision=ticket.revision,
+            confirmed_at=now.utc,
+            ticket_id=ticket.ticket_id,
+        )
+        detail = f"reservation {shown(ticket.reservation_id)} is known from its ticket only"
+        self._journal.append(AlarmRaised(alarm="known-by-ticket", detail=detail), now)
+        try:
+            with self._store.transaction():
+                self._book.tell_anew(known, BY_TICKET, now)
+        except IntegrityError:
+            self._find_room(known, now)
 
     def _restore(self, fact: Fact, now: Now) -> bool:
         """Have the effect of a fact of this hub's own; whether it said anything new, and things are as it said."""

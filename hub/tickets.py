@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from cloud_sync.link.ticket import Ticket, TicketKey
+from cloud_sync.link.ticket import Ticket, TicketKey, verify
+from domain.errors import BadInput
 from hub.book import Reservation
 
 
@@ -15,6 +16,13 @@ class Tickets:
         self._lot_id = lot_id
         self._key = key
         self._ticket_id = ticket_id
+
+    def read(self, text: str) -> Ticket:
+        """The ticket that was signed here. Raises BadInput for anything else."""
+        ticket = verify(text, {self._key.key_id: self._key.public_key})
+        if ticket.lot_id != self._lot_id:
+            raise BadInput("ticket_elsewhere", f"this is a ticket of {ticket.lot_id}")
+        return ticket
 
     def issued_for(self, reservation: Reservation) -> Reservation:
         """The reservation with a ticket for the revision that comes next, which replaces all before it."""

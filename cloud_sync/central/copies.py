@@ -90,6 +90,8 @@ class LotCopies:
         known = session.get(ReservationCopy, said.reservation_id, with_for_update=True)
         if known is not None and said.revision < known.revision:
             return None
+        if not said.user_id:
+            said = recovery.completed(session, said)
         session.merge(
             ReservationCopy(
                 reservation_id=said.reservation_id,

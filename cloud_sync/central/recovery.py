@@ -10,7 +10,7 @@ Accounts, vehicles, and a wish to cancel that no hub has heard of yet, are nowhe
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from cloud_sync.central import lease, tickets
 from cloud_sync.central.bank import Booked
@@ -23,6 +23,7 @@ from cloud_sync.central.tables import Booking, Payment
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged
 from domain.fact import Fact
+from domain.money import Money
 from domain.reservation import Status
 
 DRIVER = "driver"
@@ -105,6 +106,18 @@ def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, 
     if said.cause == DRIVER and booking.cancel_requested_at is None:
         booking.state, booking.cancel_requested_at = State.CANCELLED.value, said.cancel_requested_at
         lease.finish(booking)
+
+
+def completed(session: Session, said: ReservationChanged) -> ReservationChanged:
+    """The lot knows a reservation from its ticket only: who booked it, and for how much, is known here, or nowhere."""
+    booking = session.get_one(Booking, said.reservation_id)
+    payments = (
+        select(Payment).where(Payment.reservation_id == said.reservation_id).order_by(col(Payment.attempt).desc())
+    )
+    payment = session.exec(payments.limit(1)).first()
+    price = said.price if payment is None else Money(payment.amount_minor, payment.currency)
+    whose = {"user_id": booking.user_id, "vehicle_id": booking.vehicle_id}
+    return said.model_copy(update={**whose, "price": price})
 
 
 def _is_held(booking: Booking) -> None:

@@ -57,6 +57,7 @@ class TestTicket:
         assert answer(judgement) == (Verdict.ADMIT, Reason.BOOKED)
         assert (judgement.reservation_id, judgement.ticket_id) == (rid(1), "t1")
         assert (judgement.evidence, judgement.decision.spot_id) == (Evidence.TICKET, SPOT)
+        assert judgement.ticket == ticket(), "whoever has lost the booking can have it from there"
 
     @pytest.mark.parametrize(
         ("hours", "reason"),

@@ -21,9 +21,11 @@ from tests.hub.riverside import (
     NOW,
     OTHER_SPOT,
     PLATE,
+    SEAL,
     SPOT,
     SPOTS,
     Riverside,
+    decided,
     hold_request,
     rid,
 )
@@ -199,3 +201,64 @@ def test_who_came_while_the_hub_did_not_know_the_booking(new: New) -> None:
     hub.lot.take_back(old.facts(), NOW, insert=False)
     assert hub.status(1) is Status.CONFIRMED
     assert [stay.conflict for stay in hub.stays()] == [Conflict.NO_RIGHT]
+
+
+class TestATicketOfNoReservation:
+    """Hub and central have lost a booking both; its driver comes with the ticket, and the gate has let them in."""
+
+    WISH = hold_request(1, start=0, end=2)
+
+    def ticket(self, new: New) -> str:
+        old = new("old")
+        old.hold(self.WISH)
+        return old.confirm().ticket
+
+    def shown(self, hub: Riverside, ticket: str, **said: Any) -> None:
+        admitted = {"verdict": "admit", "reason": "booked", "reservation_id": rid(1), "ticket": ticket}
+        hub.tells(ENTRY, decided(**admitted | said))
+
+    def test_makes_the_reservation_anew(self, new: New) -> None:
+        ticket, hub = self.ticket(new), new("new")
+        self.shown(hub, ticket)
+        hub.came_in(1, hours=0.1, plate=PLATE)
+        reservation = hub.reservation()
+        assert (reservation.status, reservation.spot_id, reservation.ticket) == (Status.CHECKED_IN, SPOT, ticket)
+        assert (reservation.window.start, reservation.window.end) == (self.WISH.start_time, self.WISH.end_time)
+        (stay,) = hub.stays()
+        assert (stay.conflict, stay.reservation_id, stay.spot_id) == (None, rid(1), SPOT)
+        assert hub.alarms() == ["known-by-ticket"]
+        hub.went_out(1, hours=0.5, plate=PLATE)
+        assert hub.status() is Status.COMPLETED
+
+    def test_knows_the_plate_that_was_read_with_it_if_it_is_its_own(self, new: New) -> None:
+        ticket = self.ticket(new)
+        for name, plate in (("own", PLATE), ("another", Plate("HHXY9")), ("none", None)):
+            hub = new(name)
+            self.shown(hub, ticket, plate=None if plate is None else SEAL.seal(plate))
+            known = hub.reservation().plate
+            assert SEAL.mark(PLATE).startswith(known.mark)
+            assert (known.box != "") is (name == "own")
+
+    def test_does_nothing_where_the_reservation_is_known(self, new: New) -> None:
+        hub = new("new")
+        hub.booked(1, self.WISH)
+        ticket = hub.reservation().ticket
+        assert ticket is not None
+        hub.cancel()
+        before = hub.reservation()
+        self.shown(hub, ticket)
+        assert hub.reservation() == before
+        assert hub.alarms() == []
+
+    def test_is_given_another_spot_where_its_own_was_sold_since(self, new: New) -> None:
+        ticket, hub = self.ticket(new), new("new")
+        hub.booked(2, hold_request(2, start=1, end=3))
+        self.shown(hub, ticket)
+        assert (hub.status(), hub.reservation().spot_id) == (Status.CONFIRMED, OTHER_SPOT)
+        assert hub.reservation(2).spot_id == SPOT
+
+    def test_that_is_none_is_set_aside(self, new: New) -> None:
+        hub = new("new")
+        self.shown(hub, "6BF" * 60)
+        assert hub.set_aside() == ["ticket_invalid: this is no valid ticket of this lot"]
+        assert hub.lot.book.find(rid(1)) is None

@@ -144,7 +144,9 @@ class PaymentChanged(Payload):
 
 class GateDecided(Payload):
     """gate: a decision, stored before anything moves. `plate` is what was read, sealed; `took_ms` from the car's
-    arrival on the loop to the decision. `awaited`: nobody stands there yet, the arm goes up for who is to come."""
+    arrival on the loop to the decision. `awaited`: nobody stands there yet, the arm goes up for who is to come.
+    `ticket` is the text of the ticket that it rests on, where nothing else tells the gate of its reservation: the hub
+    may have lost it."""
 
     kind = "gate.decided/1"
     passage_id: str
@@ -159,6 +161,7 @@ class GateDecided(Payload):
     frames: int
     took_ms: int
     awaited: bool = False
+    ticket: str | None = Field(default=None, max_length=1_000)
 
 
 class GatePassed(Payload):
