@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 _ALREADY_ENDED_AS = f"reservation_{Status.NO_SHOW.value}"
 """The hub's refusal of a wish that came in time, and reached it after it had given the spot up."""
 
-_FORGOTTEN = "reservation_unknown"
-"""The refusal of a hub that was set up anew: nothing there is left to cancel. The money follows at the window's end."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
@@ -142,7 +139,7 @@ class Cancellations:
             booking = lease.keep(session, Booking, reservation_id, owner)
             if booking is None:
                 return
-            if code in (_ALREADY_ENDED_AS, _FORGOTTEN):
+            if code in (_ALREADY_ENDED_AS, tickets.FORGOTTEN):  # nothing is left to cancel; the money follows
                 self._end(session, booking, now)
                 return
             booking.state, booking.cancel_requested_at, booking.cancel_refusal = State.HELD.value, None, code

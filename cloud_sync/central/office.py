@@ -24,6 +24,7 @@ from cloud_sync.central.idempotency import forget_unanswered
 from cloud_sync.central.journal import Journal
 from cloud_sync.central.movement import Movements
 from cloud_sync.central.payment import Payments
+from cloud_sync.central.rebooking import Rebookings
 from cloud_sync.central.refund import Refunds
 from cloud_sync.central.settings import CentralSettings, LotSettings
 from cloud_sync.central.settlement import Settlement
@@ -76,6 +77,7 @@ class Office:
         tariffs = {lot.lot_id: lot.tariff for lot in settings.lots}
         self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots}, tariffs)
         self._operators = settings.operators
+        self._answer_s = settings.hub.answer_s
         self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
         self.books = Books(
             database,
@@ -92,7 +94,7 @@ class Office:
             hubs=hubs,
             vehicles=self.vehicles,
             tariffs=tariffs,
-            answer_s=settings.hub.answer_s,
+            answer_s=self._answer_s,
             clock=clock,
             new_id=lambda: ids.reservation_id(randbits(ids.ID_BITS)),
             lost=self._lost,
@@ -118,18 +120,27 @@ class Office:
         )
         self.refunds = Refunds(database, clock, self.books.must_be_compared)
         self.check_ins = CheckIns(
-            database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=settings.hub.answer_s, clock=clock
+            database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=self._answer_s, clock=clock
         )
         self._hire(bank)
 
     def _hire(self, bank: Bank) -> None:
         """Who goes on with what was begun, until it is finished."""
         database, hubs, clock = self.database, self.hubs, self.clock
+        rebookings = Rebookings(
+            database,
+            hubs=hubs,
+            vehicles=self.vehicles,
+            settlement=self.settlement,
+            answer_s=self._answer_s,
+            clock=clock,
+            refund_queued=self._refund_queued,
+        )
         follow_up = FollowUp(
             database,
             bookings=self.bookings,
             cancellations=self.cancellations,
-            renewals=Tickets(database, hubs, clock),
+            renewals=Tickets(database, hubs, rebookings, clock),
             settlement=self.settlement,
             clock=clock,
             refund_queued=self._refund_queued,

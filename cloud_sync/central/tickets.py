@@ -15,6 +15,7 @@ from cloud_sync.central import answers, lease
 from cloud_sync.central.booking import State
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import Hubs
+from cloud_sync.central.rebooking import Rebookings
 from cloud_sync.central.tables import Booking
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.v1.messages import ConfirmAnswer, ConfirmRequest
@@ -22,6 +23,13 @@ from domain.errors import Refused, TryLater
 
 log = logging.getLogger(__name__)
 
+
+FORGOTTEN = "reservation_unknown"
+"""The hub's answer to what it has lost, or never heard of."""
+
+FORGOTTEN_TRIES_MAX = 12
+"""How often a hub is asked for the ticket of a booking that it has forgotten until the spot is asked for anew: it may
+still get it back from its gates. Some minutes (`lease.rest`)."""
 
 LOST = -1
 """The revision of a ticket that was signed and that central has lost."""
@@ -63,9 +71,10 @@ def hurry_if_stale(booking: Booking, now: datetime) -> None:
 class Tickets:
     """Fetches new tickets for bookings that were moved."""
 
-    def __init__(self, database: Database, hubs: Hubs, clock: Clock) -> None:
+    def __init__(self, database: Database, hubs: Hubs, rebookings: Rebookings, clock: Clock) -> None:
         self._database = database
         self._hubs = hubs
+        self._rebookings = rebookings
         self._clock = clock
 
     async def work(self, reservation_id: str) -> None:
@@ -83,9 +92,28 @@ class Tickets:
             await asyncio.to_thread(self._rest, reservation_id, owner)
         except Refused as error:
             log.info("ticket.refused", extra={"reservation": reservation_id, "why": error.code})
-            await asyncio.to_thread(self._store, reservation_id, owner, None)
+            await self._refused(booking, owner, error.code)
         else:
             await asyncio.to_thread(self._store, reservation_id, owner, confirmed)
+
+    async def _refused(self, booking: Booking, owner: str, code: str) -> None:
+        """There is no ticket to be had; of a booking that the lot has forgotten there may be yet."""
+        reservation_id = booking.reservation_id
+        if code != FORGOTTEN or booking.ticket is not None:
+            await asyncio.to_thread(self._store, reservation_id, owner, None)
+        elif self._may_be_remembered(booking) or await self._is_booked_again(reservation_id):
+            await asyncio.to_thread(self._rest, reservation_id, owner)
+        else:
+            await asyncio.to_thread(self._store, reservation_id, owner, None)
+
+    def _may_be_remembered(self, booking: Booking) -> bool:
+        return booking.tries < FORGOTTEN_TRIES_MAX and self._clock().utc < booking.end_time
+
+    async def _is_booked_again(self, reservation_id: str) -> bool:
+        try:
+            return await self._rebookings.again(reservation_id)
+        except TryLater:
+            return True  # perhaps: the next try finds out
 
     def _take(self, reservation_id: str, owner: str) -> Booking | None:
         now = self._clock().utc
@@ -121,5 +149,5 @@ class Tickets:
 
 def _rest(booking: Booking, now: datetime) -> None:
     lease.rest(booking, now)
-    if now >= booking.end_time:  # no gate would take it
+    if now >= booking.end_time and booking.ticket_revision != LOST:  # no gate would take it
         lease.finish(booking)

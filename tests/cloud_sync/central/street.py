@@ -165,6 +165,12 @@ class StreetSide:
         self.holds[reservation_id] = self.holds[reservation_id].model_copy(update={"spot_id": spot_id})
         self.step(reservation_id, Status.CONFIRMED, "moved")
 
+    def forget(self, reservation_id: str) -> None:
+        """Its disk is set back to before this reservation, which was its last."""
+        for known in (self.holds, self.status, self._revision):
+            known.pop(reservation_id)
+        self.facts = [fact for fact in self.facts if fact.payload.get("reservation_id") != reservation_id]
+
     def _carry_out(self, message: Envelope) -> dict[str, Any]:
         match message:
             case HoldRequest():
@@ -174,6 +180,8 @@ class StreetSide:
                     self.step(message.reservation_id, Status.CANCELLED, "released")
                 return {}
             case ConfirmRequest():
+                if message.reservation_id not in self.status:
+                    raise Refused("reservation_unknown", "this lot has no such reservation")
                 if self.status[message.reservation_id] is Status.EXPIRED:
                     raise Refused("reservation_expired", "too late")
                 if self.status[message.reservation_id] is Status.HELD:
@@ -198,6 +206,8 @@ class StreetSide:
         raise AssertionError(message)
 
     def _hold(self, request: HoldRequest) -> dict[str, Any]:
+        if request.end_time <= self._watch().utc:
+            raise Refused("window_past", "the window has ended already")
         granted = (Status.HELD, Status.CONFIRMED, Status.CHECKED_IN)
         for other, hold in self.holds.items():
             if (
