@@ -1,4 +1,4 @@
-"""Hub and central are both set back to before a booking that was paid for: it is kept, or all of its money goes back."""
+"""Hub and central are both set back to before a booking that was paid for: it is kept, or its money goes back."""
 
 import shutil
 from datetime import timedelta
