@@ -112,6 +112,11 @@ def left_unpaid(session: Session, payment: Payment, now: datetime) -> None:
     _post(session, charge, debit=DRIVERS_OWE, credit=_revenue(payment), now=now)
 
 
+def is_owed(session: Session, payment: Payment) -> bool:
+    """Whether the driver goes on owing the money of this attempt."""
+    return charge_of(session, payment).state == MovementState.DEBT.value
+
+
 def queue_refund(
     session: Session, payment: Payment, amount: Money, now: datetime, *, kind: Kind, revision: int = 1
 ) -> Movement | None:

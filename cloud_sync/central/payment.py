@@ -282,6 +282,8 @@ class Payments:
         if Step(payment.step) is Step.FAILED:
             payment.method_token = None
             ledger.not_charged(session, payment)
+            session.flush()
+            self._settlement.settle(session, payment.reservation_id, now.utc)  # its car may have come all the same
 
 
 def tell_of(session: Session, journal: Journal, payment: Payment, now: Now) -> None:

@@ -60,6 +60,7 @@ class Settlement:
         paid = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
         payment = session.exec(paid.with_for_update()).first()
         if payment is None:
+            _left_unpaid(session, reservation, now)
             return
         case = _case(session, booking, reservation, payment)
         due = dues(case, self._policies[payment.lot_id], self._tariffs[payment.lot_id], now)
@@ -67,6 +68,18 @@ class Settlement:
         _charge(session, payment, due.debt, due.owed_minor, now)
         if booking is not None and booking.due_at is None and waits_for_the_end(case, now):
             booking.due_at = case.window.end
+
+
+def _left_unpaid(session: Session, reservation: ReservationCopy, now: datetime) -> None:
+    """Its car has come and gone, and its money could not be had while the lot did not answer: the driver owes it."""
+    if Status(reservation.status) is not Status.COMPLETED:
+        return
+    tried = select(Payment).where(Payment.reservation_id == reservation.reservation_id)
+    last = session.exec(tried.order_by(col(Payment.attempt).desc()).limit(1).with_for_update()).first()
+    if last is None or last.step != Step.FAILED.value or ledger.is_owed(session, last):
+        return
+    ledger.left_unpaid(session, last, now)
+    log.error("payment.debt", extra={"payment": last.payment_id, "why": "lot_silent"})
 
 
 def is_cancelled(booking: Booking | None, status: Status) -> bool:

@@ -12,7 +12,8 @@ from cloud_sync.link.v1.messages import CancelRequest
 from domain.reservation import Status
 from tests.cloud_sync.central.banks import MemoryBank
 from tests.cloud_sync.central.site import Site
-from tests.cloud_sync.central.street import LOT
+from tests.cloud_sync.central.street import END, LOT
+from tests.parts import NOON
 
 
 async def held(site: Site) -> str:
@@ -169,6 +170,29 @@ async def test_a_capture_that_is_refused_with_the_car_inside_is_a_debt(
     assert [(row.kind, row.state) for row in site.movements()] == [("charge", "debt")]
     assert site.balances() == {"drivers_owe": 800, "revenue:riverside": -800}
     assert (await site.me.get(f"/payments/{site.payment().payment_id}")).json()["status"] == "failed"
+
+
+@pytest.mark.parametrize("told_first", [False, True])
+async def test_a_capture_that_is_refused_while_the_lot_is_silent_is_a_debt_once_its_car_turns_out_to_have_come(
+    site: Site, bank: MemoryBank, caplog: pytest.LogCaptureFixture, told_first: bool
+) -> None:
+    reservation_id = await held(site)
+    bank.silent.add("capture")
+    await site.me.pay(reservation_id)
+    bank.silent.clear()
+    bank.refuses["capture"] = "payment_refused"
+    site.street.away = True
+    site.street.step(reservation_id, Status.CHECKED_IN, "passage")
+    site.street.step(reservation_id, Status.COMPLETED, "passage")
+    for told in (told_first, True):
+        if told:
+            site.take_in()
+        site.watch.pass_by(END - NOON)
+        await site.work()
+    assert Step(site.payment().step) is Step.FAILED
+    assert [(row.kind, row.state) for row in site.movements()] == [("charge", "debt")]
+    assert site.balances() == {"drivers_owe": 800, "revenue:riverside": -800}
+    assert caplog.messages.count("payment.debt") == 1
 
 
 async def test_a_capture_that_is_refused_for_who_did_not_come_is_no_debt(site: Site, bank: MemoryBank) -> None:
