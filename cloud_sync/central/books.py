@@ -14,8 +14,9 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session, func, select
 
 from cloud_sync.central import lease, ledger, recovery
@@ -30,6 +31,8 @@ from cloud_sync.central.tables import Booking, Instant, LedgerEntry, Movement, P
 from cloud_sync.link.clock import Clock
 from domain.errors import Refused, TryLater
 from domain.policy import Policy
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +93,8 @@ class Books:
         """Take over what the provider knows and the books do not. Blocks. Raises TryLater."""
         since = self._newest_entry() - OVERLAP
         taken, paid_back = self._bank.taken_since(since), self._bank.paid_back_since(since)
-        missing = sum([self._take_over(one) for one in taken])
-        missing += sum([self._take_back(one) for one in paid_back])
+        missing = sum([_unless_another_did(self._take_over, one) for one in taken])
+        missing += sum([_unless_another_did(self._take_back, one) for one in paid_back])
         self._compared = True
         if missing:
             log.warning("books.completed", extra={"missing": missing})
@@ -220,6 +223,14 @@ class Books:
     def _differs(self, cause: str, why: str) -> bool:
         log.error("books.differ", extra={"cause": cause, "why": why})
         return False
+
+
+def _unless_another_did(enter: Callable[[T], bool], one: T) -> bool:
+    """What it returns; another process of central may be at the same, and be quicker."""
+    try:
+        return enter(one)
+    except IntegrityError:
+        return enter(one)  # it is there by now
 
 
 def _go_on_from(payment: Payment, one: Taken, now: datetime) -> None:

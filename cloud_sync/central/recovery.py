@@ -10,6 +10,7 @@ Accounts, vehicles, and a wish to cancel that no hub has heard of yet, are nowhe
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from cloud_sync.central import lease, tickets
@@ -87,7 +88,7 @@ def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, 
     """The lot's hub tells of a reservation at `at`: what central has lost of it is made good. Before copies are."""
     booking = session.get(Booking, said.reservation_id, with_for_update=True)
     if booking is None:
-        booking = Booking(
+        forgotten = Booking(
             reservation_id=said.reservation_id,
             lot_id=lot_id,
             user_id=said.user_id,
@@ -98,14 +99,23 @@ def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, 
             state=State.HELD.value,
             asked_at=at,
         )
-        session.add(booking)
         if said.ticket_revision is not None:
-            tickets.was_lost(booking, now)
+            tickets.was_lost(forgotten, now)
+        booking = _added(session, forgotten)
     if said.status not in (Status.HELD, Status.EXPIRED, Status.CANCELLED):
         _is_held(booking)
     if said.cause == DRIVER and booking.cancel_requested_at is None:
         booking.state, booking.cancel_requested_at = State.CANCELLED.value, said.cancel_requested_at
         lease.finish(booking)
+
+
+def _added(session: Session, booking: Booking) -> Booking:
+    try:
+        with session.begin_nested():
+            session.add(booking)
+    except IntegrityError:  # another process has found it in the provider's record just now
+        return session.get_one(Booking, booking.reservation_id, with_for_update=True)
+    return booking
 
 
 def completed(session: Session, said: ReservationChanged) -> ReservationChanged:
