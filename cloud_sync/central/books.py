@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import Session, func, select
+from sqlmodel import Session, select
 
 from cloud_sync.central import lease, ledger, recovery
 from cloud_sync.central.bank import Bank, Booked, IntentState, PaidBack, Taken
@@ -27,7 +27,7 @@ from cloud_sync.central.journal import Journal
 from cloud_sync.central.payment import tell_of
 from cloud_sync.central.saga import ENDED, Step
 from cloud_sync.central.settlement import Settlement
-from cloud_sync.central.tables import Booking, Instant, LedgerEntry, Movement, Payment, User
+from cloud_sync.central.tables import Booking, Payment, User, WholeUntil
 from cloud_sync.link.clock import Clock
 from domain.errors import Refused, TryLater
 from domain.policy import Policy
@@ -37,7 +37,11 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(hours=1)
-"""How far before the newest entry of the books the provider's record is read: its clock is another one."""
+"""How far before the instant until which the books are whole the provider's record is read: its clock is another one,
+and what was under way at that instant ends after it."""
+
+WHOLE_EVERY_S = 600.0
+"""How often that instant is moved on while a process is at work that has compared them."""
 
 LOOKED_BACK = timedelta(days=400)
 """How far back it is read where there are no books at all."""
@@ -78,7 +82,16 @@ class Books:
             raise TryLater("books_open", "payments are still being compared with the payment provider; try again later")
 
     async def run(self) -> None:
-        """Compare them once, as soon as the provider answers."""
+        """Compare them once, as soon as the provider answers; from then on they are whole, until cancelled."""
+        await self._compare_once()
+        while True:
+            await asyncio.sleep(WHOLE_EVERY_S)
+            try:
+                await asyncio.to_thread(self._are_whole, self._clock().utc)
+            except OperationalError:
+                log.warning("books.not_marked")
+
+    async def _compare_once(self) -> None:
         pause_s = RETRY_S_MIN
         loop = asyncio.get_running_loop()
         while not self._compared:
@@ -91,25 +104,26 @@ class Books:
 
     def compare(self) -> None:
         """Take over what the provider knows and the books do not. Blocks. Raises TryLater."""
-        since = self._newest_entry() - OVERLAP
+        now = self._clock().utc
+        since = self._whole_until(now) - OVERLAP
         taken, paid_back = self._bank.taken_since(since), self._bank.paid_back_since(since)
         missing = sum([_unless_another_did(self._take_over, one) for one in taken])
         missing += sum([_unless_another_did(self._take_back, one) for one in paid_back])
+        self._are_whole(now)
         self._compared = True
         if missing:
             log.warning("books.completed", extra={"missing": missing})
             for lot_id in self._journals:
                 self._changed(lot_id)
 
-    def _newest_entry(self) -> datetime:
-        newest = (
-            func.max(Booking.asked_at), func.max(Payment.created_at), func.max(Movement.created_at),
-            func.max(LedgerEntry.at),
-        )  # fmt: skip
+    def _whole_until(self, now: datetime) -> datetime:
         with self._database.reading() as session:
-            entries = [session.exec(select(instant)).one() for instant in newest]
-        known = [Instant().process_result_value(at, None) if isinstance(at, str) else at for at in entries if at]
-        return max(known, default=self._clock().utc - LOOKED_BACK)
+            row = session.get(WholeUntil, 1)
+            return now - LOOKED_BACK if row is None else row.at
+
+    def _are_whole(self, until: datetime) -> None:
+        with self._database.transaction() as session:
+            session.merge(WholeUntil(only_one=1, at=until))
 
     def _take_over(self, one: Taken) -> bool:
         """Whether the books did not have it."""

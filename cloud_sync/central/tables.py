@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.now import parse_instant, rfc3339
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Instant(TypeDecorator[datetime]):
@@ -162,6 +162,14 @@ class LedgerEntry(SQLModel, table=True):
     account: str
     amount_minor: int = Field(sa_type=BigInteger)
     currency: str
+    at: datetime = Field(sa_type=Instant)
+
+
+class WholeUntil(SQLModel, table=True):
+    """One row: until when the payment provider's record is known to be in these books, all of it."""
+
+    __tablename__ = "whole_until"
+    only_one: int = Field(primary_key=True)
     at: datetime = Field(sa_type=Instant)
 
 

@@ -28,6 +28,7 @@ class MemoryBank:
         self.silent: set[str] = set()  # what gets no answer, and is not done
         self.refuses: dict[str, str] = {}  # what gets a no, and its code
         self.wants_driver = False
+        self.read_since = NOON
 
     def open_customer(self, user_id: str) -> str:
         return f"cus_{user_id}"
@@ -63,6 +64,7 @@ class MemoryBank:
 
     def taken_since(self, since: datetime) -> list[Taken]:
         self._must_answer("record")
+        self.read_since = since
         taken = [
             Taken(order.cause, order.amount, self.look(intent_id), NOON, order.booked)
             for intent_id, (order, _) in self.intents.items()

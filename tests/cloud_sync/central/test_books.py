@@ -1,13 +1,17 @@
 """Central's database is set back to a backup, or is new: the books come back from the provider's record, once each."""
 
+import asyncio
 import shutil
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from cloud_sync.central.bank import IntentState
+from cloud_sync.central.books import LOOKED_BACK, OVERLAP
 from cloud_sync.central.tables import Payment
 from domain.errors import TryLater
 from domain.money import Money
@@ -16,6 +20,7 @@ from domain.stay import Conflict
 from tests.cloud_sync.central.banks import MemoryBank
 from tests.cloud_sync.central.site import Driver, Site
 from tests.cloud_sync.central.street import END, LOT, START
+from tests.parts import NOON
 
 MINUTE = timedelta(minutes=1)
 
@@ -263,8 +268,39 @@ async def test_books_are_compared_as_soon_as_the_provider_answers(site: Site, ba
     with pytest.raises(TryLater):
         site.office.books.must_be_compared()
     bank.silent.clear()
-    await site.office.books.run()
-    site.office.books.must_be_compared()
+    await soon(site.office.books.run(), site)
+
+
+async def soon(running: Coroutine[Any, Any, None], site: Site) -> None:
+    """Let the books run until they are compared."""
+    task = asyncio.ensure_future(running)
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(TryLater):
+                site.office.books.must_be_compared()
+                break
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+
+async def test_what_was_not_read_before_a_crash_is_read_after_it(site: Site, bank: MemoryBank, me: Driver) -> None:
+    """However much was booked meanwhile: the record is read from where the books are known to be whole."""
+    await book_and_pay(site)
+    bank.silent.add("record")
+    await restore(site)
+    site.watch.pass_by(timedelta(hours=20))
+    assert (await site.me.book(start=START + timedelta(days=1), end=END + timedelta(days=1))).status_code == 201
+    bank.silent.clear()
+    site.restart()
+    assert bank.read_since < NOON
+    assert site.balances() == {"bank": 800, "revenue:riverside": -800}
+
+
+async def test_an_ordinary_start_reads_an_hour_of_the_record(site: Site, bank: MemoryBank) -> None:
+    assert bank.read_since == NOON - LOOKED_BACK - OVERLAP
+    site.watch.pass_by(timedelta(days=1))
+    site.restart()
+    assert bank.read_since == NOON - OVERLAP
 
 
 async def test_a_late_stay_after_the_no_show_is_settled_as_before(site: Site, bank: MemoryBank, me: Driver) -> None:
