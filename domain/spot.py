@@ -34,7 +34,12 @@ FITS: dict[VehicleType, tuple[SpotKind, ...]] = {
 
 
 def as_good(vehicle: VehicleType, booked: SpotKind) -> tuple[SpotKind, ...]:
-    """Where such a vehicle may be sent in place of a spot that it booked: the same kind first, then better ones."""
+    """Where such a vehicle may be sent in place of a spot that it booked: the same kind first, then better ones.
+
+    No spot without a charger is as good as one with it.
+    """
+    if booked is SpotKind.EV:
+        return (SpotKind.EV,)
     fitting = FITS[vehicle]
     return fitting[fitting.index(booked) :] if booked in fitting else fitting
 

@@ -198,7 +198,14 @@ class Lane:
             return self._next_car(now)
         if looked.code is not None:
             self._passage.judged(looked.code)
-        return self._decide(self._judge.looked(looked, self._passage.saw(looked), now), now)
+        commands = self._decide(self._judge.looked(looked, self._passage.saw(looked), now), now)
+        return [*commands, *self._read_on(looked)]
+
+    def _read_on(self, looked: Looked) -> list[Command]:
+        """An exit opens for a car that was not known in time, and goes on reading for as long as it stands there."""
+        may_be_read = looked.sight is Sight.UNSURE and looked.frames > 0 and not self._passage.is_sure
+        is_up_for_it = self._direction is Direction.EXIT and self.state in ARM_IS_UP_FOR_IT
+        return [self._passage.look()] if may_be_read and is_up_for_it and self._arrival else []
 
     def _is_the_next(self, looked: Looked, now: Now) -> bool:
         """Whether surely another car stands here than the one that was let pass before a restart."""

@@ -68,8 +68,10 @@ class Looker:
         clock: Clock,
         *,
         look_ms_max: int,
+        one_will_do: bool = False,
     ) -> None:
-        """`reader` may still be loading; a look waits for it. After `look_ms_max` what was seen by then decides."""
+        """`reader` may still be loading; a look waits for it. After `look_ms_max` what was seen by then decides;
+        `one_will_do` as for `lpr.voting.Vote`."""
         self._camera = camera
         self._reader = asyncio.ensure_future(reader)
         self._codes = codes
@@ -77,6 +79,7 @@ class Looker:
         self._seal = seal
         self._clock = clock
         self._look_ms_max = look_ms_max
+        self._one_will_do = one_will_do
         self._expected = Expected([])
         self._expected_of: tuple[int, Now] | None = None
         self._broken_seals = 0
@@ -120,7 +123,7 @@ class Looker:
                 return CodeSeen(passage_id, code)
 
     async def _look(self, passage_id: str, reader: PlateReader, until_ms: int) -> Looked:
-        expected, vote, best_read = self._plates(), Vote(), _BestRead()
+        expected, vote, best_read = self._plates(), Vote(one_will_do=self._one_will_do), _BestRead()
         loop = asyncio.get_running_loop()
         last_ms, seen_ms, frames = -1, self._clock().mono_ms, 0
         code: str | None = None

@@ -138,6 +138,7 @@ class GateService:
                     self._seal,
                     self._clock,
                     look_ms_max=settings.timing.look_ms_max(settings.gate.direction),
+                    one_will_do=settings.gate.direction is Direction.EXIT,
                 )
                 gate = settings.gate
                 app = local_api(gate.gate_id, gate.direction, self._lane, self._journal, self._link, self.typed_ids)

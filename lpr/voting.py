@@ -5,6 +5,8 @@ all other plates together: two frames that agree, or a single one beyond doubt; 
 more. A clear read of none of the expected plates refuses only when the passage is over, because a car that comes
 nearer is read better. So, when no plate has won by the end:
 
+* accept, at an exit, the one plate that any frame was accepted for: the car leaves anyway, and whose stay ends is all
+  that is at stake;
 * ask, for the plate with the most votes, if any frame was accepted;
 * refuse, if more frames refused than found a plate that may be it;
 * ask, for the plate with the best score, or for none if nothing was read.
@@ -32,8 +34,10 @@ FRAMES_MAX = 12
 class Vote:
     """One passage: add the match of each frame until a decision comes back, or close it when no frame follows."""
 
-    def __init__(self, frames_max: int = FRAMES_MAX) -> None:
+    def __init__(self, frames_max: int = FRAMES_MAX, *, one_will_do: bool = False) -> None:
+        """`one_will_do`: once no frame follows, a single vote decides where no frame was accepted for another plate."""
         assert frames_max > 0
+        self._one_will_do = one_will_do
         self._frames_max = frames_max
         self._frames: list[Match] = []
         self._votes: Counter[Plate] = Counter()
@@ -57,12 +61,14 @@ class Vote:
         return self._settled
 
     def close(self) -> Match:
-        """The decision by what was seen so far, where `add` has not settled it: ask or refuse, never accept."""
+        """The decision by what was seen so far, where `add` has not settled it: to accept only if `one_will_do`."""
         if not self._settled:
             self._settled = self._by_best_evidence()
         return self._settled
 
     def _by_best_evidence(self) -> Match:
+        if self._one_will_do and len(self._votes) == 1:
+            return self._best_of(next(iter(self._votes)))
         if self._votes:
             favourite = self._best_of(self._votes.most_common(1)[0][0])
             return Match(Decision.ASK, favourite.plate, favourite.score, favourite.lead)

@@ -100,7 +100,9 @@ class Steps:
         gate = lot.gate("exit")
         async with self.step(f"{driver.name} leaves by {gate.gate_id}") as notes:
             passage = await self.street.drive_through(gate, driver.number)
-            say_passage(notes.say, passage, await self.last_decision(gate))
+            answer = await self.last_decision(gate)
+            say_passage(notes.say, passage, answer)
+            expect(answer["reason"] == "stay_closed", f"the exit knows whose car it is: {answer['reason']}")
 
     async def see_occupied(self, driver: Driver, lot: LotSite, spot_id: str) -> None:
         async with self.step("hub and central show the spot occupied") as notes:

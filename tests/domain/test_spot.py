@@ -30,5 +30,6 @@ def test_in_place_of_a_booked_spot_comes_an_equal_or_a_better_one() -> None:
     assert as_good(VehicleType.SUV, SpotKind.LARGE) == (SpotKind.LARGE,)
 
 
-def test_an_electric_car_that_booked_a_charger_is_sent_to_one_first() -> None:
-    assert as_good(VehicleType.EV, SpotKind.EV)[0] is SpotKind.EV
+def test_no_spot_without_a_charger_is_as_good_as_one_with_it() -> None:
+    assert as_good(VehicleType.EV, SpotKind.EV) == (SpotKind.EV,)
+    assert as_good(VehicleType.EV, SpotKind.STANDARD) == (SpotKind.STANDARD, SpotKind.LARGE)

@@ -220,6 +220,20 @@ class TestExit:
         exit_.through()
         assert exit_.passages[0].reservation_id == rid(1)
 
+    def test_goes_on_reading_a_car_that_was_not_known_in_time(self, exit_: Gate) -> None:
+        """A slow reader saw too few frames of it; while it stands there more can be had."""
+        exit_.hub_says(right(status=Status.CHECKED_IN, revision=3), stay())
+        passage_id = exit_.car_comes()
+        assert Look(passage_id) in exit_.seen(passage_id, Sight.UNSURE, None)
+        assert exit_.seen(passage_id) == []
+        exit_.through()
+        assert exit_.passages[0].reservation_id == rid(1)
+
+    def test_but_not_once_it_has_left_the_arrival_loop(self, exit_: Gate) -> None:
+        passage_id = exit_.car_comes()
+        exit_.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(False))
+        assert Look(passage_id) not in exit_.seen(passage_id, Sight.UNSURE, None)
+
     def test_a_late_read_of_a_stranger_is_kept_for_the_hub_to_match(self, exit_: Gate) -> None:
         passage_id = exit_.car_comes()
         exit_.passes_ms(TIMING.exit_identify_ms_max)

@@ -42,6 +42,22 @@ def test_one_frame_beyond_doubt_decides() -> None:
     assert added(Vote(), sure(A)) == sure(A)
 
 
+@pytest.mark.parametrize(
+    ("frames", "decision"),
+    [
+        ([accepted(A, -2.1)], Decision.ACCEPT),
+        ([REFUSED, accepted(A, -2.1), NOTHING], Decision.ACCEPT),
+        ([accepted(A), accepted(B)], Decision.ASK),
+        ([asked(A)], Decision.ASK),
+        ([REFUSED], Decision.REFUSE),
+    ],
+)
+def test_where_one_will_do_one_vote_decides_once_no_frame_follows(frames: list[Match], decision: Decision) -> None:
+    vote = Vote(one_will_do=True)
+    assert added(vote, *frames) is None
+    assert vote.close().decision is decision
+
+
 @pytest.mark.parametrize(("score", "lead"), [(SURE_SCORE - 0.01, SURE_LEAD), (SURE_SCORE, SURE_LEAD - 0.01)])
 def test_nearly_beyond_doubt_is_one_vote(score: float, lead: float) -> None:
     assert Vote().add(Match(Decision.ACCEPT, A, score, lead)) is None
