@@ -43,7 +43,7 @@ END_OF_TIME = "9999"
 BEHIND = timedelta(days=7)
 """Bookings that ended longer ago than this are no longer of interest to an exit."""
 
-_OF_INTEREST = "(end_time > ? AND start_time < ? OR reservation_id IN (SELECT reservation_id FROM open_stay))"
+_OF_INTEREST = "(end_time > ? AND start_time < ? OR reservation_id IN (SELECT reservation_id FROM inside_now))"
 _POLICY = TypeAdapter(Policy)
 migrations = Migrations("gate replica")
 

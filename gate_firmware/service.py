@@ -24,6 +24,7 @@ from domain.errors import Refused, TryLater
 from domain.fact import Fact
 from gate_firmware.api import local_api
 from gate_firmware.challenge import Challenge
+from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
 from gate_firmware.devices import Eyes, LaneDevices
 from gate_firmware.events import (
@@ -99,7 +100,14 @@ class GateService:
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
         self._unit.senders.append(self._sender)
-        down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm, clear=self._replica.clear)
+        down = Receiver(
+            lot_id,
+            self._journal,
+            self._replica.apply,
+            self._alarm,
+            clear=self._replica.clear,
+            copy=ComparedReplica(self._store),
+        )
         heard = topics.gate_facts(gate_id, "down")
         self._unit.receivers.append(FactReceiver(self._link, heard, down, self._take_in, lambda: self._unit.is_granted))
         self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cloud_sync.link import topics
 from cloud_sync.link.carrier import Carrier
+from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
@@ -25,6 +26,7 @@ from cloud_sync.link.v1.messages import Ack, Reply
 from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
 from hub.commit import GroupCommit
+from hub.compared import ComparedPayments
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -152,8 +154,15 @@ class HubService:
         self._wake.set()
 
     def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> None:
-        sender = Sender(self.lot.journal, subscriber, self._unit.tenure, self._take_back, parent=parent)
+        comparisons = Comparisons(self.lot.journal, subscriber, self._copy_differs)
+        sender = Sender(
+            self.lot.journal, subscriber, self._unit.tenure, self._take_back, parent=parent, comparisons=comparisons
+        )
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
+
+    def _copy_differs(self, name: str, detail: str) -> None:
+        self.lot.alarm(name, detail, self._clock())
+        self._changed()
 
     def _take_back(self, facts: Sequence[Fact]) -> None:
         self.lot.take_back(facts, self._clock(), insert=self._unit.tenure.may_insert)
@@ -176,8 +185,13 @@ class HubService:
             # What central says may rest on bookings that this hub has to take back first.
             return self._unit.may_speak if of_gate else self._unit.is_granted
 
-        grants = self.lot.journal if of_gate else None
-        receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=grants)
+        if of_gate:
+            receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal)
+        else:
+            copy = ComparedPayments(self._store)
+            receiver = Receiver(
+                unit, self.lot.journal, apply, alarm, clear=lambda: copy.clear(self._clock()), copy=copy
+            )
         self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready))
 
     def _changed(self) -> None:

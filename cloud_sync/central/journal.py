@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Delete, delete, func, tuple_
+from sqlalchemy import Delete, delete, func, or_, tuple_
 from sqlmodel import Session, col, select
 
 from cloud_sync.central.database import Database
@@ -176,7 +176,7 @@ class Journal:
             row = session.get(Thinned, self.unit)
             return Position() if row is None else Position(row.epoch, row.seq)
 
-    def snapshot(self) -> tuple[Cursor, list[Fact]]:
+    def snapshot(self, place: Position) -> tuple[Cursor, list[Fact]]:
         latest = select(LatestFact.epoch, LatestFact.seq).where(LatestFact.unit == self.unit)
         found = (
             select(FactRow)
@@ -186,6 +186,23 @@ class Journal:
         with self._database.reading() as session:
             marks = self.marks(1)
             return marks[0] if marks else Cursor(), [_fact(row) for row in session.exec(found)]
+
+    def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
+        subject = self._database.by_code_points(col(LatestFact.subject))
+        not_over = col(LatestFact.over_at).is_(None)
+        same = tuple_(col(FactRow.unit), col(FactRow.epoch), col(FactRow.seq)) == tuple_(
+            col(LatestFact.unit), col(LatestFact.epoch), col(LatestFact.seq)
+        )
+        found = (
+            select(FactRow)
+            .join(LatestFact, same)
+            .where(LatestFact.unit == self.unit, LatestFact.kind == kind, subject >= first)
+            .where(not_over if since is None else or_(not_over, col(LatestFact.over_at) > since))
+            .order_by(subject)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [_fact(row) for row in session.exec(found)]
 
     def acknowledged(self, subscriber: str) -> Position:
         with self._database.reading() as session:

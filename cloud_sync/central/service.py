@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank, StripeBank
+from cloud_sync.central.compared import ComparedCopies
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
 from cloud_sync.central.journal import Journal
@@ -17,6 +18,7 @@ from cloud_sync.central.office import Office
 from cloud_sync.central.recovery import Recovery
 from cloud_sync.central.settings import CentralSettings
 from cloud_sync.link import topics
+from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
@@ -63,9 +65,18 @@ class CentralService:
         for lot_id in lots:
             journal = self.office.journals[lot_id]
             recovery = Recovery(self.office.database, journal)
-            sender = Sender(journal, lot_id, recover=recovery.take_back)
+            comparisons = Comparisons(journal, lot_id)
+            sender = Sender(journal, lot_id, recover=recovery.take_back, comparisons=comparisons)
             self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
-            receiver = Receiver(lot_id, journal, self.office.copies(lot_id).apply, grants=_Grants(journal, hubs))
+            copies = self.office.copies(lot_id)
+            receiver = Receiver(
+                lot_id,
+                journal,
+                copies.apply,
+                clear=copies.clear,
+                copy=ComparedCopies(self.office.database, lot_id),
+                grants=_Grants(journal, hubs),
+            )
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
         self._tasks: asyncio.TaskGroup | None = None
 

@@ -6,7 +6,8 @@ way is sent again: at once when the receiver sees a gap or comes back, else when
 
 A place that is not in this log means that the subscriber knows of facts which this unit has lost, or of another run of
 the same unit. Then the sender has them returned, the unit takes them back, and what cannot become one log again is
-settled by a snapshot: the subscriber's copy becomes what this log amounts to.
+settled by a snapshot: the subscriber's copy becomes what this log amounts to. So is a copy that turns out to differ
+(`digest.py`).
 """
 
 import logging
@@ -14,6 +15,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
+from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.log import Cursor, Outbox, Position, Recover
 from cloud_sync.link.tenure import Root, Standing, Tenure
 from cloud_sync.link.v1.messages import BATCH_MAX, MARKS_MAX, Ack, AckState, Ask, Facts, Head, Part, WireFact, WireMark
@@ -47,13 +49,16 @@ class Sender:
         recover: Recover = no_recovery,
         *,
         parent: bool = False,
+        comparisons: Comparisons | None = None,
     ) -> None:
-        """`parent`: the subscriber is who grants epochs. `recover` takes back what this unit has lost."""
+        """`parent`: the subscriber is who grants epochs. `recover` takes back what this unit has lost. `comparisons`
+        where the log has a state that the subscriber has a copy of."""
         self._outbox = outbox
         self._subscriber = subscriber
         self._tenure = tenure or Root(outbox)
         self._recover = recover
         self._parent = parent
+        self._comparisons = comparisons
         self._acked = outbox.acknowledged(subscriber)
         self._sent = self._acked
         self._in_flight: deque[tuple[Position, int]] = deque()  # where each batch sent ends, and how many it holds
@@ -117,12 +122,15 @@ class Sender:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant to call `woken` at."""
-        return self._resend_at_ms
+        compare_at_ms = self._comparisons.next_wakeup_ms() if self._comparisons is not None and self._met else None
+        instants = [at_ms for at_ms in (self._resend_at_ms, compare_at_ms) if at_ms is not None]
+        return min(instants, default=None)
 
     def woken(self, now: Now) -> list[Facts]:
-        """Nothing was answered for a while: say it again, and wait longer next time."""
+        """Nothing was answered for a while: say it again, and wait longer next time. Or a copy is to be compared."""
         if self._resend_at_ms is None or now.mono_ms < self._resend_at_ms:
-            return []
+            compares = self._comparisons is not None and self._met and self._may_speak
+            return self._comparisons.woken(self._sent, now) if self._comparisons is not None and compares else []
         self._resend_ms = min(2 * self._resend_ms, RESEND_MS_MAX)
         if self._asking is not None:
             return self._ask(self._asking.ask, self._asking.after, now)
@@ -167,15 +175,27 @@ class Sender:
             return []
         if not self._met:
             return self._meet(ack, place, now)
-        if self._wants_all(ack, place):
-            return self._snapshot(now)
+        if self._is_pruned_behind(place):
+            return self._snapshot(place, now)
+        if ack.state is AckState.SNAPSHOT:
+            return self._repair(ack, place, now)
         if ack.state is AckState.REPLAY or place > self._sent:
             return self._again(now, place)
         while self._in_flight and self._in_flight[0][0] <= place:
             self._in_flight.popleft()
         if not self._in_flight:
             self._resend_at_ms = None
-        return self.appended(now)
+        messages = self.appended(now)
+        if self._comparisons is not None:
+            messages += self._comparisons.answered(ack.compared, self._sent, now)
+        return messages
+
+    def _repair(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
+        if self._comparisons is None or not self._comparisons.differs(ack.compared):
+            return []
+        messages = self._snapshot(place, now)
+        self._comparisons.repairing(now)
+        return messages
 
     def _meet(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
         if self._parent and ack.answers is not Ask.GRANT:
@@ -184,18 +204,20 @@ class Sender:
             self._expect_answer(now)
             return []
         self._asking = None
-        if self._wants_all(ack, place):
-            return self._snapshot(now)
+        if self._is_pruned_behind(place):
+            return self._snapshot(place, now)
         self._met = self._tenure.standing is not Standing.FENCED
+        if self._comparisons is not None:
+            self._comparisons.met(now)
         return self._again(now, place)
 
     def _met_stranger(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
         """The subscriber's place is not in this log: it has what this unit has lost, or what another run has said."""
         self._tenure.met(place.epoch, parent=self._parent)
         if ack.answers is Ask.RETURN:  # that was all it had
-            return self._snapshot(now) if self._may_speak else self._ask(Ask.GRANT, None, now)
+            return self._snapshot(place, now) if self._may_speak else self._ask(Ask.GRANT, None, now)
         if ack.answers is Ask.GRANT and self._may_speak:
-            return self._snapshot(now)
+            return self._snapshot(place, now)
         self._met = False
         return self._ask(Ask.RETURN, None, now)
 
@@ -204,8 +226,8 @@ class Sender:
         self._recover(facts)
         return self._ask(Ask.RETURN, Cursor.at(facts[-1]).wire(), now)
 
-    def _snapshot(self, now: Now) -> list[Facts]:
-        at, facts = self._outbox.snapshot()
+    def _snapshot(self, place: Position, now: Now) -> list[Facts]:
+        at, facts = self._outbox.snapshot(place)
         of = max(math.ceil(len(facts) / BATCH_MAX), 1)
         log.info("facts.snapshot", extra={"subscriber": self._subscriber, "facts": len(facts)})
         self._met, self._asking, self._part = False, None, 0
@@ -250,9 +272,6 @@ class Sender:
 
     def _is_pruned_behind(self, place: Position) -> bool:
         return place < self._outbox.whole_from()
-
-    def _wants_all(self, ack: Ack, place: Position) -> bool:
-        return ack.state is AckState.SNAPSHOT or self._is_pruned_behind(place)
 
 
 def _message(facts: Sequence[Fact]) -> Facts:
