@@ -89,6 +89,7 @@ class Spots:
         """Forget what the hub has told; who this gate itself has let in since is inside all the same."""
         self._sql.execute("DELETE FROM spot")
         self._sql.execute("DELETE FROM open_stay WHERE is_the_hubs")
+        self._sql.execute("DELETE FROM let_out")
 
     def renamed(self, before: str, after: str) -> None:
         """A stay that this gate noted is called otherwise now."""

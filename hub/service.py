@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -15,6 +16,7 @@ from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
@@ -37,6 +39,9 @@ from hub.view import LotView
 log = logging.getLogger(__name__)
 
 CENTRAL = "central"
+GATES_FORGET = timedelta(days=1)
+"""A gate that gets a snapshot need not hear of what is over for longer: who is still inside is not over."""
+
 PAUSE_S_MAX = 60.0
 """How long the lot sleeps at most: the wall clock may be set meanwhile, and its windows are by that clock."""
 
@@ -67,6 +72,8 @@ class HubService:
         self._presence = Presence(self._clock)
         self._to_lot.when_lost(self._gates_lost)
         self._gate_ids = tuple(settings.gate_directions())
+        subscribers = CENTRAL, *self._gate_ids
+        self._pruning = Pruning(journal, settings.store.keep, subscribers, self._clock)
         self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
         for gate_id in self._gate_ids:
             self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
@@ -93,6 +100,7 @@ class HubService:
                 tasks.create_task(sender.run())
             tasks.create_task(self._wake_the_lot())
             tasks.create_task(self._unit.watch())
+            tasks.create_task(self._pruning.run())
 
     async def _join_the_lot(self) -> None:
         """Hear central before the gates, if it can be heard: it may know of bookings that this disk has lost."""
@@ -154,9 +162,14 @@ class HubService:
         self._wake.set()
 
     def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> None:
-        comparisons = Comparisons(self.lot.journal, subscriber, self._copy_differs)
         sender = Sender(
-            self.lot.journal, subscriber, self._unit.tenure, self._take_back, parent=parent, comparisons=comparisons
+            self.lot.journal,
+            subscriber,
+            self._unit.tenure,
+            self._take_back,
+            parent=parent,
+            comparisons=Comparisons(self.lot.journal, subscriber, self._copy_differs),
+            forgets=None if parent else GATES_FORGET,
         )
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
 

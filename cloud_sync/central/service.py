@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from secrets import token_hex
 
 from argon2 import PasswordHasher
@@ -20,8 +21,10 @@ from cloud_sync.central.settings import CentralSettings
 from cloud_sync.link import topics
 from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
+from cloud_sync.link.log import Position
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.v1.messages import Ack, Grant
@@ -62,6 +65,11 @@ class CentralService:
             hasher=hasher,
         )
         self._senders: dict[str, FactSender] = {}
+        keep = timedelta(days=settings.database.replay_keep_days)
+        self._prunings = [
+            Pruning(journal, keep, [lot_id], clock, _prune_in_thread)
+            for lot_id, journal in self.office.journals.items()
+        ]
         for lot_id in lots:
             journal = self.office.journals[lot_id]
             recovery = Recovery(self.office.database, journal)
@@ -101,6 +109,8 @@ class CentralService:
                 tasks.create_task(sender.run())
             for worker in self.office.workers:
                 tasks.create_task(worker.run())
+            for pruning in self._prunings:
+                tasks.create_task(pruning.run())
 
     def _nudge(self, lot_id: str) -> None:
         self._senders[lot_id].nudge()
@@ -127,6 +137,14 @@ class _Grants:
         answer = self._journal.grant(unit, run, epoch, granted=granted, above=above)
         self._hubs.granted(unit, answer.epoch)
         return answer
+
+
+async def _prune_in_thread(step: Callable[[], Position | None]) -> Position | None:
+    try:
+        return await asyncio.to_thread(step)
+    except OperationalError as error:  # the database is away; there is always a next time
+        log.warning("facts.not_pruned", extra={"why": type(error.orig).__name__})
+        return None
 
 
 async def _in_thread(call: Callable[[], Ack]) -> Ack:

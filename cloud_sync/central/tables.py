@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.now import parse_instant, rfc3339
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Instant(TypeDecorator[datetime]):
@@ -286,6 +286,7 @@ class LatestFact(SQLModel, table=True):
     """The newest fact about each subject, which is kept until that is over."""
 
     __tablename__ = "latest_facts"
+    __table_args__ = (Index("latest_by_place", "unit", "epoch", "seq"),)
     unit: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)

@@ -8,15 +8,18 @@ from datetime import datetime
 from cloud_sync.link import tenure
 from cloud_sync.link.fact_rows import add_fact, fact_of, migrations
 from cloud_sync.link.log import Cursor, Position
+from cloud_sync.link.pruning import Kept
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import Payload
 from cloud_sync.link.v1.messages import Grant
 from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, FactRef, link
-from domain.now import Now, rfc3339
+from domain.now import Now, parse_instant, rfc3339
 
 WRITTEN_MAX = 1_000_000
 """Facts of one run that can be numbered anew at most: more than any keeps."""
+
+EPOCH_MAX = 1 << 62
 
 LATER_THAN_ALL = "~"
 """Than every instant, as text."""
@@ -111,12 +114,13 @@ class Journal:
         return self.kept(self.unit, position, limit)
 
     def marks(self, limit: int) -> list[Cursor]:
-        rows = self._sql.execute(
-            "SELECT epoch, max(seq) AS seq FROM fact WHERE unit = ? GROUP BY epoch ORDER BY epoch DESC LIMIT ?",
-            (self.unit, limit),
-        ).fetchall()
-        found = (Position(row["epoch"], row["seq"]) for row in rows)
-        return [Cursor(position, self.chain_at(position) or "") for position in found]
+        sql = "SELECT epoch, seq, chain FROM fact WHERE unit = ? AND epoch < ? ORDER BY epoch DESC, seq DESC LIMIT 1"
+        found: list[Cursor] = []
+        row = self._sql.execute(sql, (self.unit, EPOCH_MAX)).fetchone()
+        while row is not None and len(found) < limit:
+            found.append(Cursor(Position(row["epoch"], row["seq"]), row["chain"]))
+            row = self._sql.execute(sql, (self.unit, row["epoch"])).fetchone()
+        return found
 
     def chain_at(self, position: Position) -> str | None:
         return self.seen(self.unit, position)
@@ -125,10 +129,11 @@ class Journal:
         row = self._sql.execute("SELECT epoch, seq FROM thinned WHERE unit = ?", (self.unit,)).fetchone()
         return Position() if row is None else Position(row["epoch"], row["seq"])
 
-    def snapshot(self, place: Position) -> tuple[Cursor, list[Fact]]:
+    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
         rows = self._sql.execute(
-            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? ORDER BY epoch, seq",
-            (self.unit,),
+            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ?"
+            " AND (over_at IS NULL OR over_at > ?) ORDER BY epoch, seq",
+            (self.unit, "" if since is None else rfc3339(since)),
         )
         state = [fact_of(row) for row in rows]
         if not state:  # a log of what has happened
@@ -190,6 +195,30 @@ class Journal:
             place = (unit, at.position.epoch, at.position.seq)
             self._sql.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, at.chain))
             self._sql.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", place)
+
+    def units(self) -> list[str]:
+        return [self.unit, *(row["unit"] for row in self._sql.execute("SELECT unit FROM applied ORDER BY unit"))]
+
+    def oldest(self, unit: str, at_least: Position, over_at: datetime, limit: int) -> list[Kept]:
+        rows = self._sql.execute(
+            "SELECT fact.epoch, fact.seq, at, subject IS NOT NULL AND (over_at IS NULL OR over_at > ?) AS lasts"
+            " FROM fact LEFT JOIN latest USING (unit, epoch, seq)"
+            " WHERE fact.unit = ? AND (fact.epoch, fact.seq) >= (?, ?) ORDER BY fact.epoch, fact.seq LIMIT ?",
+            (rfc3339(over_at), unit, at_least.epoch, at_least.seq, limit),
+        )
+        return [Kept(Position(row["epoch"], row["seq"]), parse_instant(row["at"]), bool(row["lasts"])) for row in rows]
+
+    def thin(self, unit: str, gone: Sequence[Position], whole_from: Position) -> None:
+        places = [(unit, place.epoch, place.seq) for place in gone]
+        with self._store.transaction():
+            for table in ("fact", "latest"):
+                sql = f"DELETE FROM {table} WHERE unit = ? AND epoch = ? AND seq = ?"  # noqa: S608  our own tables
+                self._sql.executemany(sql, places)
+            self._sql.execute(
+                "INSERT INTO thinned VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE SET epoch = ?2, seq = ?3"
+                " WHERE (epoch, seq) < (?2, ?3)",
+                (unit, whole_from.epoch, whole_from.seq),
+            )
 
     def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
         """Of a parent: see `tenure.granted`. Written down before it is answered."""

@@ -114,7 +114,7 @@ class Receiver:
     def part(self, part: Part, facts: Sequence[Fact]) -> Ack:
         """Collect a snapshot; with its last part it takes the place of what was known, in one transaction."""
         at, cursor = Cursor.of(part.at), self._inbox.cursor(self._unit)
-        if at.position.epoch < cursor.position.epoch:
+        if (part.epoch or at.position.epoch) < cursor.position.epoch:
             return self._ack(cursor, AckState.OK)  # of a run that has been succeeded
         if part.number == 1 or self._snapshot_at != at:
             self._snapshot, self._snapshot_at = [], at

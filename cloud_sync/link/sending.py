@@ -14,6 +14,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 
 from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.log import Cursor, Outbox, Position, Recover
@@ -50,15 +51,18 @@ class Sender:
         *,
         parent: bool = False,
         comparisons: Comparisons | None = None,
+        forgets: timedelta | None = None,
     ) -> None:
         """`parent`: the subscriber is who grants epochs. `recover` takes back what this unit has lost. `comparisons`
-        where the log has a state that the subscriber has a copy of."""
+        where the log has a state that the subscriber has a copy of; what is over for as long as it `forgets` it need
+        not have."""
         self._outbox = outbox
         self._subscriber = subscriber
         self._tenure = tenure or Root(outbox)
         self._recover = recover
         self._parent = parent
         self._comparisons = comparisons
+        self._forgets = forgets
         self._acked = outbox.acknowledged(subscriber)
         self._sent = self._acked
         self._in_flight: deque[tuple[Position, int]] = deque()  # where each batch sent ends, and how many it holds
@@ -227,14 +231,14 @@ class Sender:
         return self._ask(Ask.RETURN, Cursor.at(facts[-1]).wire(), now)
 
     def _snapshot(self, place: Position, now: Now) -> list[Facts]:
-        at, facts = self._outbox.snapshot(place)
+        at, facts = self._outbox.snapshot(place, None if self._forgets is None else now.utc - self._forgets)
         of = max(math.ceil(len(facts) / BATCH_MAX), 1)
         log.info("facts.snapshot", extra={"subscriber": self._subscriber, "facts": len(facts)})
         self._met, self._asking, self._part = False, None, 0
         self._parts = [
             Facts(
                 facts=[WireFact.of(fact) for fact in facts[number * BATCH_MAX : (number + 1) * BATCH_MAX]],
-                part=Part(at=at.wire(), number=number + 1, of=of),
+                part=Part(at=at.wire(), number=number + 1, of=of, epoch=self._outbox.epoch),
             )
             for number in range(of)
         ]

@@ -101,11 +101,13 @@ class Head(Wire):
 
 class Part(Wire):
     """Number `number` (from 1) of `of` parts of a snapshot: what the log up to `at` amounts to, as the latest fact of
-    each subject. The receiver's copy becomes this and nothing else, once it has all parts."""
+    each subject. The receiver's copy becomes this and nothing else, once it has all parts. `epoch` is the one that the
+    unit writes in."""
 
     at: WireMark
     number: int = Field(ge=1)
     of: int = Field(ge=1, le=PARTS_MAX)
+    epoch: int | None = None
 
 
 class Digest(Wire):
