@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, delete, or_, tuple_
+from sqlalchemy import and_, bindparam, delete, or_, tuple_
 from sqlmodel import Session, col, select
 
 from cloud_sync.central.database import Database
@@ -274,11 +274,11 @@ class Journal:
             ]
 
     def thin(self, unit: str, gone: Sequence[Position], whole_from: Position) -> None:
-        places = [(place.epoch, place.seq) for place in gone]
+        places = [{"at_epoch": place.epoch, "at_seq": place.seq} for place in gone]
         with self._database.transaction() as session:
             for table in (FactRow, LatestFact):
-                here = tuple_(col(table.epoch), col(table.seq)).in_(places)
-                session.execute(delete(table).where(col(table.unit) == unit, here))
+                here = col(table.epoch) == bindparam("at_epoch"), col(table.seq) == bindparam("at_seq")
+                session.connection().execute(delete(table).where(col(table.unit) == unit, *here), places)
             session.expire_all()
             known = session.get(Thinned, unit)
             if known is None or (known.epoch, known.seq) < (whole_from.epoch, whole_from.seq):

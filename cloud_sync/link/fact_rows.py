@@ -55,7 +55,7 @@ def subjects_grants_and_what_is_not_kept(db: Database) -> None:
 
 @migrations()
 def what_is_kept_for_long(db: Database) -> None:
-    db.conn.executescript("CREATE INDEX latest_by_place ON latest (unit, epoch, seq);")
+    db.conn.executescript("CREATE UNIQUE INDEX latest_by_place ON latest (unit, epoch, seq);")
 
 
 def add_fact(sql: sqlite3.Connection, fact: Fact, set_aside: str | None) -> None:
