@@ -126,15 +126,15 @@ class Sender:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant to call `woken` at."""
-        compare_at_ms = self._comparisons.next_wakeup_ms() if self._comparisons is not None and self._met else None
-        instants = [at_ms for at_ms in (self._resend_at_ms, compare_at_ms) if at_ms is not None]
-        return min(instants, default=None)
+        comparisons = self._comparisons_now
+        compare_at_ms = None if comparisons is None else comparisons.next_wakeup_ms()
+        return min((at_ms for at_ms in (self._resend_at_ms, compare_at_ms) if at_ms is not None), default=None)
 
     def woken(self, now: Now) -> list[Facts]:
         """Nothing was answered for a while: say it again, and wait longer next time. Or a copy is to be compared."""
         if self._resend_at_ms is None or now.mono_ms < self._resend_at_ms:
-            compares = self._comparisons is not None and self._met and self._may_speak
-            return self._comparisons.woken(self._sent, now) if self._comparisons is not None and compares else []
+            comparisons = self._comparisons_now
+            return [] if comparisons is None else comparisons.woken(self._sent, now)
         self._resend_ms = min(2 * self._resend_ms, RESEND_MS_MAX)
         if self._asking is not None:
             return self._ask(self._asking.ask, self._asking.after, now)
@@ -146,6 +146,10 @@ class Sender:
     def _may_speak(self) -> bool:
         standing = self._tenure.standing
         return standing is Standing.GRANTED or (standing is Standing.PROVISIONAL and not self._parent)
+
+    @property
+    def _comparisons_now(self) -> Comparisons | None:
+        return self._comparisons if self._met and self._may_speak else None
 
     def _compare(self, now: Now) -> list[Facts]:
         self._met, self._parts = False, None
