@@ -41,9 +41,12 @@ END_OF_TIME = "9999"
 """Later than every instant, as text."""
 
 BEHIND = timedelta(days=7)
-"""Bookings that ended longer ago than this are no longer of interest to an exit."""
+"""Bookings that ended longer ago than this are no longer of interest to an exit, unless their cars are inside."""
 
-_OF_INTEREST = "(end_time > ? AND start_time < ? OR reservation_id IN (SELECT reservation_id FROM open_stay))"
+FORGOTTEN_AT_ONCE_MAX = 8
+"""Rights that are forgotten with one fact of the hub at most."""
+
+_OF_INTEREST = "(end_time > ? AND start_time < ? OR reservation_id IN (SELECT reservation_id FROM inside_now))"
 _POLICY = TypeAdapter(Policy)
 migrations = Migrations("gate replica")
 
@@ -131,6 +134,7 @@ class Replica:
                 pass  # a lane needs to know nothing of these
             case other:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come down to a gate")
+        self._forget_rights(fact)
 
     def clear(self) -> None:
         """Forget what the hub has told, before a snapshot tells it anew. Used tickets, and who this gate itself has let
@@ -139,6 +143,19 @@ class Replica:
             self._sql.execute(f"DELETE FROM {table}")  # noqa: S608  our own tables
         self.spots.clear()
         self.version += 1
+
+    def _forget_rights(self, told: Fact) -> None:
+        """Forget rights that were over for long when the hub told this, by its clock and not by this gate's: with each
+        fact a few, which is more than come with one."""
+        if told.trust is Trust.NONE:
+            return
+        self._sql.execute(
+            "DELETE FROM rights WHERE reservation_id IN (SELECT reservation_id FROM rights"
+            " WHERE end_time <= ? AND status <> 'checked_in' AND NOT EXISTS"
+            " (SELECT 1 FROM open_stay WHERE open_stay.reservation_id = rights.reservation_id)"
+            " ORDER BY end_time LIMIT ?)",
+            (rfc3339(told.at - BEHIND), FORGOTTEN_AT_ONCE_MAX),
+        )
 
     def take_back(self, journal: Journal, facts: Sequence[Fact], *, insert: bool) -> bool:
         """Take back what this gate has told the hub and has lost: its log, and which tickets are used up. Who is inside

@@ -13,6 +13,7 @@ from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
@@ -24,6 +25,7 @@ from domain.errors import Refused, TryLater
 from domain.fact import Fact
 from gate_firmware.api import local_api
 from gate_firmware.challenge import Challenge
+from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
 from gate_firmware.devices import Eyes, LaneDevices
 from gate_firmware.events import (
@@ -97,9 +99,17 @@ class GateService:
         self._log_lost = False
         self._link = self._unit.connect(settings.broker, with_status=True)
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
+        self._pruning = Pruning(self._journal, settings.store.keep, [lot_id], self._clock)
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
         self._unit.senders.append(self._sender)
-        down = Receiver(lot_id, self._journal, self._replica.apply, self._alarm, clear=self._replica.clear)
+        down = Receiver(
+            lot_id,
+            self._journal,
+            self._replica.apply,
+            self._alarm,
+            clear=self._replica.clear,
+            copy=ComparedReplica(self._store),
+        )
         heard = topics.gate_facts(gate_id, "down")
         self._unit.receivers.append(FactReceiver(self._link, heard, down, self._take_in, lambda: self._unit.is_granted))
         self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)
@@ -158,6 +168,7 @@ class GateService:
             self._tasks.create_task(self._link.run())
             self._tasks.create_task(self._sender.run())
             self._tasks.create_task(self._unit.watch())
+            self._tasks.create_task(self._pruning.run())
             self._tasks.create_task(self._tell_the_challenge())
 
     def _begin(self) -> None:

@@ -39,6 +39,15 @@ def spots_and_open_stays(db: Database) -> None:
     """)
 
 
+@migrations()
+def who_was_let_out(db: Database) -> None:
+    """What the hub has told stays as it is until it says otherwise: it is compared with the hub's log."""
+    db.conn.executescript("""
+        CREATE TABLE let_out (stay_id TEXT PRIMARY KEY) STRICT;  -- by this gate, since the hub told of the stay
+        CREATE VIEW inside_now AS SELECT * FROM open_stay WHERE stay_id NOT IN (SELECT stay_id FROM let_out);
+    """)
+
+
 class Spots:
     """The gate's copy of spots and open stays."""
 
@@ -49,7 +58,9 @@ class Spots:
     def inside(self) -> dict[str, Evidence]:
         """The reservations whose cars are known to be in the lot, and the best evidence by which one came in."""
         found: dict[str, Evidence] = {}
-        for row in self._sql.execute("SELECT reservation_id, evidence FROM open_stay WHERE reservation_id IS NOT NULL"):
+        for row in self._sql.execute(
+            "SELECT reservation_id, evidence FROM inside_now WHERE reservation_id IS NOT NULL"
+        ):
             evidence, known = Evidence(row["evidence"]), found.get(row["reservation_id"])
             if known is None or evidence.outranks(known):
                 found[row["reservation_id"]] = evidence
@@ -64,16 +75,21 @@ class Spots:
 
     def went_out(self, reservation_id: str) -> None:
         """The reservation's car has left. Where two are inside on it, it is the hub that says which stay has ended."""
-        self._sql.execute(
-            "DELETE FROM open_stay WHERE reservation_id = ?"
-            " AND (SELECT count(*) FROM open_stay others WHERE others.reservation_id = open_stay.reservation_id) = 1",
-            (reservation_id,),
-        )
+        known = self._sql.execute(
+            "SELECT stay_id FROM inside_now WHERE reservation_id = ?", (reservation_id,)
+        ).fetchall()
+        if len(known) != 1:
+            return
+        stay_id = known[0]["stay_id"]
+        own = self._sql.execute("DELETE FROM open_stay WHERE stay_id = ? AND NOT is_the_hubs", (stay_id,))
+        if not own.rowcount:
+            self._sql.execute("INSERT INTO let_out VALUES (?)", (stay_id,))
 
     def clear(self) -> None:
         """Forget what the hub has told; who this gate itself has let in since is inside all the same."""
         self._sql.execute("DELETE FROM spot")
         self._sql.execute("DELETE FROM open_stay WHERE is_the_hubs")
+        self._sql.execute("DELETE FROM let_out")
 
     def renamed(self, before: str, after: str) -> None:
         """A stay that this gate noted is called otherwise now."""
@@ -88,6 +104,7 @@ class Spots:
     def stay_changed(self, stay: StayChanged) -> None:
         """The hub's word takes the place of what this gate noted of the same passage."""
         self._sql.execute("DELETE FROM open_stay WHERE stay_id IN (?, ?)", (stay.stay_id, stay.origin.stay_id))
+        self._sql.execute("DELETE FROM let_out WHERE stay_id = ?", (stay.stay_id,))
         if stay.left_at is not None:
             own = "DELETE FROM open_stay WHERE reservation_id = ? AND NOT is_the_hubs"
             self._sql.execute(own, (stay.reservation_id,))
@@ -123,7 +140,7 @@ class Spots:
     def _first_free(self, kind: SpotKind, right: Right, now: Now) -> str | None:
         row: sqlite3.Row | None = self._sql.execute(
             "SELECT spot_id FROM spot WHERE kind = ? AND in_service"
-            " AND spot_id NOT IN (SELECT spot_id FROM open_stay WHERE spot_id IS NOT NULL)"
+            " AND spot_id NOT IN (SELECT spot_id FROM inside_now WHERE spot_id IS NOT NULL)"
             " AND NOT EXISTS (SELECT 1 FROM rights WHERE rights.spot_id = spot.spot_id AND reservation_id <> ?"
             " AND status IN (SELECT value FROM json_each(?)) AND end_time > ? AND start_time < ?)"
             " ORDER BY spot_id LIMIT 1",
@@ -134,7 +151,7 @@ class Spots:
     def _is_usable(self, right: Right) -> bool:
         """Whether the right's own spot is in service, as far as is known, and no other car stands there."""
         taken = self._sql.execute(
-            "SELECT 1 FROM open_stay WHERE spot_id = ? AND reservation_id IS NOT ?"
+            "SELECT 1 FROM inside_now WHERE spot_id = ? AND reservation_id IS NOT ?"
             " UNION ALL SELECT 1 FROM spot WHERE spot_id = ? AND NOT in_service",
             (right.spot_id, right.reservation_id, right.spot_id),
         ).fetchone()

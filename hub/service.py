@@ -4,16 +4,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cloud_sync.link import topics
 from cloud_sync.link.carrier import Carrier
+from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
@@ -25,6 +28,7 @@ from cloud_sync.link.v1.messages import Ack, Reply
 from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
 from hub.commit import GroupCommit
+from hub.compared import ComparedPayments
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -35,6 +39,9 @@ from hub.view import LotView
 log = logging.getLogger(__name__)
 
 CENTRAL = "central"
+GATES_FORGET = timedelta(days=1)
+"""A gate that gets a snapshot need not hear of what is over for longer: who is still inside is not over."""
+
 PAUSE_S_MAX = 60.0
 """How long the lot sleeps at most: the wall clock may be set meanwhile, and its windows are by that clock."""
 
@@ -65,6 +72,8 @@ class HubService:
         self._presence = Presence(self._clock)
         self._to_lot.when_lost(self._gates_lost)
         self._gate_ids = tuple(settings.gate_directions())
+        subscribers = CENTRAL, *self._gate_ids
+        self._pruning = Pruning(journal, settings.store.keep, subscribers, self._clock)
         self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
         for gate_id in self._gate_ids:
             self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
@@ -91,6 +100,7 @@ class HubService:
                 tasks.create_task(sender.run())
             tasks.create_task(self._wake_the_lot())
             tasks.create_task(self._unit.watch())
+            tasks.create_task(self._pruning.run())
 
     async def _join_the_lot(self) -> None:
         """Hear central before the gates, if it can be heard: it may know of bookings that this disk has lost."""
@@ -152,8 +162,20 @@ class HubService:
         self._wake.set()
 
     def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> None:
-        sender = Sender(self.lot.journal, subscriber, self._unit.tenure, self._take_back, parent=parent)
+        sender = Sender(
+            self.lot.journal,
+            subscriber,
+            self._unit.tenure,
+            self._take_back,
+            parent=parent,
+            comparisons=Comparisons(self.lot.journal, subscriber, self._copy_differs),
+            forgets=None if parent else GATES_FORGET,
+        )
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
+
+    def _copy_differs(self, name: str, detail: str) -> None:
+        self.lot.alarm(name, detail, self._clock())
+        self._changed()
 
     def _take_back(self, facts: Sequence[Fact]) -> None:
         self.lot.take_back(facts, self._clock(), insert=self._unit.tenure.may_insert)
@@ -176,8 +198,13 @@ class HubService:
             # What central says may rest on bookings that this hub has to take back first.
             return self._unit.may_speak if of_gate else self._unit.is_granted
 
-        grants = self.lot.journal if of_gate else None
-        receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=grants)
+        if of_gate:
+            receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal)
+        else:
+            copy = ComparedPayments(self._store)
+            receiver = Receiver(
+                unit, self.lot.journal, apply, alarm, clear=lambda: copy.clear(self._clock()), copy=copy
+            )
         self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready))
 
     def _changed(self) -> None:

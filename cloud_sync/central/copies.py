@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy import delete, or_, update
+from sqlmodel import Session, col
 
 from cloud_sync.central import recovery, tickets
 from cloud_sync.central.database import Database
@@ -60,6 +61,26 @@ class LotCopies:
             session.flush()
             if ended is not None:
                 self._ended(session, ended, self._now())
+
+    def clear(self) -> None:
+        """Have what a snapshot then tells taken over, whatever is known; called in its transaction.
+
+        Reservations stay, as bookings and money hang on them; those that the snapshot does not name are as if only an
+        answer had told of them.
+        """
+        with self._database.transaction() as session:
+            for table in (SpotCopy, GateCopy, TicketKeyCopy):
+                session.execute(delete(table).where(col(table.lot_id) == self._lot_id))
+            open_stays = col(StayCopy.lot_id) == self._lot_id, col(StayCopy.left_at).is_(None)
+            session.execute(delete(StayCopy).where(*open_stays))
+            live = or_(
+                col(ReservationCopy.status) == Status.CHECKED_IN.value,
+                col(ReservationCopy.end_time) > self._now(),
+            )
+            session.execute(
+                update(ReservationCopy).where(col(ReservationCopy.lot_id) == self._lot_id, live).values(revision=0)
+            )
+            session.expire_all()
 
     def _take_over(self, session: Session, payload: Payload, fact: Fact) -> str | None:
         """The reservation that has ended by this, if any."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, ColumnElement, Connection, Engine, collate, create_engine, event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, SQLModel
 
 from cloud_sync.central.tables import SCHEMA_VERSION, SchemaVersion, Task
@@ -116,6 +117,10 @@ class Database:
             return
         with Session(self._reader, expire_on_commit=False) as session:
             yield session
+
+    def by_code_points(self, text: Mapped[str]) -> ColumnElement[str]:
+        """`text`, to be put in the order that Python has too; PostgreSQL's own is that of its locale."""
+        return collate(text, "BINARY" if self._engine.dialect.name == "sqlite" else "C")
 
     def close(self) -> None:
         self._engine.dispose()

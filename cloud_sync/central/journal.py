@@ -1,15 +1,15 @@
 """The logs of facts in central's database: one of its own for each lot, and those of the hubs as they came in."""
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Delete, delete, func, tuple_
+from sqlalchemy import and_, bindparam, delete, or_, tuple_
 from sqlmodel import Session, col, select
 
 from cloud_sync.central.database import Database
+from cloud_sync.central.fact_rows import add_fact, answered_up_to, fact_of
 from cloud_sync.central.tables import (
     Acknowledged,
     AnsweredFact,
@@ -22,11 +22,12 @@ from cloud_sync.central.tables import (
 )
 from cloud_sync.link import tenure
 from cloud_sync.link.log import Cursor, Position
-from cloud_sync.link.v1.facts import Payload, subject_of
+from cloud_sync.link.pruning import Kept
+from cloud_sync.link.v1.facts import Payload
 from cloud_sync.link.v1.messages import Grant, WireFact
 from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, link
-from domain.now import Now, Trust
+from domain.now import Now
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """When the last fact of a log happened that has none."""
@@ -79,7 +80,7 @@ class Journal:
             fact = replace(lost, epoch=own.epoch, seq=own.seq + 1, chain="")
             fact = replace(fact, chain=link(own.chain, fact))
             own.seq, own.chain = fact.seq, fact.chain
-            _insert(session, fact, None)
+            add_fact(session, fact, None)
         return fact
 
     def begin(self, epoch: int) -> None:
@@ -108,7 +109,7 @@ class Journal:
                 if fact.chain != link(own.chain, fact):
                     break
                 own.chain = fact.chain
-                _insert(session, fact, None)
+                add_fact(session, fact, None)
                 inserted.append(fact)
         return inserted, [fact for fact in news if fact not in inserted]
 
@@ -122,7 +123,7 @@ class Journal:
         )
         with self._database.reading() as session:
             row = session.exec(found).first()
-            return None if row is None else _fact(row)
+            return None if row is None else fact_of(row)
 
     def after(self, position: Position, limit: int) -> list[Fact]:
         return self.kept(self.unit, position, limit)
@@ -136,7 +137,7 @@ class Journal:
             .limit(limit)
         )
         with self._database.reading() as session:
-            facts = [_fact(row) for row in session.exec(found)]
+            facts = [fact_of(row) for row in session.exec(found)]
             if unit != self.unit and len(facts) < limit:
                 behind = max(self.cursor(unit).position, after)
                 facts += [fact for fact in self._answered(session, unit) if Cursor.at(fact).position > behind]
@@ -157,16 +158,19 @@ class Journal:
         return [WireFact.model_validate_json(row.fact).fact() for row in session.exec(rows)]
 
     def marks(self, limit: int) -> list[Cursor]:
-        ends = (
-            select(col(FactRow.epoch), func.max(FactRow.seq))
+        newest = (
+            select(FactRow.epoch, FactRow.seq, FactRow.chain)
             .where(FactRow.unit == self.unit)
-            .group_by(col(FactRow.epoch))
-            .order_by(col(FactRow.epoch).desc())
-            .limit(limit)
+            .order_by(col(FactRow.epoch).desc(), col(FactRow.seq).desc())
+            .limit(1)
         )
+        found: list[Cursor] = []
         with self._database.reading() as session:
-            found = [Position(epoch, seq) for epoch, seq in session.exec(ends)]
-            return [Cursor(position, self.chain_at(position) or "") for position in found]
+            row = session.exec(newest).first()
+            while row is not None and len(found) < limit:
+                found.append(Cursor(Position(row[0], row[1]), row[2]))
+                row = session.exec(newest.where(col(FactRow.epoch) < row[0])).first()
+        return found
 
     def chain_at(self, position: Position) -> str | None:
         return self.seen(self.unit, position)
@@ -176,8 +180,10 @@ class Journal:
             row = session.get(Thinned, self.unit)
             return Position() if row is None else Position(row.epoch, row.seq)
 
-    def snapshot(self) -> tuple[Cursor, list[Fact]]:
+    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
         latest = select(LatestFact.epoch, LatestFact.seq).where(LatestFact.unit == self.unit)
+        if since is not None:
+            latest = latest.where(or_(col(LatestFact.over_at).is_(None), col(LatestFact.over_at) > since))
         found = (
             select(FactRow)
             .where(FactRow.unit == self.unit, tuple_(col(FactRow.epoch), col(FactRow.seq)).in_(latest))
@@ -185,7 +191,24 @@ class Journal:
         )
         with self._database.reading() as session:
             marks = self.marks(1)
-            return marks[0] if marks else Cursor(), [_fact(row) for row in session.exec(found)]
+            return marks[0] if marks else Cursor(), [fact_of(row) for row in session.exec(found)]
+
+    def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
+        subject = self._database.by_code_points(col(LatestFact.subject))
+        not_over = col(LatestFact.over_at).is_(None)
+        same = tuple_(col(FactRow.unit), col(FactRow.epoch), col(FactRow.seq)) == tuple_(
+            col(LatestFact.unit), col(LatestFact.epoch), col(LatestFact.seq)
+        )
+        found = (
+            select(FactRow)
+            .join(LatestFact, same)
+            .where(LatestFact.unit == self.unit, LatestFact.kind == kind, subject >= first)
+            .where(not_over if since is None else or_(not_over, col(LatestFact.over_at) > since))
+            .order_by(subject)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [fact_of(row) for row in session.exec(found)]
 
     def acknowledged(self, subscriber: str) -> Position:
         with self._database.reading() as session:
@@ -204,8 +227,8 @@ class Journal:
 
     def keep(self, fact: Fact, set_aside: str | None) -> None:
         with self._database.transaction() as session:
-            _insert(session, fact, set_aside)
-            session.execute(_answered_up_to(fact))
+            add_fact(session, fact, set_aside)
+            session.execute(answered_up_to(fact))
             session.merge(CursorRow(unit=fact.unit, epoch=fact.epoch, seq=fact.seq, chain=fact.chain, fact_at=fact.at))
 
     def seen(self, unit: str, position: Position) -> str | None:
@@ -219,12 +242,47 @@ class Journal:
             session.execute(delete(FactRow).where(col(FactRow.unit) == unit))
             session.expire_all()
             for fact in facts:
-                _insert(session, fact, None)
+                add_fact(session, fact, None)
             known = session.get(CursorRow, unit)
             fact_at = max((fact.at for fact in facts), default=None) or (known.fact_at if known else EPOCH)
             epoch, seq = at.position.epoch, at.position.seq
             session.merge(CursorRow(unit=unit, epoch=epoch, seq=seq, chain=at.chain, fact_at=fact_at))
             session.merge(Thinned(unit=unit, epoch=epoch, seq=seq))
+
+    def units(self) -> list[str]:
+        """The log to a lot's hub, and the one that comes from there."""
+        return [self.unit, self.unit.partition(":")[2]]
+
+    def oldest(self, unit: str, at_least: Position, over_at: datetime, limit: int) -> list[Kept]:
+        same = and_(
+            col(LatestFact.unit) == FactRow.unit,
+            col(LatestFact.epoch) == FactRow.epoch,
+            col(LatestFact.seq) == FactRow.seq,
+            or_(col(LatestFact.over_at).is_(None), col(LatestFact.over_at) > over_at),
+        )
+        found = (
+            select(FactRow.epoch, FactRow.seq, FactRow.at, LatestFact.unit)
+            .outerjoin(LatestFact, same)
+            .where(FactRow.unit == unit)
+            .where(tuple_(col(FactRow.epoch), col(FactRow.seq)) >= tuple_(at_least.epoch, at_least.seq))
+            .order_by(col(FactRow.epoch), col(FactRow.seq))
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [
+                Kept(Position(epoch, seq), at, latest is not None) for epoch, seq, at, latest in session.exec(found)
+            ]
+
+    def thin(self, unit: str, gone: Sequence[Position], whole_from: Position) -> None:
+        places = [{"at_epoch": place.epoch, "at_seq": place.seq} for place in gone]
+        with self._database.transaction() as session:
+            for table in (FactRow, LatestFact):
+                here = col(table.epoch) == bindparam("at_epoch"), col(table.seq) == bindparam("at_seq")
+                session.connection().execute(delete(table).where(col(table.unit) == unit, *here), places)
+            session.expire_all()
+            known = session.get(Thinned, unit)
+            if known is None or (known.epoch, known.seq) < (whole_from.epoch, whole_from.seq):
+                session.merge(Thinned(unit=unit, epoch=whole_from.epoch, seq=whole_from.seq))
 
     def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
         """Of a parent: see `tenure.granted`. Written down before it is answered."""
@@ -234,51 +292,3 @@ class Journal:
             answer = tenure.granted(known, run, epoch, already=granted, above=above)
             session.merge(GrantRow(unit=unit, run=answer.run, epoch=answer.epoch))
         return answer
-
-
-def _answered_up_to(fact: Fact) -> Delete:
-    """That fact where it came with an answer; with the first of an epoch, all before: the hub has told them anew."""
-    rows = delete(AnsweredFact).where(col(AnsweredFact.unit) == fact.unit)
-    if fact.seq == 1:
-        return rows.where(col(AnsweredFact.epoch) < fact.epoch)
-    return rows.where(col(AnsweredFact.epoch) == fact.epoch, col(AnsweredFact.seq) == fact.seq)
-
-
-def _insert(session: Session, fact: Fact, set_aside: str | None) -> None:
-    session.add(_row(fact, set_aside))
-    subject = subject_of(fact)
-    if subject is not None:
-        name, over_at = subject
-        session.merge(
-            LatestFact(
-                unit=fact.unit,
-                kind=fact.kind,
-                subject=name,
-                epoch=fact.epoch,
-                seq=fact.seq,
-                over_at=over_at,
-            )
-        )
-
-
-def _row(fact: Fact, set_aside: str | None) -> FactRow:
-    return FactRow(
-        unit=fact.unit,
-        epoch=fact.epoch,
-        seq=fact.seq,
-        kind=fact.kind,
-        at=fact.at,
-        boot=fact.boot,
-        mono_ms=fact.mono_ms,
-        trust=fact.trust.value,
-        payload=json.dumps(fact.payload),
-        chain=fact.chain,
-        set_aside=set_aside,
-    )
-
-
-def _fact(row: FactRow) -> Fact:
-    return Fact(
-        row.unit, row.epoch, row.seq, row.kind, row.at, row.boot, row.mono_ms, Trust(row.trust),
-        json.loads(row.payload), row.chain,
-    )  # fmt: skip

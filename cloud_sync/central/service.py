@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from secrets import token_hex
 
 from argon2 import PasswordHasher
@@ -10,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank
+from cloud_sync.central.compared import ComparedCopies
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
 from cloud_sync.central.journal import Journal
@@ -18,9 +20,12 @@ from cloud_sync.central.recovery import Recovery
 from cloud_sync.central.settings import CentralSettings
 from cloud_sync.central.stripe_bank import StripeBank
 from cloud_sync.link import topics
+from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
+from cloud_sync.link.log import Position
 from cloud_sync.link.pipe import FactReceiver, FactSender
 from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.v1.messages import Ack, Grant
@@ -61,12 +66,26 @@ class CentralService:
             hasher=hasher,
         )
         self._senders: dict[str, FactSender] = {}
+        keep = timedelta(days=settings.database.replay_keep_days)
+        self._prunings = [
+            Pruning(journal, keep, [lot_id], clock, _prune_in_thread)
+            for lot_id, journal in self.office.journals.items()
+        ]
         for lot_id in lots:
             journal = self.office.journals[lot_id]
             recovery = Recovery(self.office.database, journal, clock)
-            sender = Sender(journal, lot_id, recover=recovery.take_back)
+            comparisons = Comparisons(journal, lot_id)
+            sender = Sender(journal, lot_id, recover=recovery.take_back, comparisons=comparisons)
             self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
-            receiver = Receiver(lot_id, journal, self.office.copies(lot_id).apply, grants=_Grants(journal, hubs))
+            copies = self.office.copies(lot_id)
+            receiver = Receiver(
+                lot_id,
+                journal,
+                copies.apply,
+                clear=copies.clear,
+                copy=ComparedCopies(self.office.database, lot_id),
+                grants=_Grants(journal, hubs),
+            )
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -92,6 +111,8 @@ class CentralService:
                 tasks.create_task(sender.run())
             for worker in self.office.workers:
                 tasks.create_task(worker.run())
+            for pruning in self._prunings:
+                tasks.create_task(pruning.run())
 
     def _nudge(self, lot_id: str) -> None:
         self._senders[lot_id].nudge()
@@ -118,6 +139,14 @@ class _Grants:
         answer = self._journal.grant(unit, run, epoch, granted=granted, above=above)
         self._hubs.granted(unit, answer.epoch)
         return answer
+
+
+async def _prune_in_thread(step: Callable[[], Position | None]) -> Position | None:
+    try:
+        return await asyncio.to_thread(step)
+    except OperationalError as error:  # the database is away; there is always a next time
+        log.warning("facts.not_pruned", extra={"why": type(error.orig).__name__})
+        return None
 
 
 async def _in_thread(call: Callable[[], Ack]) -> Ack:

@@ -8,7 +8,17 @@ from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, TypeAdapt
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from cloud_sync.link.settings import Broker, Location, Secret, Section, Timezone, UnitId, UnitSettings
+from cloud_sync.link.settings import (
+    REPLAY_KEEP_DAYS,
+    Broker,
+    Location,
+    ReplayKeepDays,
+    Secret,
+    Section,
+    Timezone,
+    UnitId,
+    UnitSettings,
+)
 from domain.money import Money
 from domain.policy import Policy, Tariff
 
@@ -58,6 +68,7 @@ class DatabaseSettings(Section):
 
     url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///central.db"
     password: Secret | None = None
+    replay_keep_days: ReplayKeepDays = REPLAY_KEEP_DAYS
 
     def address(self) -> URL:
         """The URL with its password. Raises OperatorError where that cannot be read."""

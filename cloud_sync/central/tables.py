@@ -294,6 +294,7 @@ class LatestFact(SQLModel, table=True):
     """The newest fact about each subject, which is kept until that is over."""
 
     __tablename__ = "latest_facts"
+    __table_args__ = (Index("latest_by_place", "unit", "epoch", "seq", unique=True),)
     unit: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)

@@ -1,67 +1,28 @@
 """The logs of facts in a gate's or hub's SQLite store: its own, and those it has taken in."""
 
-import json
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+from datetime import datetime
 
 from cloud_sync.link import tenure
+from cloud_sync.link.fact_rows import add_fact, fact_of, migrations
 from cloud_sync.link.log import Cursor, Position
+from cloud_sync.link.pruning import Kept
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import Payload, subject_of
+from cloud_sync.link.v1.facts import Payload
 from cloud_sync.link.v1.messages import Grant
 from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, FactRef, link
-from domain.now import Now, Trust, parse_instant, rfc3339
+from domain.now import Now, parse_instant, rfc3339
 
 WRITTEN_MAX = 1_000_000
 """Facts of one run that can be numbered anew at most: more than any keeps."""
 
-migrations = Migrations("journal")
+EPOCH_MAX = 1 << 62
 
-
-@migrations()
-def facts_and_cursors(db: Database) -> None:
-    db.conn.executescript("""
-        CREATE TABLE fact (
-            unit TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
-            kind TEXT NOT NULL, at TEXT NOT NULL, boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, trust TEXT NOT NULL,
-            payload TEXT NOT NULL, chain TEXT NOT NULL,
-            set_aside TEXT,  -- why a fact of another unit could not be applied
-            PRIMARY KEY (unit, epoch, seq)
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX fact_by_kind ON fact (kind, at);
-        CREATE TABLE own_epoch (unit TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;
-        CREATE TABLE applied (  -- how far the log of another unit has been taken in
-            unit TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, chain TEXT NOT NULL
-        ) STRICT;
-        CREATE TABLE acknowledged (  -- how far a subscriber has taken in this unit's log
-            subscriber TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL
-        ) STRICT;
-    """)
-
-
-@migrations()
-def subjects_grants_and_what_is_not_kept(db: Database) -> None:
-    db.conn.executescript("""
-        CREATE TABLE latest (  -- the newest fact about each subject, which is kept until that is over
-            unit TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
-            epoch INTEGER NOT NULL, seq INTEGER NOT NULL, over_at TEXT,
-            PRIMARY KEY (unit, kind, subject)
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE thinned (  -- of older facts only the latest are kept
-            unit TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL
-        ) STRICT;
-        CREATE TABLE granted (unit TEXT PRIMARY KEY, run TEXT NOT NULL, epoch INTEGER NOT NULL) STRICT;
-        ALTER TABLE own_epoch ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;  -- the last one that others know as ours
-        UPDATE own_epoch SET settled = epoch;
-    """)
-    for row in db.conn.execute("SELECT * FROM fact ORDER BY unit, epoch, seq").fetchall():
-        _note_latest(db.conn, _fact(row))
+LATER_THAN_ALL = "~"
+"""Than every instant, as text."""
 
 
 class Journal:
@@ -137,7 +98,7 @@ class Journal:
         last = self._last(self.unit)
         inserted = list(_following(last, [fact for fact in news if fact.epoch < self.epoch]))
         for fact in inserted:
-            self._insert(fact, None)
+            add_fact(self._sql, fact, None)
         if inserted:
             self._settle(inserted[-1].epoch)
         if written and inserted:
@@ -153,12 +114,13 @@ class Journal:
         return self.kept(self.unit, position, limit)
 
     def marks(self, limit: int) -> list[Cursor]:
-        rows = self._sql.execute(
-            "SELECT epoch, max(seq) AS seq FROM fact WHERE unit = ? GROUP BY epoch ORDER BY epoch DESC LIMIT ?",
-            (self.unit, limit),
-        ).fetchall()
-        found = (Position(row["epoch"], row["seq"]) for row in rows)
-        return [Cursor(position, self.chain_at(position) or "") for position in found]
+        sql = "SELECT epoch, seq, chain FROM fact WHERE unit = ? AND epoch < ? ORDER BY epoch DESC, seq DESC LIMIT 1"
+        found: list[Cursor] = []
+        row = self._sql.execute(sql, (self.unit, EPOCH_MAX)).fetchone()
+        while row is not None and len(found) < limit:
+            found.append(Cursor(Position(row["epoch"], row["seq"]), row["chain"]))
+            row = self._sql.execute(sql, (self.unit, row["epoch"])).fetchone()
+        return found
 
     def chain_at(self, position: Position) -> str | None:
         return self.seen(self.unit, position)
@@ -167,17 +129,25 @@ class Journal:
         row = self._sql.execute("SELECT epoch, seq FROM thinned WHERE unit = ?", (self.unit,)).fetchone()
         return Position() if row is None else Position(row["epoch"], row["seq"])
 
-    def snapshot(self) -> tuple[Cursor, list[Fact]]:
+    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
         rows = self._sql.execute(
-            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? ORDER BY epoch, seq",
-            (self.unit,),
+            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ?"
+            " AND (over_at IS NULL OR over_at > ?) ORDER BY epoch, seq",
+            (self.unit, "" if since is None else rfc3339(since)),
         )
-        state = [_fact(row) for row in rows]
-        if not state:  # a log of what has happened: it has no state, and this run's part of it is still to be sent
-            before = next((mark for mark in self.marks(2) if mark.position.epoch < self.epoch), Cursor())
-            return before, []
+        state = [fact_of(row) for row in rows]
+        if not state:  # a log of what has happened
+            return self._beginning(place), []
         last = self._last(self.unit)
         return Cursor() if last is None else Cursor.at(last), state
+
+    def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
+        rows = self._sql.execute(
+            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? AND latest.kind = ?"
+            " AND subject >= ? AND (over_at IS NULL OR over_at > ?) ORDER BY subject LIMIT ?",
+            (self.unit, kind, first, LATER_THAN_ALL if since is None else rfc3339(since), limit),
+        )
+        return [fact_of(row) for row in rows]
 
     def acknowledged(self, subscriber: str) -> Position:
         row = self._sql.execute("SELECT epoch, seq FROM acknowledged WHERE subscriber = ?", (subscriber,)).fetchone()
@@ -195,7 +165,7 @@ class Journal:
 
     def keep(self, fact: Fact, set_aside: str | None) -> None:
         with self._store.transaction():
-            self._insert(fact, set_aside)
+            add_fact(self._sql, fact, set_aside)
             self._sql.execute(
                 "INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (fact.unit, fact.epoch, fact.seq, fact.chain)
             )
@@ -211,7 +181,7 @@ class Journal:
             "SELECT * FROM fact WHERE unit = ? AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?",
             (unit, after.epoch, after.seq, limit),
         )
-        return [_fact(row) for row in rows]
+        return [fact_of(row) for row in rows]
 
     def ahead(self, unit: str) -> Cursor | None:
         return None  # nothing comes here but by logs
@@ -221,10 +191,34 @@ class Journal:
             self._sql.execute("DELETE FROM latest WHERE unit = ?", (unit,))
             self._sql.execute("DELETE FROM fact WHERE unit = ?", (unit,))
             for fact in facts:
-                self._insert(fact, None)
+                add_fact(self._sql, fact, None)
             place = (unit, at.position.epoch, at.position.seq)
             self._sql.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, at.chain))
             self._sql.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", place)
+
+    def units(self) -> list[str]:
+        return [self.unit, *(row["unit"] for row in self._sql.execute("SELECT unit FROM applied ORDER BY unit"))]
+
+    def oldest(self, unit: str, at_least: Position, over_at: datetime, limit: int) -> list[Kept]:
+        rows = self._sql.execute(
+            "SELECT fact.epoch, fact.seq, at, subject IS NOT NULL AND (over_at IS NULL OR over_at > ?) AS lasts"
+            " FROM fact LEFT JOIN latest USING (unit, epoch, seq)"
+            " WHERE fact.unit = ? AND (fact.epoch, fact.seq) >= (?, ?) ORDER BY fact.epoch, fact.seq LIMIT ?",
+            (rfc3339(over_at), unit, at_least.epoch, at_least.seq, limit),
+        )
+        return [Kept(Position(row["epoch"], row["seq"]), parse_instant(row["at"]), bool(row["lasts"])) for row in rows]
+
+    def thin(self, unit: str, gone: Sequence[Position], whole_from: Position) -> None:
+        places = [(unit, place.epoch, place.seq) for place in gone]
+        with self._store.transaction():
+            for table in ("fact", "latest"):
+                sql = f"DELETE FROM {table} WHERE unit = ? AND epoch = ? AND seq = ?"  # noqa: S608  our own tables
+                self._sql.executemany(sql, places)
+            self._sql.execute(
+                "INSERT INTO thinned VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE SET epoch = ?2, seq = ?3"
+                " WHERE (epoch, seq) < (?2, ?3)",
+                (unit, whole_from.epoch, whole_from.seq),
+            )
 
     def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
         """Of a parent: see `tenure.granted`. Written down before it is answered."""
@@ -238,19 +232,19 @@ class Journal:
     def latest(self, kind: str, limit: int) -> list[Fact]:
         """The newest facts of a kind that this unit has made or taken in, newest first by their own instants."""
         sql = "SELECT * FROM fact WHERE kind = ? ORDER BY at DESC, seq DESC LIMIT ?"
-        return [_fact(row) for row in self._sql.execute(sql, (kind, limit))]
+        return [fact_of(row) for row in self._sql.execute(sql, (kind, limit))]
 
     def about(self, kind: str, subject: str) -> Fact | None:
         """The latest fact of a kind about this subject in this unit's own log."""
         found = "latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? AND latest.kind = ? AND subject = ?"
         row = self._sql.execute(f"SELECT fact.* FROM {found}", (self.unit, kind, subject)).fetchone()  # noqa: S608
-        return None if row is None else _fact(row)
+        return None if row is None else fact_of(row)
 
     def last_own(self, kind: str) -> Fact | None:
         """The last fact of a kind in this unit's own log."""
         sql = "SELECT * FROM fact WHERE unit = ? AND kind = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
         row = self._sql.execute(sql, (self.unit, kind)).fetchone()
-        return None if row is None else _fact(row)
+        return None if row is None else fact_of(row)
 
     def _append_as(self, told: Fact) -> Fact:
         """Append what `told` tells, behind the end of the log."""
@@ -258,13 +252,21 @@ class Journal:
         seq = last.seq if last is not None and last.epoch == self.epoch else 0
         fact = replace(told, epoch=self.epoch, seq=seq + 1, chain="")
         fact = replace(fact, chain=link(GENESIS if last is None else last.chain, fact))
-        self._insert(fact, None)
+        add_fact(self._sql, fact, None)
         return fact
+
+    def _beginning(self, place: Position) -> Cursor:
+        """Where a subscriber goes on that has come to `place`, which is in no log, or was in this one."""
+        whole_from = self.whole_from()
+        if place < whole_from:
+            return Cursor(whole_from, self.chain_at(whole_from) or "")
+        # What this run has told is still to be sent.
+        return next((mark for mark in self.marks(2) if mark.position.epoch < self.epoch), Cursor())
 
     def _last(self, unit: str) -> Fact | None:
         sql = "SELECT * FROM fact WHERE unit = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
         row = self._sql.execute(sql, (unit,)).fetchone()
-        return None if row is None else _fact(row)
+        return None if row is None else fact_of(row)
 
     def _settle(self, epoch: int) -> None:
         self._sql.execute("UPDATE own_epoch SET settled = max(settled, ?) WHERE unit = ?", (epoch, self.unit))
@@ -282,33 +284,6 @@ class Journal:
         if renumbered and self.when_renumbered is not None:
             self.when_renumbered(renumbered)
 
-    def _insert(self, fact: Fact, set_aside: str | None) -> None:
-        self._sql.execute(
-            "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                fact.unit,
-                fact.epoch,
-                fact.seq,
-                fact.kind,
-                rfc3339(fact.at),
-                fact.boot,
-                fact.mono_ms,
-                fact.trust.value,
-                json.dumps(fact.payload),
-                fact.chain,
-                set_aside,
-            ),
-        )
-        _note_latest(self._sql, fact)
-
-
-def _note_latest(sql: sqlite3.Connection, fact: Fact) -> None:
-    subject = subject_of(fact)
-    if subject is not None:
-        name, over_at = subject
-        values = (fact.unit, fact.kind, name, fact.epoch, fact.seq, over_at and rfc3339(over_at))
-        sql.execute("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?)", values)
-
 
 def _following(last: Fact | None, facts: Sequence[Fact]) -> Iterator[Fact]:
     """Those of `facts` that go on where the log ends; any, where it is empty."""
@@ -317,18 +292,3 @@ def _following(last: Fact | None, facts: Sequence[Fact]) -> Iterator[Fact]:
             return
         yield fact
         last = fact
-
-
-def _fact(row: sqlite3.Row) -> Fact:
-    return Fact(
-        row["unit"],
-        row["epoch"],
-        row["seq"],
-        row["kind"],
-        parse_instant(row["at"]),
-        row["boot"],
-        row["mono_ms"],
-        Trust(row["trust"]),
-        json.loads(row["payload"]),
-        row["chain"],
-    )

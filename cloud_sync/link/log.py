@@ -8,6 +8,7 @@ this run of a unit may speak for it. docs/protocol.md draws it.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, Self
 
 from cloud_sync.link.v1.messages import WireMark
@@ -71,8 +72,13 @@ class Outbox(Protocol):
     def whole_from(self) -> Position:
         """Behind this place no fact is missing; before it only the latest of each subject are kept."""
 
-    def snapshot(self) -> tuple[Cursor, list[Fact]]:
-        """Where the log ends, and the latest fact of each subject that is not over."""
+    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
+        """Where the log ends, and the latest fact of each subject that is kept; without those that were over at
+        `since`, if it is given. Of a log without subjects: where a subscriber at `place` can go on."""
+
+    def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
+        """At most `limit` latest facts of a kind, by their subjects in the order of their text, from `first` on; of
+        those alone that are not over, or that were not at `since`, where it is given."""
 
     def acknowledged(self, subscriber: str) -> Position:
         """How far `subscriber` has come; the start of the log for one that is new."""

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from cloud_sync.link.digest import Copy, differing
 from cloud_sync.link.log import Alarm, Cursor, Inbox, Position, no_alarm
-from cloud_sync.link.v1.messages import BATCH_MAX, Ack, AckState, Ask, Facts, Grant, Head, Part, WireFact
+from cloud_sync.link.v1.messages import BATCH_MAX, Ack, AckState, Ask, Compare, Facts, Grant, Head, Part, WireFact
 from domain.errors import PeerError, Refused
 from domain.fact import Fact, link
 
@@ -40,15 +41,17 @@ class Receiver:
         alarm: Alarm = no_alarm,
         *,
         clear: Callable[[], None] = lambda: None,
+        copy: Copy | None = None,
         grants: Grants | None = None,
     ) -> None:
-        """`apply` takes a fact's effect; `clear` forgets what a snapshot then makes anew. `grants` where this is the
-        unit's parent."""
+        """`apply` takes a fact's effect; `clear` forgets what a snapshot then makes anew; `copy` is what they have
+        made. `grants` where this is the unit's parent."""
         self._unit = unit
         self._inbox = inbox
         self._apply = apply
         self._alarm = alarm
         self._clear = clear
+        self._copy = copy
         self._grants = grants
         self._forked = False
         self._asked: tuple[Position, Position] | None = None  # where a replay was asked from, and what had come then
@@ -67,6 +70,8 @@ class Receiver:
             return self.asked(message.head)
         if message.part is not None:
             return self.part(message.part, facts)
+        if message.compare is not None:
+            return self.compared(message.compare)
         return self.receive(facts)
 
     def receive(self, facts: Sequence[Fact]) -> Ack:
@@ -109,7 +114,7 @@ class Receiver:
     def part(self, part: Part, facts: Sequence[Fact]) -> Ack:
         """Collect a snapshot; with its last part it takes the place of what was known, in one transaction."""
         at, cursor = Cursor.of(part.at), self._inbox.cursor(self._unit)
-        if at.position.epoch < cursor.position.epoch:
+        if (part.epoch or at.position.epoch) < cursor.position.epoch:
             return self._ack(cursor, AckState.OK)  # of a run that has been succeeded
         if part.number == 1 or self._snapshot_at != at:
             self._snapshot, self._snapshot_at = [], at
@@ -120,6 +125,20 @@ class Receiver:
             self._replace(at, [fact for some in self._snapshot for fact in some])
             self._snapshot, self._snapshot_at = [], None
         return self._ack(self._inbox.cursor(self._unit), AckState.OK).model_copy(update={"part": have})
+
+    def compared(self, compare: Compare) -> Ack:
+        """Compare the copy with what its owner's log amounts to, if this end is at the same place."""
+        with self._inbox.transaction():
+            cursor = self._inbox.cursor(self._unit)
+            # What an answer has told ahead of the log is in the copy, and not in the digests.
+            is_there = cursor == Cursor.of(compare.at) and self._inbox.ahead(self._unit) is None
+            if self._copy is None or not is_there:
+                return self._ack(cursor, AckState.OK)
+            found = differing(self._copy, compare)
+        if found:
+            log.error("copy.differs", extra={"unit": self._unit, "what": found})
+        state = AckState.SNAPSHOT if found else AckState.OK
+        return self._ack(cursor, state).model_copy(update={"compared": compare.number})
 
     def _replace(self, at: Cursor, facts: Sequence[Fact]) -> None:
         with self._inbox.transaction():

@@ -6,14 +6,17 @@ way is sent again: at once when the receiver sees a gap or comes back, else when
 
 A place that is not in this log means that the subscriber knows of facts which this unit has lost, or of another run of
 the same unit. Then the sender has them returned, the unit takes them back, and what cannot become one log again is
-settled by a snapshot: the subscriber's copy becomes what this log amounts to.
+settled by a snapshot: the subscriber's copy becomes what this log amounts to. So is a copy that turns out to differ
+(`digest.py`).
 """
 
 import logging
 import math
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 
+from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.log import Cursor, Outbox, Position, Recover
 from cloud_sync.link.tenure import Root, Standing, Tenure
 from cloud_sync.link.v1.messages import BATCH_MAX, MARKS_MAX, Ack, AckState, Ask, Facts, Head, Part, WireFact, WireMark
@@ -47,13 +50,19 @@ class Sender:
         recover: Recover = no_recovery,
         *,
         parent: bool = False,
+        comparisons: Comparisons | None = None,
+        forgets: timedelta | None = None,
     ) -> None:
-        """`parent`: the subscriber is who grants epochs. `recover` takes back what this unit has lost."""
+        """`parent`: the subscriber is who grants epochs. `recover` takes back what this unit has lost. `comparisons`
+        where the log has a state that the subscriber has a copy of; what is over for as long as it `forgets` it need
+        not have."""
         self._outbox = outbox
         self._subscriber = subscriber
         self._tenure = tenure or Root(outbox)
         self._recover = recover
         self._parent = parent
+        self._comparisons = comparisons
+        self._forgets = forgets
         self._acked = outbox.acknowledged(subscriber)
         self._sent = self._acked
         self._in_flight: deque[tuple[Position, int]] = deque()  # where each batch sent ends, and how many it holds
@@ -117,12 +126,15 @@ class Sender:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant to call `woken` at."""
-        return self._resend_at_ms
+        comparisons = self._comparisons_now
+        compare_at_ms = None if comparisons is None else comparisons.next_wakeup_ms()
+        return min((at_ms for at_ms in (self._resend_at_ms, compare_at_ms) if at_ms is not None), default=None)
 
     def woken(self, now: Now) -> list[Facts]:
-        """Nothing was answered for a while: say it again, and wait longer next time."""
+        """Nothing was answered for a while: say it again, and wait longer next time. Or a copy is to be compared."""
         if self._resend_at_ms is None or now.mono_ms < self._resend_at_ms:
-            return []
+            comparisons = self._comparisons_now
+            return [] if comparisons is None else comparisons.woken(self._sent, now)
         self._resend_ms = min(2 * self._resend_ms, RESEND_MS_MAX)
         if self._asking is not None:
             return self._ask(self._asking.ask, self._asking.after, now)
@@ -134,6 +146,10 @@ class Sender:
     def _may_speak(self) -> bool:
         standing = self._tenure.standing
         return standing is Standing.GRANTED or (standing is Standing.PROVISIONAL and not self._parent)
+
+    @property
+    def _comparisons_now(self) -> Comparisons | None:
+        return self._comparisons if self._met and self._may_speak else None
 
     def _compare(self, now: Now) -> list[Facts]:
         self._met, self._parts = False, None
@@ -167,15 +183,27 @@ class Sender:
             return []
         if not self._met:
             return self._meet(ack, place, now)
-        if self._wants_all(ack, place):
-            return self._snapshot(now)
+        if self._is_pruned_behind(place):
+            return self._snapshot(place, now)
+        if ack.state is AckState.SNAPSHOT:
+            return self._repair(ack, place, now)
         if ack.state is AckState.REPLAY or place > self._sent:
             return self._again(now, place)
         while self._in_flight and self._in_flight[0][0] <= place:
             self._in_flight.popleft()
         if not self._in_flight:
             self._resend_at_ms = None
-        return self.appended(now)
+        messages = self.appended(now)
+        if self._comparisons is not None:
+            messages += self._comparisons.answered(ack.compared, self._sent, now)
+        return messages
+
+    def _repair(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
+        if self._comparisons is None or not self._comparisons.differs(ack.compared):
+            return []
+        messages = self._snapshot(place, now)
+        self._comparisons.repairing(now)
+        return messages
 
     def _meet(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
         if self._parent and ack.answers is not Ask.GRANT:
@@ -184,18 +212,20 @@ class Sender:
             self._expect_answer(now)
             return []
         self._asking = None
-        if self._wants_all(ack, place):
-            return self._snapshot(now)
+        if self._is_pruned_behind(place):
+            return self._snapshot(place, now)
         self._met = self._tenure.standing is not Standing.FENCED
+        if self._comparisons is not None:
+            self._comparisons.met(now)
         return self._again(now, place)
 
     def _met_stranger(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
         """The subscriber's place is not in this log: it has what this unit has lost, or what another run has said."""
         self._tenure.met(place.epoch, parent=self._parent)
         if ack.answers is Ask.RETURN:  # that was all it had
-            return self._snapshot(now) if self._may_speak else self._ask(Ask.GRANT, None, now)
+            return self._snapshot(place, now) if self._may_speak else self._ask(Ask.GRANT, None, now)
         if ack.answers is Ask.GRANT and self._may_speak:
-            return self._snapshot(now)
+            return self._snapshot(place, now)
         self._met = False
         return self._ask(Ask.RETURN, None, now)
 
@@ -204,15 +234,15 @@ class Sender:
         self._recover(facts)
         return self._ask(Ask.RETURN, Cursor.at(facts[-1]).wire(), now)
 
-    def _snapshot(self, now: Now) -> list[Facts]:
-        at, facts = self._outbox.snapshot()
+    def _snapshot(self, place: Position, now: Now) -> list[Facts]:
+        at, facts = self._outbox.snapshot(place, None if self._forgets is None else now.utc - self._forgets)
         of = max(math.ceil(len(facts) / BATCH_MAX), 1)
         log.info("facts.snapshot", extra={"subscriber": self._subscriber, "facts": len(facts)})
         self._met, self._asking, self._part = False, None, 0
         self._parts = [
             Facts(
                 facts=[WireFact.of(fact) for fact in facts[number * BATCH_MAX : (number + 1) * BATCH_MAX]],
-                part=Part(at=at.wire(), number=number + 1, of=of),
+                part=Part(at=at.wire(), number=number + 1, of=of, epoch=self._outbox.epoch),
             )
             for number in range(of)
         ]
@@ -250,9 +280,6 @@ class Sender:
 
     def _is_pruned_behind(self, place: Position) -> bool:
         return place < self._outbox.whole_from()
-
-    def _wants_all(self, ack: Ack, place: Position) -> bool:
-        return ack.state is AckState.SNAPSHOT or self._is_pruned_behind(place)
 
 
 def _message(facts: Sequence[Fact]) -> Facts:

@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -81,10 +82,21 @@ def _timezone(name: str) -> str:
 Timezone = Annotated[str, AfterValidator(_timezone)]
 
 
+ReplayKeepDays = Annotated[int, Field(ge=1, le=365)]
+"""How long facts are kept: longer than the oldest backup that is still of use."""
+
+REPLAY_KEEP_DAYS = 7
+
+
 class StoreSection(Section):
-    """Where a unit's SQLite file is."""
+    """Where a unit's SQLite file is, and how long it keeps facts that everybody has."""
 
     path: Location
+    replay_keep_days: ReplayKeepDays = REPLAY_KEEP_DAYS
+
+    @property
+    def keep(self) -> timedelta:
+        return timedelta(days=self.replay_keep_days)
 
 
 class ClockSection(Section):

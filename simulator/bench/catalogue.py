@@ -9,10 +9,11 @@ from typing import Any
 from domain.errors import OperatorError
 from simulator.bench.figure import Figure
 from simulator.bench.holds import holds
+from simulator.bench.replica import replica
 
 Bench = Callable[[Path, Callable[[str], None]], Coroutine[Any, Any, list[Figure]]]
 
-BENCHES: dict[str, Bench] = {"holds": holds}
+BENCHES: dict[str, Bench] = {"holds": holds, "replica": replica}
 """Each measures in an empty folder, and says how it gets on."""
 
 

@@ -1,6 +1,7 @@
 """The gate's copy of its lot: taken from facts alone, and sealed on disk."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,12 @@ from cloud_sync.link.v1.facts import (
 from domain.admission import Evidence
 from domain.fact import FactRef
 from domain.money import Money
+from domain.now import Trust
 from domain.plate import Plate
 from domain.policy import Policy
 from domain.reservation import Status
 from domain.spot import SpotKind
-from gate_firmware.replica import AHEAD, BEHIND, Replica
+from gate_firmware.replica import AHEAD, BEHIND, FORGOTTEN_AT_ONCE_MAX, Replica
 from tests.gate_firmware.gate import (
     HOUR_MS,
     NOW,
@@ -83,6 +85,44 @@ class TestRights:
     def test_found_whichever_way_zero_and_o_were_written(self, entry: Gate) -> None:
         entry.hub_says(right(plate=Plate("HHO0I11")))
         assert len(entry.replica.rights_of(SEAL.mark(Plate("HH0O1I1")), NOW)) == 1
+
+
+class TestForgotten:
+    """Rights that were over for long, by the hub's clock."""
+
+    def known(self, gate: Gate) -> list[int]:
+        return [number for number in range(1, 30) if gate.replica.right(rid(number)) is not None]
+
+    def days_pass(self, gate: Gate, days: float) -> None:
+        gate.now = NOW.later(int(days * 24 * HOUR_MS))
+
+    def test_go_with_what_the_hub_tells_next(self, entry: Gate) -> None:
+        entry.hub_says(right(1, end=1), right(2, end=24 * 9))
+        self.days_pass(entry, 8)
+        assert self.known(entry) == [1, 2]
+        entry.hub_says(right(3, start=24 * 8, end=24 * 9))
+        assert self.known(entry) == [2, 3]
+
+    def test_go_a_few_at_a_time(self, entry: Gate) -> None:
+        entry.hub_says(*[right(number, end=1) for number in range(1, FORGOTTEN_AT_ONCE_MAX + 3)])
+        self.days_pass(entry, 8)
+        entry.hub_says(right(20, end=24 * 9))
+        assert self.known(entry) == [9, 10, 20]
+        entry.hub_says(right(20, end=24 * 9))
+        assert self.known(entry) == [20]
+
+    def test_but_not_while_the_car_is_inside(self, exit_: Gate) -> None:
+        exit_.hub_says(right(1, end=1), right(2, Status.CHECKED_IN, end=1), right(3, end=1), stay(1))
+        self.days_pass(exit_, 8)
+        exit_.hub_says(right(20, end=24 * 9))
+        assert self.known(exit_) == [1, 2, 20]
+
+    def test_and_not_by_a_clock_that_the_hub_does_not_trust(self, entry: Gate) -> None:
+        entry.hub_says(right(1, end=1))
+        self.days_pass(entry, 8)
+        entry.now = replace(entry.now, trust=Trust.NONE)
+        entry.hub_says(right(20, end=24 * 9))
+        assert self.known(entry) == [1, 20]
 
 
 class TestExpected:

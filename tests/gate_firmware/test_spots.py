@@ -158,6 +158,8 @@ def test_who_was_inside_before_the_update_still_is(tmp_path: Path) -> None:
     store = Store(tmp_path / "gate.db")
     Replica(store)
     store.connection.executescript("""
+        DROP VIEW inside_now;
+        DROP TABLE let_out;
         DROP TABLE open_stay;
         DROP TABLE spot;
         DROP INDEX rights_by_spot;

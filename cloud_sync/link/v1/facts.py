@@ -1,8 +1,9 @@
 """The payloads of facts: what has happened, in version 1 of each kind."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PlainSerializer, ValidationError
 
@@ -32,12 +33,19 @@ class Payload(Wire):
 
     Where it says how something is now, `subject` names the field that says what: the latest fact of a kind about it is
     the whole truth, and all that is kept for long. It is over at the instant in the field that `over_at` names, or,
-    with `AT`, when it has happened.
+    with `AT`, when it has happened; but not while the first field of `lasts_while` has the second as its value.
+    `planned`: that instant is known beforehand, and does not move.
+
+    Copies of it are compared with this fact by the fields in `compared`, as far as they keep them
+    (`cloud_sync/link/digest.py`); a plate by its mark, as it may be sealed anew.
     """
 
     kind: ClassVar[str]
     subject: ClassVar[str | None] = None
     over_at: ClassVar[str | None] = None
+    lasts_while: ClassVar[tuple[str, str] | None] = None
+    planned: ClassVar[bool] = False
+    compared: ClassVar[tuple[str, ...]] = ()
 
 
 class ReservationChanged(Payload):
@@ -50,6 +58,12 @@ class ReservationChanged(Payload):
     kind = "reservation.changed/1"
     subject = "reservation_id"
     over_at = "end_time"
+    lasts_while = "status", Status.CHECKED_IN.value
+    planned = True
+    compared = (
+        "revision", "status", "spot_id", "user_id", "vehicle_id", "vehicle_type", "plate.mark", "start_time",
+        "end_time", "price", "hold_expires_at", "cause",
+    )  # fmt: skip
     reservation_id: str
     revision: int
     status: Status
@@ -79,6 +93,7 @@ class StayChanged(Payload):
     kind = "stay.changed/1"
     subject = "stay_id"
     over_at = "left_at"
+    compared = "reservation_id", "spot_id", "entered_at", "conflict"
     stay_id: str
     reservation_id: str | None
     spot_id: str | None
@@ -96,6 +111,7 @@ class SpotChanged(Payload):
 
     kind = "spot.changed/1"
     subject = "spot_id"
+    compared = "spot_kind", "in_service"
     spot_id: str
     spot_kind: SpotKind
     in_service: bool
@@ -106,6 +122,7 @@ class GateChanged(Payload):
 
     kind = "gate.changed/1"
     subject = "gate_id"
+    compared = ("direction",)
     gate_id: str
     direction: Direction
 
@@ -115,6 +132,7 @@ class TicketKeyPublished(Payload):
 
     kind = "ticket_key.published/1"
     subject = "key_id"
+    compared = ("public_key",)
     key_id: str
     public_key: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -124,6 +142,7 @@ class PolicyChanged(Payload):
 
     kind = "policy.changed/1"
     subject = ""  # there is one of it
+    compared = "policy", "tariff"
     policy: Policy
     tariff: Tariff
 
@@ -135,6 +154,8 @@ class PaymentChanged(Payload):
     kind = "payment.changed/1"
     subject = "reservation_id"
     over_at = "end_time"
+    planned = True
+    compared = "paid", "refunded"
     reservation_id: str
     paid: Money
     refunded: Money
@@ -246,7 +267,20 @@ def subject_of(fact: Fact) -> tuple[str, datetime | None] | None:
     if model is None or model.subject is None:
         return None
     over_at = fact.at if model.over_at is AT else _instant(fact.payload.get(model.over_at or ""))
+    if model.lasts_while is not None and fact.payload.get(model.lasts_while[0]) == model.lasts_while[1]:
+        over_at = None
     return str(fact.payload.get(model.subject, "")), over_at
+
+
+def values_of(fact: Fact) -> dict[str, Any]:
+    """What copies of a fact are compared by, as JSON values."""
+    return {name: _at_path(fact.payload, name) for name in PAYLOADS[fact.kind].compared}
+
+
+def _at_path(payload: Mapping[str, Any], path: str) -> Any:
+    name, _, inner = path.partition(".")
+    value = payload.get(name)
+    return _at_path(value, inner) if inner and isinstance(value, Mapping) else value
 
 
 def _instant(text: object) -> datetime | None:

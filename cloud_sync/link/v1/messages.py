@@ -23,6 +23,9 @@ MARKS_MAX = 32
 PARTS_MAX = 10_000
 """Messages in one snapshot at most: two million facts."""
 
+PAGES_MAX = 64
+"""Pages that one message has a receiver compare at most."""
+
 
 class WireFact(Wire):
     """A fact on the wire; see `domain.fact.Fact`."""
@@ -98,27 +101,55 @@ class Head(Wire):
 
 class Part(Wire):
     """Number `number` (from 1) of `of` parts of a snapshot: what the log up to `at` amounts to, as the latest fact of
-    each subject. The receiver's copy becomes this and nothing else, once it has all parts."""
+    each subject. The receiver's copy becomes this and nothing else, once it has all parts. `epoch` is the one that the
+    unit writes in."""
 
     at: WireMark
     number: int = Field(ge=1)
     of: int = Field(ge=1, le=PARTS_MAX)
+    epoch: int | None = None
+
+
+class Digest(Wire):
+    """SHA-256 over the values of one field, line by line; `subject` is the field of that name in every kind."""
+
+    field: str
+    sha256: str
+
+
+class Page(Wire):
+    """What a log says about the subjects of one `kind` from `first` on and before `until` (none: to the last)."""
+
+    kind: str
+    first: str = ""
+    until: str | None = None
+    digests: list[Digest]
+
+
+class Compare(Wire):
+    """Number `number` of what a receiver at `at` is to compare its copy with; what was over at `since` is left out."""
+
+    number: int = Field(ge=1)
+    at: WireMark
+    since: Instant
+    pages: list[Page] = Field(max_length=PAGES_MAX)
 
 
 class Facts(Envelope):
-    """A run of one unit's facts, in order; or what else is said of its log: where it stands (`head`), or a part of
-    a snapshot (its `facts`, and `part`)."""
+    """A run of one unit's facts, in order; or what else is said of its log: where it stands (`head`), a part of a
+    snapshot (its `facts`, and `part`), or what it amounts to (`compare`)."""
 
     facts: list[WireFact] = Field(max_length=BATCH_MAX)
     head: Head | None = None
     part: Part | None = None
+    compare: Compare | None = None
 
 
 class AckState(Enum):
     OK = "ok"  # applied up to here
     REPLAY = "replay"  # something is missing after this position: send on from here
     FORKED = "forked"  # the log contradicts what was seen before: nothing is applied until both ends have compared
-    SNAPSHOT = "snapshot"  # the copy is not what it should be: send all of it anew
+    SNAPSHOT = "snapshot"  # the copy is not what it was compared with: send all of it anew
 
 
 class Grant(Wire):
@@ -132,7 +163,8 @@ class Ack(Envelope):
     """How far a receiver has stored and applied a unit's facts, and the log's hash there; epoch 0 and seq 0: nothing.
 
     `answers` what was asked; `returned` are facts of the unit's own that it may have lost; `part`: so many parts of a
-    snapshot have come, in order; `ahead` is a fact that came another way, before those that lead up to it.
+    snapshot have come, in order; `ahead` is a fact that came another way, before those that lead up to it; `compared`
+    is the number of what this end's copy was compared with.
     """
 
     unit: str
@@ -145,6 +177,7 @@ class Ack(Envelope):
     grant: Grant | None = None
     part: int | None = None
     ahead: WireMark | None = None
+    compared: int | None = None
 
 
 class UnitStatus(Envelope):

@@ -17,6 +17,8 @@ from tests.parts import NOON
 
 GATE, HUB = "riverside.entry-1", "riverside"
 NOW = Now(1_000, NOON)
+MESSAGES_MAX = 1_000
+"""Before everything is said."""
 
 
 class Ends:
@@ -68,8 +70,11 @@ class Ends:
     def deliver(self, messages: Sequence[Facts], now: Now = NOW) -> None:
         """Carry messages to and fro until there are none."""
         waiting = list(messages)
-        while waiting:
+        for _ in range(MESSAGES_MAX):
+            if not waiting:
+                return
             waiting += self.sender.acked(self.receiver.heard(waiting.pop(0)), now)
+        raise AssertionError("they go on for ever")
 
     def ack(self, state: AckState, seq: int, epoch: int = 1, unit: str = GATE) -> Ack:
         """What the hub would say that is so far in the gate's log."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.link.journal import Journal, migrations
+from cloud_sync.link.fact_rows import migrations
+from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import AlarmRaised, Payload, SpotChanged

@@ -115,7 +115,7 @@ class TakesNothingBack(Sender):
     """Does not want what it has lost."""
 
     def _take_back(self, returned: Sequence[WireFact], now: Now) -> list[Facts]:
-        return self._snapshot(now)
+        return self._snapshot(Position(), now)
 
 
 @pytest.mark.parametrize(
