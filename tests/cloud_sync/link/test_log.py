@@ -136,6 +136,8 @@ class TakesNothingBack(Sender):
 def test_the_bad_carrier_finds_a_fault(fault: Any) -> None:
     faulty: dict[str, Any] = {"sender_of" if issubclass(fault, Sender) else "receiver_of": fault}
     machine = type(f"LogMachineThat{fault.__name__}", (LogMachine,), faulty)
-    searching = settings(max_examples=100, stateful_step_count=40, phases=[Phase.generate], report_multiple_bugs=False)
+    searching = settings(  # the same examples each time: a fault is found, or is not
+        max_examples=400, stateful_step_count=40, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True
+    )
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=searching)
