@@ -67,8 +67,8 @@ class HubService:
         self._gate_ids = tuple(settings.gate_directions())
         self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
         for gate_id in self._gate_ids:
-            self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
-            self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id)
+            to_gate = self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
+            self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id, after=to_gate)
             self._to_lot.subscribe(topics.gate_status(gate_id), self._gate_heard)
 
     async def run(self) -> None:
@@ -151,14 +151,15 @@ class HubService:
             self.lot.gate_heard(gate_id, online=self._presence.is_online(gate_id), now=self._clock())
         self._wake.set()
 
-    def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> None:
+    def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> FactSender:
         sender = Sender(self.lot.journal, subscriber, self._unit.tenure, self._take_back, parent=parent)
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
+        return self._unit.senders[-1]
 
     def _take_back(self, facts: Sequence[Fact]) -> None:
         self.lot.take_back(facts, self._clock(), insert=self._unit.tenure.may_insert)
 
-    def _receive(self, link: Carrier, topic: str, unit: str) -> None:
+    def _receive(self, link: Carrier, topic: str, unit: str, after: FactSender | None = None) -> None:
         of_gate = link is self._to_lot
 
         def apply(fact: Fact) -> None:
@@ -178,7 +179,7 @@ class HubService:
 
         grants = self.lot.journal if of_gate else None
         receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=grants)
-        self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready))
+        self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready, after))
 
     def _changed(self) -> None:
         """Something was stored: send its facts, and look what comes next."""
