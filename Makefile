@@ -24,9 +24,10 @@ demo: setup
 test: setup lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# What takes longer than the tests may: every process killed at any moment of a driver's visit.
+# What takes longer than the tests may: every process killed at any moment of a driver's visit, and lost disks restored.
 soak: setup
 	$(BIN)/python -m simulator.soak
+	$(BIN)/python -m simulator.drill --rounds 10
 
 # The project's own figures beside what a user would pick instead; some minutes, with nothing else running.
 bench: setup

@@ -76,8 +76,8 @@ class HubService:
         self._pruning = Pruning(journal, settings.store.keep, subscribers, self._clock)
         self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
         for gate_id in self._gate_ids:
-            self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
-            self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id)
+            to_gate = self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
+            self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id, after=to_gate)
             self._to_lot.subscribe(topics.gate_status(gate_id), self._gate_heard)
 
     async def run(self) -> None:
@@ -161,7 +161,7 @@ class HubService:
             self.lot.gate_heard(gate_id, online=self._presence.is_online(gate_id), now=self._clock())
         self._wake.set()
 
-    def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> None:
+    def _send(self, link: Carrier, topic: str, subscriber: str, *, parent: bool = False) -> FactSender:
         sender = Sender(
             self.lot.journal,
             subscriber,
@@ -172,6 +172,7 @@ class HubService:
             forgets=None if parent else GATES_FORGET,
         )
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
+        return self._unit.senders[-1]
 
     def _copy_differs(self, name: str, detail: str) -> None:
         self.lot.alarm(name, detail, self._clock())
@@ -180,7 +181,7 @@ class HubService:
     def _take_back(self, facts: Sequence[Fact]) -> None:
         self.lot.take_back(facts, self._clock(), insert=self._unit.tenure.may_insert)
 
-    def _receive(self, link: Carrier, topic: str, unit: str) -> None:
+    def _receive(self, link: Carrier, topic: str, unit: str, after: FactSender | None = None) -> None:
         of_gate = link is self._to_lot
 
         def apply(fact: Fact) -> None:
@@ -205,7 +206,7 @@ class HubService:
             receiver = Receiver(
                 unit, self.lot.journal, apply, alarm, clear=lambda: copy.clear(self._clock()), copy=copy
             )
-        self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready))
+        self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready, after))
 
     def _changed(self) -> None:
         """Something was stored: send its facts, and look what comes next."""

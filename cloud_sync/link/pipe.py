@@ -34,9 +34,16 @@ class FactSender:
         self._clock = clock
         self._ready: deque[Facts] = deque()  # of what the sender counts as in flight, so it is bounded
         self._wake = asyncio.Event()
+        self.when_met: Callable[[], None] = lambda: None
+        """Called whenever `met` has become true."""
         link.subscribe(ack_of(topic), self._acked)
         link.when_connected(self._connected)
         link.when_lost(self._lost)
+
+    @property
+    def met(self) -> bool:
+        """As `Sender.met`."""
+        return self._sender.met
 
     def nudge(self) -> None:
         """The log has grown. Call it after the transaction, never inside."""
@@ -74,12 +81,14 @@ class FactSender:
         self._wake.set()
 
     async def _acked(self, _topic: str, payload: bytes) -> None:
-        ack = Ack.decode(payload)
+        ack, met = Ack.decode(payload), self._sender.met
         messages = self._sender.acked(ack, self._clock())
         if ack.state is AckState.OK and all(message.head is None for message in messages):
             self._queue(messages)
         else:
             self._begin_anew(messages)
+        if self._sender.met and not met:
+            self.when_met()
 
     def _begin_anew(self, messages: Sequence[Facts]) -> None:
         """The sender has gone back: what it gave before and was not published yet comes again, now or later."""
@@ -101,14 +110,19 @@ class FactReceiver:
         receiver: Receiver,
         call: Call = at_once,
         ready: Callable[[], bool] = lambda: True,
+        after: FactSender | None = None,
     ) -> None:
         """`call` runs the storing: central's database blocks, so it gives a thread here. What comes while it is not
-        `ready` is dropped: its sender sends it again."""
+        `ready` is dropped: its sender sends it again. So are facts until the peer has been met by `after`, which sends
+        it this unit's log: they may rest on what this unit has lost and takes back from that peer."""
         self._link = link
         self._topic = topic
         self._receiver = receiver
         self._call = call
         self._ready = ready
+        self._after = after
+        if after is not None:
+            after.when_met = self.open
         self._opening: set[asyncio.Task[None]] = set()
         link.subscribe(topic, self._received)
         link.when_connected(self.open)
@@ -117,6 +131,8 @@ class FactReceiver:
         if not self._ready():
             return
         message = Facts.decode(payload)
+        if message.facts and self._after is not None and not self._after.met:
+            return
         await self._acknowledge(lambda: self._receiver.heard(message))
 
     def open(self) -> None:

@@ -75,6 +75,11 @@ class Sender:
         self._resend_at_ms: int | None = None
         self._resend_ms = RESEND_MS
 
+    @property
+    def met(self) -> bool:
+        """Whether the subscriber's place is in this log: whatever it knew of this unit, this unit knows again."""
+        return self._met
+
     def connected(self, now: Now) -> list[Facts]:
         """The link is up: compare before anything else."""
         self._connected, self._resend_ms = True, RESEND_MS

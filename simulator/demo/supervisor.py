@@ -85,10 +85,7 @@ class Supervisor:
     async def stop(self, name: str) -> None:
         """Ask a process to end and see that it does; it stays down."""
         unit = self._units[name]
-        if unit.keeper is not None:
-            unit.keeper.cancel()
-            await asyncio.gather(unit.keeper, return_exceptions=True)
-            unit.keeper = None
+        await self._let_go(unit)
         if unit.process is None or unit.process.returncode is not None:
             return
         unit.process.terminate()
@@ -112,6 +109,14 @@ class Supervisor:
         await killed.wait()
         return killed.pid
 
+    async def switch_off(self, name: str) -> None:
+        """`kill -9`, and it stays down until it is started again."""
+        unit = self._units[name]
+        assert unit.process is not None, "only what runs can be switched off"
+        unit.process.kill()  # before anything is waited for: what is switched off together ends together
+        await self._let_go(unit)
+        await unit.process.wait()
+
     def next_run(self, name: str, command: Sequence[str]) -> None:
         """When this process is started the next time, start `command` in its place; its death is expected."""
         unit = self._units[name]
@@ -126,6 +131,13 @@ class Supervisor:
         """The id of the process that serves under this name now."""
         process = self._units[name].process
         return None if process is None or process.returncode is not None else process.pid
+
+    async def _let_go(self, unit: Unit) -> None:
+        """Keep a process up no longer."""
+        if unit.keeper is not None:
+            unit.keeper.cancel()
+            await asyncio.gather(unit.keeper, return_exceptions=True)
+            unit.keeper = None
 
     async def _spawn(self, unit: Unit) -> None:
         unit.log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Facts from a gate's journal to its hub's, over a real Mosquitto."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from cloud_sync.link.v1.messages import Facts, WireFact
 from domain.fact import Fact
 from tests.parts import ENTRY, LOT, BrokerSite, connection_of, linked, running, soon, still
 
-UP = topics.gate_facts(ENTRY, "up")
+UP, DOWN = topics.gate_facts(ENTRY, "up"), topics.gate_facts(ENTRY, "down")
 
 
 class Gate:
@@ -126,6 +126,32 @@ async def test_a_hub_that_comes_later_asks_for_what_it_missed(lot_broker: Broker
         async with running(hub.link.run()):
             await soon(connected.wait())
             assert await hub.until(2) == ["one", "two"]
+
+
+async def test_facts_that_may_rest_on_what_was_lost_wait_until_it_is_back(
+    lot_broker: BrokerSite, tmp_path: Path
+) -> None:
+    """The hub's disk was set back, and the gate knows more of its log than it does itself."""
+    gate, hub = Gate(lot_broker, tmp_path), Hub(lot_broker, tmp_path)
+    with hub.journal.transaction():
+        told = hub.journal.append(AlarmRaised(alarm="test", detail="told and lost"), still()())
+        gate.journal.keep(told, None)
+        hub.store.connection.execute("DELETE FROM fact")
+
+    def take_back(facts: Sequence[Fact]) -> None:
+        with hub.journal.transaction():
+            inserted, _ = hub.journal.take_back(facts, insert=True)
+        hub.applied += ["taken back"] * len(inserted)
+
+    hub.journal.begin(2)
+    down = FactSender(hub.link, DOWN, Sender(hub.journal, ENTRY, recover=take_back), still())
+    FactReceiver(hub.link, UP, Receiver(ENTRY, hub.journal, hub._apply), after=down)
+    FactReceiver(gate.link, DOWN, Receiver(LOT, gate.journal, lambda fact: None))
+    gate.note("it rests on that")
+    async with running(down.run()), up(gate, hub.link):
+        await hub.until(1)
+        await acknowledged(gate, 1)
+    assert hub.applied == ["taken back", "it rests on that"]
 
 
 async def test_a_store_that_fails_once_is_not_acknowledged_and_is_tried_again(

@@ -55,6 +55,19 @@ async def test_what_is_stopped_stays_down(tmp_path: Path, monkeypatch: pytest.Mo
         assert await listens(port)()
 
 
+async def test_what_is_switched_off_stays_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESTART_S", 0.0)
+    port = free_port()
+    async with Supervisor() as supervisor:
+        supervisor.add(unit(tmp_path, port))
+        await supervisor.start("listener")
+        await supervisor.switch_off("listener")
+        assert supervisor.process_id("listener") is None
+        assert not await listens(port)()
+        await supervisor.start("listener")
+        assert await listens(port)()
+
+
 async def test_what_does_not_stay_up_is_given_up_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
