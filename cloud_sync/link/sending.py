@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 IN_FLIGHT_MAX = 5 * BATCH_MAX
 """Facts sent ahead of their acknowledgement at most; below Mosquitto's queue for one client."""
 
+BEHIND_MAX = 20_000
+"""Facts that a subscriber is sent one by one when it comes back, some ten seconds' worth; one that is further behind,
+and need not have all of them, is sent a snapshot."""
+
 RESEND_MS = 5_000
 """How long to wait for an acknowledgement before sending again; doubled each time up to `RESEND_MS_MAX`."""
 
@@ -217,7 +221,7 @@ class Sender:
             self._expect_answer(now)
             return []
         self._asking = None
-        if self._is_pruned_behind(place):
+        if self._is_pruned_behind(place) or self._is_far_behind(place):
             return self._snapshot(place, now)
         self._met = self._tenure.standing is not Standing.FENCED
         if self._comparisons is not None:
@@ -282,6 +286,17 @@ class Sender:
         self._had_back = ack.ahead
         ahead = Cursor.of(ack.ahead)
         return not self._holds(ahead.position, ahead.chain)
+
+    def _is_far_behind(self, place: Position) -> bool:
+        """Whether it was away for so long that the state is sooner sent than what has led to it."""
+        if self._forgets is None:
+            return False
+        behind = [
+            mark.position.seq - (place.seq if mark.position.epoch == place.epoch else 0)
+            for mark in self._outbox.marks(MARKS_MAX)
+            if mark.position.epoch >= place.epoch
+        ]
+        return sum(behind) > BEHIND_MAX
 
     def _is_pruned_behind(self, place: Position) -> bool:
         return place < self._outbox.whole_from()

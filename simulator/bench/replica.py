@@ -110,7 +110,7 @@ def _replica(folder: Path, say: Say, scale: Scale) -> list[Figure]:
         compared = gate.took
         away = _Gate(opened("away.db"))
         away.took.facts = len(hub.journal.after(seen, FACTS_MAX))
-        returning = Sender(hub.journal, f"{GATE} away")
+        returning = Sender(hub.journal, f"{GATE} away", forgets=GATES_FORGET)
         _deliver(returning, away, returning.connected(hub.now), hub.now)
         _compare(hub, away)
         fresh = _Gate(opened("new.db"))

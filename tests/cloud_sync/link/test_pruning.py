@@ -178,6 +178,24 @@ class TestASubscriber:
         assert applied == [3]
         assert shelf.cursor(OTHER) == source.marks(1)[0]
 
+    @pytest.mark.parametrize(
+        ("forgets", "behind", "taken"),
+        [(None, 4, [2, 3, 4, 5]), (timedelta(days=1), 3, [3, 4, 5]), (timedelta(days=1), 4, [4])],
+    )
+    def test_that_is_far_behind_gets_one_too_if_it_need_not_have_all(
+        self, opened: Open, monkeypatch: pytest.MonkeyPatch, forgets: timedelta | None, behind: int, taken: list[int]
+    ) -> None:
+        monkeypatch.setattr("cloud_sync.link.sending.BEHIND_MAX", 3)
+        source, shelf = opened(OTHER, "b"), opened(UNIT, "a")
+        tell(source, 0, spot(1), NEWS, spot(1), spot(1), NEWS)
+        applied = list[int]()
+        receiver = Receiver(OTHER, shelf, lambda fact: applied.append(fact.seq))
+        receiver.receive(source.after(Position(), 5 - behind))
+        applied.clear()
+        deliver(Sender(source, UNIT, forgets=forgets), receiver)
+        assert applied == taken
+        assert shelf.cursor(OTHER) == source.marks(1)[0]
+
     def test_of_a_log_without_a_state_goes_on_where_it_is_whole(self, opened: Open, tmp_path: Path) -> None:
         """A gate's; central's always has a policy."""
         source, shelf = Journal(Store(tmp_path / "gate.db"), OTHER, "boot"), opened(UNIT, "a")
