@@ -48,6 +48,7 @@ class Account:
     cancelled_at: datetime | None  # by its driver
     declined_minor: int = 0  # what was charged to the card on file after the stay, and is a debt
     money_gone: bool = False  # its authorisation was given back, lapsed, or could not be captured
+    left_unseen: bool = False  # its car was seen leaving before anybody had told that it had come in
 
     @property
     def window(self) -> Window:
@@ -113,8 +114,8 @@ def _not_come(account: Account, paid: Money, policy: Policy) -> int:
     status = account.reservation["status"]
     if status == "cancelled" and account.cancelled_at is None:
         return paid.amount_minor  # the lot's doing
-    if status == "no_show" and any(stay["conflict"] == "exit-without-entry" for stay in account.stays):
-        return paid.amount_minor  # who went out had come in, though nobody knows when
+    if status == "no_show" and account.left_unseen:
+        return paid.amount_minor  # who went out had come in, though nobody knew when; it stays with the driver
     if status not in _OWN or account.settled is None:
         return 0
     if status == "cancelled" and account.cancelled_at is not None:

@@ -16,6 +16,9 @@ from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, FactRef, link
 from domain.now import Now, parse_instant, rfc3339
 
+ANOTHER_RUN_MAX = 10_000
+"""How far back it is looked for where another run's facts follow on."""
+
 WRITTEN_MAX = 1_000_000
 """Facts of one run that can be numbered anew at most: more than any keeps."""
 
@@ -86,7 +89,8 @@ class Journal:
 
     def take_back(self, facts: Sequence[Fact], *, insert: bool) -> tuple[list[Fact], list[Fact]]:
         """Own facts that a peer has: those that are in the log again where they were (only with `insert`, before what
-        is not settled), and those that cannot be. What is in the log already is in neither list.
+        is not settled), and those that cannot be. What is in the log already is in neither list. What was written here
+        behind the place where they follow on is numbered anew too: another run has spoken for the unit since.
 
         Call it in the transaction of what follows from them.
         """
@@ -94,7 +98,7 @@ class Journal:
         news = [fact for fact in facts if self.chain_at(Position(fact.epoch, fact.seq)) != fact.chain]
         if not news or not insert:
             return [], news
-        written = self._take_out_written()
+        written = self._take_out_written(self._place_before(news[0]))
         last = self._last(self.unit)
         inserted = list(_following(last, [fact for fact in news if fact.epoch < self.epoch]))
         for fact in inserted:
@@ -271,13 +275,26 @@ class Journal:
     def _settle(self, epoch: int) -> None:
         self._sql.execute("UPDATE own_epoch SET settled = max(settled, ?) WHERE unit = ?", (epoch, self.unit))
 
-    def _take_out_written(self) -> list[Fact]:
-        """Take what is not settled, of this run and those before it, out of the log, to write it anew."""
+    def _take_out_written(self, behind: Position | None = None) -> list[Fact]:
+        """Take what is not settled, of this run and those before it, out of the log, to write it anew; also what is
+        `behind` a place."""
         sql = "SELECT settled FROM own_epoch WHERE unit = ?"
-        settled = int(self._sql.execute(sql, (self.unit,)).fetchone()["settled"])
-        written = self.after(Position(settled + 1), WRITTEN_MAX)
-        self._sql.execute("DELETE FROM fact WHERE unit = ? AND epoch > ?", (self.unit, settled))
+        settled = Position(int(self._sql.execute(sql, (self.unit,)).fetchone()["settled"]) + 1)
+        place = settled if behind is None else min(behind, settled)
+        written = self.after(place, WRITTEN_MAX)
+        sql = "DELETE FROM fact WHERE unit = ? AND (epoch, seq) > (?, ?)"
+        self._sql.execute(sql, (self.unit, place.epoch, place.seq))
         return written
+
+    def _place_before(self, fact: Fact) -> Position | None:
+        """The place in this log that a fact which is not in it follows on; none where that is not here either."""
+        earlier = self._sql.execute(
+            "SELECT epoch, seq, chain FROM fact WHERE unit = ? AND (epoch, seq) < (?, ?) ORDER BY epoch DESC, seq DESC"
+            " LIMIT ?",
+            (self.unit, fact.epoch, fact.seq, ANOTHER_RUN_MAX),
+        )
+        places = (Position(row["epoch"], row["seq"]) for row in earlier if link(row["chain"], fact) == fact.chain)
+        return next(places, None)
 
     def _write_anew(self, written: Sequence[Fact]) -> None:
         renumbered = [(fact.ref, self._append_as(fact).ref) for fact in written]

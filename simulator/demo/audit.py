@@ -23,6 +23,7 @@ from cloud_sync.link.seal import Seal
 from domain.now import parse_instant
 from domain.plate import Plate, SealedPlate
 from domain.policy import Policy, Tariff
+from domain.stay import Conflict
 from domain.window import Window
 from simulator import books
 from simulator.account import Account, wrong
@@ -168,7 +169,9 @@ def _accounts(kept: Kept, hub: str) -> dict[str, Account]:
     """The reservations of a lot, with what became of them by its hub's log."""
     wishes = kept.rows(CENTRAL, "SELECT reservation_id, cancel_requested_at FROM bookings")
     cancelled_at = {row["reservation_id"]: row["cancel_requested_at"] for row in wishes}
-    stays = {fact["payload"]["stay_id"]: fact["payload"] for fact in kept.facts(hub, hub, "stay.changed/%")}
+    told = [fact["payload"] for fact in kept.facts(hub, hub, "stay.changed/%")]
+    stays = {stay["stay_id"]: stay for stay in told}
+    left_unseen = {stay["reservation_id"] for stay in told if stay["conflict"] == Conflict.EXIT_WITHOUT_ENTRY.value}
     settled = {
         fact["payload"]["reservation_id"]: fact["payload"]["complete"]
         for fact in kept.facts(hub, hub, "withdrawal.settled/%")
@@ -180,6 +183,7 @@ def _accounts(kept: Kept, hub: str) -> dict[str, Account]:
             tuple(stay for stay in stays.values() if stay["reservation_id"] == reservation_id),
             settled.get(reservation_id),
             parse_instant(at) if (at := cancelled_at.get(reservation_id)) else None,
+            left_unseen=reservation_id in left_unseen,
         )
         for reservation_id, now in latest.items()
     }

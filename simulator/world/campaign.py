@@ -96,6 +96,8 @@ def never_seen(counts: Counter[str], kinds: frozenset[Kind]) -> list[str]:
         wanted.append("restores")
     if Kind.LOST_DISK in kinds:
         wanted.append("lost disks")
+    if Kind.CLONE in kinds:
+        wanted.append("clones")
     return [name for name in wanted if not counts[name]]
 
 

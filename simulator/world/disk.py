@@ -75,6 +75,11 @@ class Disk:
         _copy(self._backups.pop(name), self._next())
         self._synced = _end_of(_wal(self.path))
 
+    def begin_with(self, name: str, other: "Disk") -> None:
+        """This machine's first life begins with a backup of another one."""
+        _copy(other._backups.pop(name), self.path)
+        self._synced = _end_of(_wal(self.path))
+
     def lost_copy(self, name: str) -> Path:
         """Keep what an onlooker can compare with, of a disk that is about to be lost."""
         return self._aside(f"lost-{name}")

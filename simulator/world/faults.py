@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.now import Trust
 from simulator.world.bank import DOWN, Trouble, WorldBank
+from simulator.world.clones import Pair
 from simulator.world.network import FAIR, Broker, Way, Weather
 from simulator.world.process import How, Place
 from simulator.world.tally import Tally
@@ -33,6 +34,7 @@ class Kind(Enum):
     CAMERA = "camera"
     RESTORE = "restore"
     LOST_DISK = "lost-disk"
+    CLONE = "clone"
 
 
 _ANYWHERE = (
@@ -59,14 +61,16 @@ class Faults:
         self,
         kinds: frozenset[Kind],
         *,
-        units: Sequence[Unit],
-        ways: Mapping[str, Way],
+        units: list[Unit],
+        ways: dict[str, Way],
         brokers: Sequence[Broker],
         bank: WorldBank,
         tally: Tally,
         dice: Callable[[str], random.Random],
+        beside: Callable[[Unit, str], Unit],
     ) -> None:
-        """`ways` are those that a router or a cable is on, by name; `dice` makes dice for a purpose."""
+        """`ways` are those that a router or a cable is on, by name; `dice` makes dice for a purpose. `beside` starts a
+        second machine from a backup of a unit's disk; it is one of `units` until it is switched off."""
         self._kinds = kinds
         self._units = units
         self._ways = ways
@@ -74,6 +78,8 @@ class Faults:
         self._bank = bank
         self._tally = tally
         self._dice = dice
+        self._beside = beside
+        self._pairs: list[Pair] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -82,10 +88,8 @@ class Faults:
             dice = self._dice("clocks")
             for unit in self._units:
                 unit.machine.clock.is_off(dice.randint(-1_500, 1_500), drift_ppm=dice.randint(-80, 80))
-        weathers = {Kind.LOSS, Kind.DUPLICATES, Kind.REORDER, Kind.DELAY} & self._kinds
-        if weathers:
-            for name, way in self._ways.items():
-                self._start(self._weather(name, way, weathers, self._dice(f"weather {name}")))
+        for name in self._ways:
+            self._begin_weather(name)
         for kind, often_s, fault in (
             (Kind.PARTITION, 0.6 * HOUR_S, self._partition),
             (Kind.BROKER, 5 * HOUR_S, self._broker_restarts),
@@ -96,6 +100,7 @@ class Faults:
             (Kind.CAMERA, 4 * HOUR_S, self._camera_goes_blind),
             (Kind.RESTORE, 8 * HOUR_S, self._restore),
             (Kind.LOST_DISK, 10 * HOUR_S, self._lose_disk),
+            (Kind.CLONE, 6 * HOUR_S, self._clone),
         ):
             if kind in self._kinds:
                 self._start(self._now_and_then(often_s, fault, self._dice(kind.value)))
@@ -109,9 +114,13 @@ class Faults:
             way.weather = FAIR
         for unit in self._units:
             unit.machine.clock.put_right()
+            unit.come_back()
             if unit.process is not None:
                 unit.process.spare()
         self._bank.trouble = Trouble()
+        operator = self._dice("operator")
+        for pair in self._pairs:
+            self._switched_off(await pair.sorted_out_soon(operator))
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.ensure_future(doing))
@@ -124,8 +133,13 @@ class Faults:
                 await asyncio.sleep(dice.expovariate(1 / often_s))
                 under_way.create_task(fault(dice))
 
+    def _begin_weather(self, name: str) -> None:
+        weathers = {Kind.LOSS, Kind.DUPLICATES, Kind.REORDER, Kind.DELAY} & self._kinds
+        if weathers:
+            self._start(self._weather(name, self._ways[name], weathers, self._dice(f"weather {name}")))
+
     async def _weather(self, name: str, way: Way, kinds: set[Kind], dice: random.Random) -> None:
-        while True:
+        while name in self._ways:
             await asyncio.sleep(dice.uniform(600, 7_200))
             strong = dice.choice((0.02, 0.1, 0.3))
             way.weather = Weather(
@@ -140,16 +154,16 @@ class Faults:
             way.weather = FAIR
 
     async def _partition(self, dice: random.Random) -> None:
-        name = dice.choice(list(self._ways))
+        name, way = dice.choice(list(self._ways.items()))
         up, down = dice.choice(((True, True), (True, True), (True, False), (False, True)))
         lasts_s = _log_uniform(dice, 2, 5_400)
         self._fault("partition", name, f"{'up ' * up}{'down' * down}", lasts_s)
         self._tally.count("one-way partitions" if up != down else "partitions")
-        self._ways[name].shut(up=up, down=down)
+        way.shut(up=up, down=down)
         try:
             await asyncio.sleep(lasts_s)
         finally:
-            self._ways[name].reopen(up=up, down=down)
+            way.reopen(up=up, down=down)
 
     async def _broker_restarts(self, dice: random.Random) -> None:
         broker = dice.choice(self._brokers)
@@ -197,6 +211,30 @@ class Faults:
         if unit.is_alive:
             self._tally.count("lost disks")
             unit.lose_disk(unit.machine.disk.keep_nothing, "disk-lost")
+
+    async def _clone(self, dice: random.Random) -> None:
+        """A disk is copied, and a second machine runs from the copy, until an operator comes."""
+        unit = dice.choice([unit for unit in self._units if not isinstance(unit, CentralUnit)])
+        backup = f"clone-{self._tally.now_ms}"
+        unit.machine.disk.back_up(backup)
+        await asyncio.sleep(_log_uniform(dice, 1, 900))
+        if not unit.is_alive or any(unit in pair.runs for pair in self._pairs):
+            return
+        second = self._beside(unit, backup)
+        pair = Pair(unit, second, self._tally)
+        self._pairs.append(pair)
+        self._units.append(second)
+        self._begin_weather(second.name)
+        self._fault("clone", unit.name, second.name)
+        self._tally.count("clones")
+        await asyncio.sleep(_log_uniform(dice, 60, 7_200))
+        self._switched_off(await pair.sorted_out(dice))
+        self._pairs.remove(pair)
+
+    def _switched_off(self, unit: Unit) -> None:
+        """It is not there any more for anything to be done to it."""
+        self._units.remove(unit)
+        del self._ways[unit.name]
 
     async def _clock_goes_wrong(self, dice: random.Random) -> None:
         """A gate's time may be lost; hubs and central have a time server, or an operator who looks."""

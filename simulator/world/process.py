@@ -39,6 +39,7 @@ class Place(Enum):
 class How(Enum):
     CRASH = "crash"  # the process is killed: all that it has written is there
     POWER_CUT = "power-cut"  # its machine is off: what was not synced is gone
+    STOPPED = "stopped"  # somebody stops it: all that it has written is there
     STOP = "stop"  # the world ends
 
 

@@ -32,7 +32,8 @@ class LotPlan:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A unit's store as it was at the end, or when the disk was lost, for good or set back to an older backup."""
+    """A unit's store as it was at the end, or when the disk was lost: for good, set back to an older backup, or taken
+    away as one too many."""
 
     unit: str
     """`central`, a lot's id or a gate's id."""
@@ -132,7 +133,7 @@ class Fault:
 
     at_ms: int
     kind: str
-    """`crash`, `power-cut`, `disk-lost`, `restored`, `partition`, `clock-step`, ..."""
+    """`crash`, `power-cut`, `disk-lost`, `restored`, `partition`, `clock-step`, `clone`, ..."""
     unit: str
     detail: str = ""
     until_ms: int | None = None
@@ -141,7 +142,7 @@ class Fault:
 NEW_DISK = frozenset({"disk-lost", "restored"})
 """Kinds of faults after which their unit begins with another disk: an empty one, or a backup."""
 
-DOWN = frozenset({"crash", "power-cut"}) | NEW_DISK
+DOWN = frozenset({"crash", "power-cut", "stopped"}) | NEW_DISK
 """Kinds of faults during which their unit does not run, until `until_ms`; others excuse no gate that keeps a car."""
 
 

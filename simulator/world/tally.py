@@ -11,7 +11,7 @@ from typing import TextIO
 from cloud_sync.link.logs import JsonLines
 from domain.now import parse_instant
 from simulator.world.loop import VirtualLoop
-from simulator.world.process import CURRENT, How
+from simulator.world.process import CURRENT, How, Process
 from simulator.world.seen import Boot, Disk, Fault, Seen
 
 _COUNTED = {
@@ -37,6 +37,8 @@ class Tally:
         self.seen = seen
         self.failures: list[str] = []
         """What no unit may log: a bug that it has caught, or died of."""
+        self.fenced: set[Process] = set()
+        """Those that have logged that another run speaks for their unit now."""
         self.lines: list[str] | None = [] if tell else None
         self._loop = loop
         self._digest = hashlib.sha256()
@@ -72,10 +74,9 @@ class Tally:
         self.fault(how.value, unit, where, down_s)
         self.count(f"{how.value} {where}")
 
-    def disk_lost(self, unit: str, path: Path, kind: str, down_s: float) -> None:
-        """A unit's disk is lost; `path` has a copy of what was on it."""
+    def disk_lost(self, unit: str, path: Path) -> None:
+        """A disk of a unit is gone for good; `path` has a copy of what was on it."""
         self.seen.disks.append(Disk(unit, path, self._loop.now_ms))
-        self.fault(kind, unit, "", down_s)
 
     def booted(self, unit: str, boot: str, drift_ppm: int) -> None:
         """A machine has started."""
@@ -86,6 +87,11 @@ class Tally:
         until_ms = self._loop.now_ms + int(lasts_s * 1000) if lasts_s else None
         self.seen.faults.append(Fault(self._loop.now_ms, kind, unit, detail, until_ms))
         self.trace("fault", f"{kind} {unit} {detail}".encode())
+
+    def lasted(self, kind: str, unit: str, since_ms: int) -> None:
+        """Something that was wrong with a unit since then is put right."""
+        self.seen.faults.append(Fault(since_ms, kind, unit, "", self._loop.now_ms))
+        self.trace("put right", f"{kind} {unit}".encode())
 
 
 class LogTaker(logging.Handler):
@@ -106,6 +112,8 @@ class LogTaker(logging.Handler):
         counted = _COUNTED.get(event)
         if counted is not None:
             self._tally.count(counted)
+        if event == "tenure.fenced" and process is not None:
+            self._tally.fenced.add(process)
         line = json.loads(self._lines.format(record))
         line["time"] = self._loop.now_ms
         line["unit"] = "" if process is None else process.unit

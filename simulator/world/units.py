@@ -26,7 +26,7 @@ from simulator.world.disk import Disk
 from simulator.world.eyes import Eyes
 from simulator.world.network import Broker, Way
 from simulator.world.process import Died, How, Process
-from simulator.world.settings import Site
+from simulator.world.settings import CENTRAL, Site
 from simulator.world.street import Devices, Lane
 from simulator.world.tally import Tally
 from simulator.world.till import Till
@@ -53,10 +53,12 @@ class Machine:
 
 
 class Unit:
-    """One unit through all its lives."""
+    """One unit through all its lives, on one machine."""
 
-    def __init__(self, machine: Machine, tally: Tally) -> None:
+    def __init__(self, machine: Machine, tally: Tally, speaks_for: str) -> None:
+        """`speaks_for` is the unit's id; a second machine with a copy of its disk has it too, and another name."""
         self.name = machine.name
+        self.speaks_for = speaks_for
         self.machine = machine
         self.process: Process | None = None
         self.is_over = False
@@ -67,10 +69,11 @@ class Unit:
         self._boots = 0
         self._is_dark = False
         self._down_s = 0.0
+        self._comes_back = asyncio.Event()
 
     async def live(self) -> None:
         """Be there until the world is over."""
-        self._tally.booted(self.name, self._boot_id, self.machine.clock.drift_ppm)
+        self._tally.booted(self.speaks_for, self._boot_id, self.machine.clock.drift_ppm)
         while not self.is_over:
             process = self.process = Process(self.name, self._dies)
             self._carriers = []
@@ -83,7 +86,7 @@ class Unit:
             if self.is_over:
                 return
             self.machine.disk.forget(path)
-            await asyncio.sleep(self._down_s)
+            await self._is_down()
             if self._is_dark:
                 self._starts()
             if self.machine.broker is not None:
@@ -99,9 +102,29 @@ class Unit:
         self._lost_disk = replace, kind
         self.die(How.POWER_CUT, kind)
 
+    def come_back(self) -> None:
+        """Be down no longer, where it is: the power is on again, the machine is replaced."""
+        self._comes_back.set()
+
+    async def _is_down(self) -> None:
+        self._comes_back.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._down_s):
+                await self._comes_back.wait()
+
+    def switch_off(self) -> None:
+        """Somebody stops it for good, now, where it lives; a broker on its machine runs on."""
+        self.is_over = True
+        self.die(How.STOPPED, "for good")
+
     @property
     def is_alive(self) -> bool:
         return self.process is not None and self.process.alive
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether it has said that another run speaks for its unit now."""
+        return self.is_alive and self.process in self._tally.fenced
 
     async def _run(self, process: Process) -> None:
         try:
@@ -143,7 +166,8 @@ class Unit:
         if self._lost_disk is not None:
             (replace, kind), self._lost_disk = self._lost_disk, None
             kept = machine.disk.lost_copy(str(self._tally.now_ms))
-            self._tally.disk_lost(self.name, kept, kind, self._down_s)
+            self._tally.disk_lost(self.speaks_for, kept)
+            self._tally.fault(kind, self.name, "", self._down_s)
             replace()
         elif self._is_dark:
             machine.disk.keep_synced()
@@ -159,7 +183,7 @@ class Unit:
         self._is_dark = False
         self._boots += 1
         self.machine.clock.boot()
-        self._tally.booted(self.name, self._boot_id, self.machine.clock.drift_ppm)
+        self._tally.booted(self.speaks_for, self._boot_id, self.machine.clock.drift_ppm)
 
     @property
     def _boot_id(self) -> str:
@@ -175,18 +199,17 @@ def is_death(error: BaseException) -> bool:
 
 class HubUnit(Unit):
     def __init__(self, machine: Machine, tally: Tally, site: Site, lot_id: str) -> None:
-        super().__init__(machine, tally)
+        super().__init__(machine, tally, lot_id)
         self._site = site
-        self._lot_id = lot_id
 
     async def _work(self, process: Process) -> None:
-        settings = self._site.hub(self._lot_id, self.machine.disk.path)
+        settings = self._site.hub(self.speaks_for, self.machine.disk.path)
         await HubService(settings, self._host(process)).work()
 
 
 class GateUnit(Unit):
     def __init__(self, machine: Machine, tally: Tally, site: Site, lane: Lane) -> None:
-        super().__init__(machine, tally)
+        super().__init__(machine, tally, lane.gate_id)
         self.lane = lane
         self.service: GateService | None = None
         self._site = site
@@ -214,7 +237,7 @@ class GateUnit(Unit):
 
 class CentralUnit(Unit):
     def __init__(self, machine: Machine, tally: Tally, site: Site, bank: WorldBank) -> None:
-        super().__init__(machine, tally)
+        super().__init__(machine, tally, CENTRAL)
         self.office: Office | None = None
         """Once it is open."""
         self._service: CentralService | None = None

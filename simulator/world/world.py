@@ -61,6 +61,7 @@ class World:
         self._folder = folder
         self._site = Site(folder / "secrets", plan, self._dice("secrets"))
         self._ways: dict[str, Way] = {}
+        self._seconds = 0
         self._heard_s = 0.0
         self._broken: BaseException | None = None
 
@@ -84,7 +85,7 @@ class World:
     async def _run(self, progress: Callable[[], None]) -> None:
         units = self._units = self._build()
         self._faults.begin()
-        living = [self._go(unit.live()) for unit in units]
+        self._living = [self._go(unit.live()) for unit in units]
         drivers = [self._go(driver.live()) for driver in self._drivers]
         for _ in range(PROGRESS_STEPS):
             await asyncio.sleep(self.plan.ends_ms / 1000 / PROGRESS_STEPS)
@@ -105,9 +106,9 @@ class World:
         for driver in drivers:
             driver.cancel()
         await asyncio.gather(*drivers, return_exceptions=True)
-        await asyncio.gather(*living)
+        await asyncio.gather(*self._living)
         for unit in units:
-            self.seen.disks.append(SeenDisk(unit.name, unit.machine.disk.path))
+            self.seen.disks.append(SeenDisk(unit.speaks_for, unit.machine.disk.path))
 
     def _go(self, life: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Begin a life of this world; what is wrong with the world itself ends the run."""
@@ -131,8 +132,8 @@ class World:
         self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     def _build(self) -> list[Unit]:
-        central_broker = Broker(self.loop, "central", self._traced)
-        brokers = [central_broker]
+        central_broker = Broker(self.loop, CENTRAL, self._traced)
+        self._brokers = {CENTRAL: central_broker}
         lan, internet = self._way("central", INTERNET_S), INTERNET_S
         central = CentralUnit(
             self._machine(CENTRAL, {CENTRAL_PORT: (central_broker, lan)}), self.tally, self._site, self.bank
@@ -141,8 +142,7 @@ class World:
         entries: dict[str, list[GateUnit]] = {}
         exits: dict[str, list[GateUnit]] = {}
         for lot in self.plan.lots:
-            broker = Broker(self.loop, lot.lot_id, self._traced)
-            brokers.append(broker)
+            broker = self._brokers[lot.lot_id] = Broker(self.loop, lot.lot_id, self._traced)
             sockets = {
                 CENTRAL_PORT: (central_broker, self._way(lot.lot_id, internet)),
                 LOT_PORT: (broker, Way(self.loop, self._dice(f"loopback {lot.lot_id}"), LOOPBACK_S)),
@@ -171,13 +171,35 @@ class World:
             self._kinds,
             units=units,
             ways=self._ways,
-            brokers=brokers,
+            brokers=list(self._brokers.values()),
             bank=self.bank,
             tally=self.tally,
             dice=self._dice,
+            beside=self._beside,
         )
         self._disks = {unit.name: unit.machine.disk for unit in units}
         return units
+
+    def _beside(self, unit: Unit, backup: str) -> Unit:
+        """Start a second machine from a backup of a unit's disk: a hub's in the same lot, a gate's on a bench."""
+        self._seconds += 1
+        name, lot_id = f"{unit.speaks_for}~{self._seconds}", unit.speaks_for.partition(".")[0]
+        second: Unit
+        if isinstance(unit, GateUnit):
+            machine = self._machine(name, {LOT_PORT: (self._brokers[lot_id], self._way(name, LAN_S))})
+            bench = Lane(unit.speaks_for, unit.lane.direction, self.loop, Seen(BEGINS, ()))  # nobody drives up there
+            second = GateUnit(machine, self.tally, self._site, bench)
+        else:
+            in_the_lot = Way(self.loop, self._dice(f"way {name} in the lot"), LAN_S)
+            sockets = {
+                CENTRAL_PORT: (self._brokers[CENTRAL], self._way(name, INTERNET_S)),
+                LOT_PORT: (self._brokers[lot_id], in_the_lot),
+            }
+            second = HubUnit(self._machine(name, sockets), self.tally, self._site, lot_id)
+        second.machine.disk.begin_with(backup, unit.machine.disk)
+        self._disks[name] = second.machine.disk
+        self._living.append(self._go(second.live()))
+        return second
 
     def _machine(self, name: str, sockets: dict[int, tuple[Broker, Way]]) -> Machine:
         clock = MachineClock(lambda: self.loop.now_ms, BEGINS)

@@ -1,5 +1,6 @@
 """What a reservation ought to have cost, and that every other amount is found."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,7 +38,8 @@ def account(
         "end_time": rfc3339(at(2)),
         "price": {"amount_minor": PAID, "currency": "EUR"},
     }
-    return Account(reservation, stays, settled, None if cancelled is None else at(cancelled))
+    left_unseen = any(stay["conflict"] == "exit-without-entry" for stay in stays)
+    return Account(reservation, stays, settled, None if cancelled is None else at(cancelled), left_unseen=left_unseen)
 
 
 def moved(kind: str, minor: int, revision: int = 1) -> Moved:
@@ -46,7 +48,11 @@ def moved(kind: str, minor: int, revision: int = 1) -> Moved:
 
 CHARGE = moved("charge", PAID)
 
+ENTRY_TOLD_LATE = replace(account("no_show", stay(0, 1, "after-no-show"), settled=True), left_unseen=True)
+"""Its car was seen leaving, the no-show was decided and all paid back, and then its entry came to light."""
+
 RIGHT = [
+    (ENTRY_TOLD_LATE, [CHARGE, moved("no-show", PAID)]),
     (account("completed", stay(0, 1)), [CHARGE, moved("early-exit", 500)]),
     (account("completed", stay(0, 2)), [CHARGE]),
     (account("completed", stay(0, 3.5)), [CHARGE, moved("overstay", 1_000)]),

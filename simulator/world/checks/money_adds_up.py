@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from cloud_sync.central.booking import State
 from domain.now import parse_instant
+from domain.stay import Conflict
 from simulator import books
 from simulator.account import CHARGED_LATER, TAKEN, Account, Moved, wrong
 from simulator.world.checks.scene import Finding, Scene
@@ -71,6 +72,11 @@ def _accounts(scene: Scene, lot: LotPlan, deeds: dict[str, list[Deed]]) -> Itera
     stays: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for row in hub.rows("SELECT * FROM stay WHERE reservation_id IS NOT NULL"):
         stays[row["reservation_id"]].append(row)
+    left_unseen = {
+        fact.payload["reservation_id"]
+        for fact in hub.of_kind(lot.lot_id, "stay.changed")
+        if fact.payload["conflict"] == Conflict.EXIT_WITHOUT_ENTRY.value
+    }
     settled = {row["reservation_id"]: row for row in hub.rows("SELECT * FROM withdrawal")}
     wishes = {row["reservation_id"]: row for row in scene.central.rows("SELECT * FROM bookings")}
     changed = {
@@ -87,6 +93,7 @@ def _accounts(scene: Scene, lot: LotPlan, deeds: dict[str, list[Deed]]) -> Itera
             deeds.get(reservation_id, []),
         )
         instants.append(changed.get(reservation_id))
+        account = replace(account, left_unseen=reservation_id in left_unseen)
         is_cancelled = account.reservation["status"] == "cancelled"
         if is_cancelled and account.settled is None and parse_instant(row["end_time"]) <= recently:
             account = replace(account, settled=False)  # it does not wait for the gates any more

@@ -1,16 +1,18 @@
 """one-spot-one-car: no two windows that a hub granted on one spot overlap, and nobody is sent where somebody stands.
 
 Read from the log of each hub, fact by fact in the order in which it decided, also on disks that were lost: a hub that
-sold a spot twice and forgot it has sold it twice. A gate may send a car only to where the hub has not told it, in time,
-that another one stands.
+sold a spot twice and forgot it has sold it twice. Where two hubs ran from one disk, what each granted counts against
+what the other did, as far as drivers were told of it. A gate may send a car only to where the hub has not told it, in
+time, that another one stands.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from domain.reservation import HOLDS_SPOT
+from domain.reservation import HOLDS_SPOT, Status
 from simulator.world.checks.scene import Finding, Scene, StoredFact
-from simulator.world.seen import LotPlan
+from simulator.world.seen import LotPlan, Told
 
 NAME = "one-spot-one-car"
 _HOLDS = frozenset(status.value for status in HOLDS_SPOT)
@@ -22,6 +24,7 @@ def check(scene: Scene) -> Iterator[Finding]:
             log = store.facts.get(lot.lot_id, [])
             for fact, what in (*granted_twice(log), *_stood_on_twice(log)):
                 yield Finding(NAME, lot.lot_id, what, scene.made_at_ms(fact))
+        yield from _sold_by_two(scene, lot)
         yield from _sent_onto_others(scene, lot)
 
 
@@ -43,6 +46,52 @@ def granted_twice(log: Iterable[StoredFact]) -> Iterator[tuple[StoredFact, str]]
                 yield fact, f"{spot_id} was granted to {reservation_id} and to {other} for overlapping windows"
         granted[spot_id][reservation_id] = start, end
         where[reservation_id] = spot_id
+
+
+@dataclass(slots=True)
+class _Grant:
+    """A spot as it was first granted to a reservation, by whichever hub; by `until_ms` any hub has given it up."""
+
+    spot_id: str
+    start: str
+    end: str
+    from_ms: int
+    until_ms: int
+
+
+def _sold_by_two(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """Reservations that drivers were told they have, on one spot at one time, whichever hubs granted them."""
+    told = {one.reservation_id for one in scene.seen.drivers if one.told is Told.HELD}
+    grants = {key: grant for key, grant in _grants(scene, lot).items() if key in told}
+    for second, its in grants.items():
+        for first, other in grants.items():
+            both = other.from_ms < its.from_ms < other.until_ms and other.spot_id == its.spot_id
+            if both and its.start < other.end and other.start < its.end:
+                what = f"{its.spot_id} was granted to {second} and to {first}, by two hubs, and both were told so"
+                yield Finding(NAME, lot.lot_id, what, its.from_ms)
+
+
+def _grants(scene: Scene, lot: LotPlan) -> dict[str, _Grant]:
+    """The first grant to each reservation, of all that ever lay on this lot's hubs' disks."""
+    facts = [
+        (at_ms, fact.payload)
+        for store in (*scene.lost(lot.lot_id), scene.store(lot.lot_id))
+        for fact in store.of_kind(lot.lot_id, "reservation.changed")
+        if (at_ms := scene.made_at_ms(fact)) is not None
+    ]
+    found: dict[str, _Grant] = {}
+    for at_ms, now in sorted(facts, key=lambda one: one[0]):
+        grant = found.get(now["reservation_id"])
+        if grant is None:
+            grant = _Grant(now["spot_id"], now["start_time"], now["end_time"], at_ms, scene.seen.ends_ms)
+            found[now["reservation_id"]] = grant
+        if now["status"] == Status.HELD.value:
+            grant.until_ms = scene.ms_of(now["hold_expires_at"])
+        elif now["status"] not in _HOLDS or now["spot_id"] != grant.spot_id:
+            grant.until_ms = min(grant.until_ms, at_ms)
+        elif grant.until_ms > at_ms:
+            grant.until_ms = scene.seen.ends_ms
+    return found
 
 
 def _stood_on_twice(log: Iterable[StoredFact]) -> Iterator[tuple[StoredFact, str]]:

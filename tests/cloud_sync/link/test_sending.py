@@ -8,6 +8,7 @@ from cloud_sync.link.log import Position
 from cloud_sync.link.sending import IN_FLIGHT_MAX, RESEND_MS, RESEND_MS_MAX
 from cloud_sync.link.store import Store
 from cloud_sync.link.tenure import Standing
+from cloud_sync.link.v1.facts import AlarmRaised
 from cloud_sync.link.v1.messages import BATCH_MAX, AckState, Ask
 from domain.errors import PeerError
 from tests.cloud_sync.link.ends import GATE, HUB, NOW, Ends, seqs
@@ -196,6 +197,33 @@ class TestTwoRunsOfOneUnit:
         assert tenure.standing is Standing.FENCED
         assert older.appended(NOW) == []
         assert ends.hub.cursor(GATE).position == Position(2, 1)
+
+    @pytest.mark.parametrize("heard_of_its_copy", [0, 1])
+    def test_what_the_fenced_one_wrote_goes_up_once_it_alone_is_started_anew(
+        self, ends: Ends, heard_of_its_copy: int
+    ) -> None:
+        ends.append(2)
+        ends.deliver(ends.connect())
+        original = ends.gate_store
+        original.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(ends.folder / "gate.db", ends.folder / "clone.db")
+        older = ends.gate
+        ends.gate_store = Store(ends.folder / "clone.db")
+        ends.begin()
+        ends.append(heard_of_its_copy)
+        ends.deliver(ends.connect())
+        with older.transaction():
+            unheard = [older.append(AlarmRaised(alarm="test", detail=f"car {number}"), NOW) for number in range(3)]
+        assert [fact.epoch for fact in unheard] == [1, 1, 1]
+        ends.gate_store = original
+        ends.begin()
+        ends.deliver(ends.connect())
+        assert ends.tenure.standing is Standing.GRANTED
+        assert ends.hub.cursor(GATE).position == ends.gate.marks(1)[0].position
+        known = ends.hub.kept(GATE, Position(), 10)
+        assert known == ends.gate.after(Position(), 10)
+        assert [fact.payload["detail"] for fact in known[-3:]] == ["car 0", "car 1", "car 2"]
+        assert len(known) == 2 + heard_of_its_copy + 3
 
 
 def set_back(ends: Ends, seq: int) -> None:
