@@ -93,7 +93,7 @@ def never_seen(counts: Counter[str], kinds: frozenset[Kind]) -> list[str]:
     if Kind.BANK in kinds:
         wanted.append("in-doubt payments")
     if Kind.RESTORE in kinds:
-        wanted.append("restores")
+        wanted += ["restores", "hub and central restored"]
     if Kind.LOST_DISK in kinds:
         wanted.append("lost disks")
     if Kind.CLONE in kinds:

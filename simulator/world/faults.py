@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from domain.now import Trust
@@ -50,6 +51,9 @@ _PLACES: Mapping[type[Unit], Sequence[Place]] = {
     HubUnit: _ANYWHERE,
     CentralUnit: (*_ANYWHERE, Place.BEFORE_BANK, Place.AFTER_BANK),
 }
+BOTH = 0.4
+"""Of the hubs that are set back are set back together with central."""
+
 AT_RANDOM = 0.15
 """Of the crashes come at no place of the unit's own."""
 
@@ -197,14 +201,21 @@ class Faults:
             unit.process.doom(dice.choice(_PLACES[type(unit)]), dice.randint(1, 4), How.POWER_CUT)
 
     async def _restore(self, dice: random.Random) -> None:
-        """A disk is lost, and its machine goes on from a backup some seconds or minutes old."""
-        unit, disk = (one := dice.choice(self._units)), one.machine.disk
+        """A disk is lost, and its machine goes on from a backup some seconds or minutes old; a hub's and central's may
+        be lost together."""
+        units = [dice.choice(self._units)]
+        if isinstance(units[0], HubUnit) and dice.random() < BOTH:
+            units += [unit for unit in self._units if isinstance(unit, CentralUnit)]
         backup = f"{self._tally.now_ms}"
-        disk.back_up(backup)
+        for unit in units:
+            unit.machine.disk.back_up(backup)
         await asyncio.sleep(_log_uniform(dice, 1, 900))
-        if unit.is_alive:
+        lost = [unit for unit in units if unit.is_alive]
+        for unit in lost:
             self._tally.count("restores")
-            unit.lose_disk(lambda: disk.restore(backup), "restored")
+            unit.lose_disk(partial(unit.machine.disk.restore, backup), "restored")
+        if len(lost) > 1:
+            self._tally.count("hub and central restored")
 
     async def _lose_disk(self, dice: random.Random) -> None:
         unit = dice.choice(self._units)
