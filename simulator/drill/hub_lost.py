@@ -1,14 +1,11 @@
 """A hub's disk is lost while drivers book, and restored from its backup."""
 
-import asyncio
 import time
 
 from simulator.drill.backup import Backup
 from simulator.drill.stage import Stage, behind, seen
 from simulator.drill.visitor import Visitor
 
-BOOKING_S = (1.0, 4.0)
-"""How long drivers have been booking when the disk is lost."""
 PAID_BEFORE, PAID_AFTER = 5, 10
 
 
@@ -20,7 +17,7 @@ async def hub_lost(stage: Stage, backup: Backup, visitor: Visitor | None) -> Non
             if visitor is not None:
                 await visitor.book()
             await load.until(PAID_BEFORE)
-            await asyncio.sleep(stage.rng.uniform(*BOOKING_S))
+            await stage.some_time()
             notes.say(f"{len(load.promises)} bookings, {len(load.paid)} of them paid for")
         async with chapter.step("hub and litestream are killed, and their disk is gone"):
             epoch, lost_s = onlooker.epoch(), time.monotonic()

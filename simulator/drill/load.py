@@ -45,7 +45,7 @@ class Promise:
 
 
 class Load:
-    """Drivers at one lot. Run `go_on`; stop it by `enough`."""
+    """Drivers at one lot, who book from `begin` until it is `enough`."""
 
     def __init__(self, http: httpx.AsyncClient, lot: LotSite, begins: datetime, seed: str) -> None:
         """Windows from `begins` on; who wants what is drawn from `seed`."""
@@ -70,11 +70,11 @@ class Load:
         self._drivers = [Driver(self._http, f"robin-{uuid4().hex}", draw_plate(draw)) for _ in range(DRIVERS)]
         await asyncio.gather(*(driver.sign_up(uuid4().hex) for driver in self._drivers))
 
-    async def go_on(self) -> None:
-        """Book and pay, each driver as fast as they are answered, until it is enough."""
+    def begin(self) -> asyncio.Future[Any]:
+        """Have each driver book and pay as fast as they are answered; done when all have ended what they were at."""
         self._stop = False
         draws = [self._draw(f"{number} {len(self.promises)}") for number in range(DRIVERS)]
-        await asyncio.gather(*(self._drive(driver, draw) for driver, draw in zip(self._drivers, draws, strict=True)))
+        return asyncio.gather(*(self._drive(driver, draw) for driver, draw in zip(self._drivers, draws, strict=True)))
 
     def enough(self) -> None:
         """Whoever is at it completes their booking; nobody begins another one."""

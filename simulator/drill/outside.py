@@ -23,7 +23,7 @@ from simulator.demo.configuration import LotSite
 from simulator.drill.load import Promise
 from simulator.world.bank import WorldBank
 from simulator.world.checks import converges, no_lost_fact, one_spot_one_car
-from simulator.world.checks.scene import Scene, StoredFact, StoreSeen
+from simulator.world.checks.scene import Scene, StoredFact, StoreSeen, machine_of
 from simulator.world.seen import Disk, LotPlan, Seen
 
 _POLICY = TypeAdapter(Policy)
@@ -120,14 +120,14 @@ class Loss:
 
     def taken_back(self, unit: str, database: Path) -> int:
         """How many of them are in the unit's log by now, where they were or told again."""
-        with closing(StoreSeen(Disk(unit, database))) as now:
+        with closing(_store(unit, database)) as now:
             known = {(fact.text, fact.at) for fact in now.facts[unit]}
         return sum((fact.text, fact.at) in known for fact in self.facts)
 
 
 def loss(unit: str, lost: Path, restored: Path) -> Loss:
     """What the backup had not: look before the unit is started on it."""
-    with closing(StoreSeen(Disk(unit, lost))) as was, closing(StoreSeen(Disk(unit, restored))) as has:
+    with closing(_store(unit, lost)) as was, closing(_store(unit, restored)) as has:
         known = {fact.key for fact in has.facts[unit]}
         gone = [fact for fact in was.facts[unit] if fact.key not in known]
         last = parse_instant(was.facts[unit][-1].at) - parse_instant(has.facts[unit][-1].at)
@@ -138,3 +138,7 @@ def reservations(hub: Path) -> set[str]:
     """Those that are in a hub's database."""
     with closing(StoreSeen(Disk("", hub))) as store:
         return {row["reservation_id"] for row in store.rows("SELECT reservation_id FROM reservation")}
+
+
+def _store(unit: str, database: Path) -> StoreSeen:
+    return StoreSeen(Disk(machine_of(unit), database))

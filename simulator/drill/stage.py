@@ -22,6 +22,8 @@ from simulator.ports import free_ports
 
 HTTP_S = 30.0
 """Longer than a payment waits for the lot before it is answered 202."""
+SOME_S = (0.5, 3.0)
+"""Longer than litestream takes at times, and shorter at others."""
 LOOKS_MAX, LOOK_EVERY_S = 1_000, 0.05
 SETTLE_LOOKS_MAX, SETTLE_EVERY_S = 60, 1.0
 
@@ -42,12 +44,16 @@ class Stage:
     @asynccontextmanager
     async def booking(self) -> AsyncIterator[None]:
         """Drivers book meanwhile; at the end each has completed what they were at."""
-        load = asyncio.create_task(self.load.go_on())
+        load = self.load.begin()
         try:
             yield
         finally:
             self.load.enough()
             await load
+
+    async def some_time(self) -> None:
+        """Let pass what the seed draws: a disk is lost at any moment."""
+        await asyncio.sleep(self.rng.uniform(*SOME_S))
 
     async def lose_disk(self, backup: Backup) -> Path:
         """A unit, its backup and their disk are gone; where what was on it can be looked at."""

@@ -21,8 +21,10 @@ async def two_hubs(stage: Stage, backup: Backup, twin: Twin) -> None:
         return bool(fenced)
 
     async with stage.timeline.chapter("Two hubs are started from one backup") as chapter, stage.booking():
-        async with chapter.step("hub and litestream are killed, and their disk is gone"):
+        async with chapter.step("drivers book and pay"):
             await load.until(len(load.paid) + PAID_BEFORE)
+            await stage.some_time()
+        async with chapter.step("hub and litestream are killed, and their disk is gone"):
             lost = await stage.lose_disk(backup)
         async with chapter.step("the backup is restored on two machines, and both are started") as notes:
             twin.database.parent.mkdir()
