@@ -76,6 +76,10 @@ class Books:
         self._threads = threads
         self._compared = False
 
+    @property
+    def are_compared(self) -> bool:
+        return self._compared
+
     def must_be_compared(self) -> None:
         """Raises TryLater until they are: call it before money is moved."""
         if not self._compared:

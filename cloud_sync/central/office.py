@@ -119,6 +119,8 @@ class Office:
             may_move=self.books.must_be_compared,
         )
         self.refunds = Refunds(database, clock, self.books.must_be_compared)
+        self.is_catching_up: Callable[[], bool] = lambda: not self.books.are_compared
+        """Whether what is unknown may become known in a moment; the process that links the hubs knows better."""
         self.check_ins = CheckIns(
             database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=self._answer_s, clock=clock
         )

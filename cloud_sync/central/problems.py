@@ -58,6 +58,10 @@ class Problem(BaseModel):
     payment_id: str | None = None
 
 
+_MAY_BECOME_KNOWN = ("reservation_unknown", "payment_unknown")
+"""What is not said right after a start, when it may not be true."""
+
+
 def problem(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: object
 ) -> JSONResponse:
@@ -94,7 +98,9 @@ def answer_with_problems(app: FastAPI) -> None:
     """Make every error that leaves `app` a problem document."""
 
     @app.exception_handler(GatehouseError)
-    def ours(_request: Request, error: GatehouseError) -> JSONResponse:
+    def ours(request: Request, error: GatehouseError) -> JSONResponse:
+        if error.code in _MAY_BECOME_KNOWN and request.app.state.office.is_catching_up():
+            return problem_of(TryLater("catching_up", "bookings are still being put together; try again in a moment"))
         return problem_of(error)
 
     @app.exception_handler(RequestValidationError)

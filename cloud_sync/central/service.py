@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank
+from cloud_sync.central.catching_up import CatchingUp
 from cloud_sync.central.compared import ComparedCopies
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
@@ -71,6 +72,7 @@ class CentralService:
             Pruning(journal, keep, [lot_id], clock, _prune_in_thread)
             for lot_id, journal in self.office.journals.items()
         ]
+        receivers: dict[str, Receiver] = {}
         for lot_id in lots:
             journal = self.office.journals[lot_id]
             recovery = Recovery(self.office.database, journal, clock)
@@ -78,7 +80,7 @@ class CentralService:
             sender = Sender(journal, lot_id, recover=recovery.take_back, comparisons=comparisons)
             self._senders[lot_id] = FactSender(self._link, topics.lot_facts(lot_id, "down"), sender, clock)
             copies = self.office.copies(lot_id)
-            receiver = Receiver(
+            receivers[lot_id] = receiver = Receiver(
                 lot_id,
                 journal,
                 copies.apply,
@@ -87,6 +89,7 @@ class CentralService:
                 grants=_Grants(journal, hubs),
             )
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
+        self.office.is_catching_up = CatchingUp(self.office.books, hubs, receivers, clock)
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:

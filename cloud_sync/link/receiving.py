@@ -58,6 +58,12 @@ class Receiver:
         self._unfit: tuple[Position, Position] | None = None  # where a new epoch did not follow on, and its beginning
         self._snapshot: list[Sequence[Fact]] = []
         self._snapshot_at: Cursor | None = None
+        self._owed: Position | None = None  # where the log ended when its unit was last heard to connect
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all has come that the unit had to tell when it connected."""
+        return self._owed is not None and self._inbox.cursor(self._unit).position >= self._owed
 
     def opening(self) -> Ack:
         """What to say on connecting: send on from here."""
@@ -96,6 +102,7 @@ class Receiver:
     def asked(self, head: Head) -> Ack:
         """Where this end stands, what the unit may have lost, who may speak for it: as `head` asks."""
         self._asked = self._unfit = None
+        self._owed = max((Cursor.of(mark).position for mark in head.marks), default=Position())
         returned: list[Fact] = []
         grant = None
         with self._inbox.transaction():
