@@ -1,4 +1,5 @@
-"""`python -m simulator.drill`: a hub's disk is lost under load and restored; two hubs are started from one backup."""
+"""`python -m simulator.drill`: a hub's disk is lost under load and restored, two hubs are started from one backup, and
+central's disk is lost and restored."""
 
 import argparse
 import asyncio
@@ -20,9 +21,6 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=1, help="drills, one after the other (1)")
     parser.add_argument("--keep", metavar="DIR", type=Path, help="an empty folder for databases, backups and logs")
-    parser.add_argument(
-        "--central", action="store_true", help="lose central's disk as well; its books do not come back yet"
-    )
     arguments = parser.parse_args()
     first = secrets.randbits(SEED_BITS) if arguments.seed is None else arguments.seed
     folder = (arguments.keep or Path(tempfile.mkdtemp(prefix="gatehouse-drill-"))).resolve()
@@ -30,7 +28,7 @@ def main() -> None:
         timeline = Timeline(as_json=False)
         timeline.say(f"seed {seed}, in {folder / str(seed)}")
         try:
-            asyncio.run(drill(folder / str(seed), seed, timeline, central=arguments.central))
+            asyncio.run(drill(folder / str(seed), seed, timeline))
         except StepFailed as failed:
             sys.exit(f"drill: ended at: {failed}; seed {seed}, logs in {folder / str(seed)}")
         timeline.end()

@@ -1,5 +1,5 @@
-"""The story of a drill: a hub's disk is lost while drivers book, two hubs are started from one backup, and where it
-is wished, central's disk is lost as well."""
+"""The story of a drill: a hub's disk is lost while drivers book, two hubs are started from one backup, and central's
+disk is lost as well."""
 
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from simulator.drill.visitor import Visitor
 from simulator.ports import free_port
 
 
-async def drill(folder: Path, seed: int, timeline: Timeline, *, cars: bool = True, central: bool = False) -> None:
-    """Play it in `folder`, which is empty; without `cars` nobody comes to the lot, with `central` its disk is lost too.
+async def drill(folder: Path, seed: int, timeline: Timeline, *, cars: bool = True) -> None:
+    """Play it in `folder`, which is empty; without `cars` nobody comes to the lot.
 
     Raises StepFailed where something does not hold.
     """
     async with stage(folder, seed, timeline) as running:
-        await _play(running, cars=cars, central=central)
+        await _play(running, cars=cars)
 
 
-async def _play(running: Stage, *, cars: bool, central: bool) -> None:
+async def _play(running: Stage, *, cars: bool) -> None:
     hub, folder = running.lot.lot_id, running.site.folder
     units = {unit.name: unit for unit in running.site.write()}
     below = ["central.broker", f"{hub}.broker", "bank"]
@@ -43,5 +43,4 @@ async def _play(running: Stage, *, cars: bool, central: bool) -> None:
             await running.load.sign_up()
     await hub_lost(running, of_hub, Visitor(running) if cars else None)
     await two_hubs(running, of_hub, twin)
-    if central:
-        await central_lost(running, of_central)
+    await central_lost(running, of_central)
