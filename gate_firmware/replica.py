@@ -161,7 +161,7 @@ class Replica:
         """Take back what this gate has told the hub and has lost: its log, and which tickets are used up. Who is inside
         it hears from the hub. Whether anything was lost."""
         with journal.transaction():
-            inserted, strays = journal.take_back(facts, insert=insert)
+            inserted, strays = journal.take_back(facts, insert=insert, from_parent=True)
             for fact in (*inserted, *strays):
                 ticket_id = fact.payload.get("ticket_id") if fact.kind == GatePassed.kind else None
                 if isinstance(ticket_id, str):

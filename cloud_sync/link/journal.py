@@ -87,10 +87,13 @@ class Journal:
             self.begin(epoch)
             self._write_anew(written)
 
-    def take_back(self, facts: Sequence[Fact], *, insert: bool) -> tuple[list[Fact], list[Fact]]:
+    def take_back(
+        self, facts: Sequence[Fact], *, insert: bool, from_parent: bool = False
+    ) -> tuple[list[Fact], list[Fact]]:
         """Own facts that a peer has: those that are in the log again where they were (only with `insert`, before what
-        is not settled), and those that cannot be. What is in the log already is in neither list. What was written here
-        behind the place where they follow on is numbered anew too: another run has spoken for the unit since.
+        is not settled), and those that cannot be. What is in the log already is in neither list. Where they come
+        `from_parent`, who alone hears this log, what was written here behind the place where they follow on is numbered
+        anew too: another run has spoken for the unit since.
 
         Call it in the transaction of what follows from them.
         """
@@ -98,7 +101,7 @@ class Journal:
         news = [fact for fact in facts if self.chain_at(Position(fact.epoch, fact.seq)) != fact.chain]
         if not news or not insert:
             return [], news
-        written = self._take_out_written(self._place_before(news[0]))
+        written = self._take_out_written(self._place_before(news[0]) if from_parent else None)
         last = self._last(self.unit)
         inserted = list(_following(last, [fact for fact in news if fact.epoch < self.epoch]))
         for fact in inserted:

@@ -109,7 +109,8 @@ def _trip(driver: str, lot: LotPlan, hours: float, plates: set[Plate], dice: ran
     start_ms = dice.randrange(10, max(int(run_ms * LAST_START) // MINUTE_MS, 11)) * MINUTE_MS
     end_ms = start_ms + dice.randint(2, 16) * 15 * MINUTE_MS
     books = dice.random() >= WITHOUT_BOOKING
-    comes_ms: int | None = start_ms + int(dice.uniform(-12, 13) * MINUTE_MS)
+    on_time_ms = start_ms + int(dice.uniform(-12, 13) * MINUTE_MS)
+    comes_ms: int | None = on_time_ms
     leaves_ms = end_ms - int(dice.uniform(1, 20) * MINUTE_MS)
     cancels_ms: int | None = None
     match dice.choices([name for name, _ in HABITS], [weight for _, weight in HABITS])[0]:
@@ -122,7 +123,7 @@ def _trip(driver: str, lot: LotPlan, hours: float, plates: set[Plate], dice: ran
         case "cancels":
             cancels_ms, comes_ms = start_ms - int(dice.uniform(-5, 150) * MINUTE_MS), None
         case "cancels, and comes":
-            cancels_ms = start_ms - int(dice.uniform(0.1, 15) * MINUTE_MS)
+            cancels_ms = min(on_time_ms, start_ms) - int(dice.uniform(0.1, 4) * MINUTE_MS)  # on their way already
         case "stays":
             leaves_ms = end_ms + int(dice.uniform(3, 60) * MINUTE_MS)
         case "leaves early":
@@ -150,12 +151,12 @@ def _trip(driver: str, lot: LotPlan, hours: float, plates: set[Plate], dice: ran
 WITHOUT_BOOKING = 0.04
 
 HABITS = (
-    ("ordinary", 48),
+    ("ordinary", 42),
     ("early", 5),
     ("late", 10),
     ("never", 8),
     ("cancels", 8),
-    ("cancels, and comes", 3),
+    ("cancels, and comes", 9),
     ("stays", 8),
     ("leaves early", 10),
 )

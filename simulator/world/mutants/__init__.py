@@ -38,7 +38,7 @@ MUTANTS = (
     _mutant("hold_without_expiry", "converges"),
     _mutant("decision_not_stored", "barrier-clear"),
     _mutant("exit_asks_who_it_is", "inside-gets-out"),
-    _mutant("spot_granted_twice", "one-spot-one-car", seed=1),
+    _mutant("spot_granted_twice", "one-spot-one-car", seed=4),
     _mutant("plate_in_the_log", "plates-sealed"),
     _mutant("nobody_comes_early", "paid-gets-in"),
     _mutant("close_without_looking_at_the_loop", "barrier-clear"),
@@ -48,6 +48,8 @@ MUTANTS = (
     _mutant("overstay_not_charged", "money-adds-up", hours=6),
     _mutant("fee_kept_from_who_came_late", "money-adds-up", seed=1, hours=6),
     _mutant("no_dedupe", "no-lost-fact", faults=FAULTS),
-    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=3, faults=FAULTS),
+    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", faults=FAULTS),
     _mutant("ticket_revision_ignored", "barrier-clear", hours=6),
+    _mutant("ack_before_commit", "converges", "barrier-clear", "no-lost-fact", seed=7, faults="crash,power-cut"),
+    _mutant("after_cancel_not_billed", "money-adds-up", seed=13, hours=8, faults="partition"),
 )

@@ -48,7 +48,7 @@ class Ends:
 
     def take_back(self, facts: Sequence[Fact]) -> None:
         with self.gate.transaction():
-            self.gate.take_back(facts, insert=self.tenure.may_insert)
+            self.gate.take_back(facts, insert=self.tenure.may_insert, from_parent=True)
 
     def append(self, count: int) -> None:
         with self.gate.transaction():

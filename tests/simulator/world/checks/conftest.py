@@ -23,7 +23,7 @@ from simulator.world.world import World
 
 LOT = "riverside"
 ENTRY, EXIT = f"{LOT}.entry-1", f"{LOT}.exit-1"
-SEED, HOURS = 3, 5
+SEED, HOURS = 4, 5
 SIZE = Size(lots=1, entries=1, exits=1, cars_a_day=110)
 
 
