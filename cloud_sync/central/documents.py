@@ -208,7 +208,8 @@ def history(office: Office, user_id: str, limit: int) -> Reservations:
 def ticket(office: Office, reservation_id: str) -> str:
     """The text that the hub signed for the spot that the booking has now.
 
-    Raises Refused where there is none that opens a gate, TryLater where the lot has moved the booking a moment ago.
+    Raises Refused where there is none that opens a gate, TryLater where it is on its way: the lot has moved the booking
+    a moment ago, or central has lost the ticket.
     """
     with office.database.reading() as session:
         known = session.get_one(ReservationCopy, reservation_id)
@@ -216,10 +217,11 @@ def ticket(office: Office, reservation_id: str) -> str:
         status = _status(booking, known)
         # The gate lets in who comes late, as long as the window lasts.
         late = status is ReservationStatus.NO_SHOW and office.clock().utc < known.end_time
-        if booking is None or booking.ticket is None or not (late or status in _WITH_TICKET):
+        opens = late or status in _WITH_TICKET
+        if booking is not None and opens and tickets.is_stale(booking):
+            raise TryLater("ticket_renewing", "the ticket of this booking is being renewed; try again in a moment", 2)
+        if booking is None or booking.ticket is None or not opens:
             raise Refused("ticket_not_valid", f"a reservation that is {status.value} has no ticket that opens a gate")
-        if tickets.is_stale(booking):
-            raise TryLater("ticket_renewing", "the lot has moved this booking; its new ticket is on the way", 2)
         return booking.ticket
 
 

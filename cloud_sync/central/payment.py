@@ -114,7 +114,7 @@ class Payments:
         """Write a payment for a held reservation down and return its id: work on it next.
 
         Where one is under way or done, its id is returned: nobody pays twice. Raises NotFound for a reservation that
-        is not this user's, Refused where it is not to be paid for.
+        is not this user's, Refused where it is not to be paid for, TryLater while it may have been paid for already.
         """
         now = self._clock()
         with self._database.transaction() as session:
@@ -128,6 +128,7 @@ class Payments:
             if tried and Step(tried[0].step) is not Step.FAILED:
                 lease.hurry(tried[0], now.utc)
                 return tried[0].payment_id
+            self._may_move()
             return self._open(session, reservation, method_token, len(tried) + 1, now).payment_id
 
     def _open(

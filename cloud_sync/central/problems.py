@@ -58,7 +58,7 @@ class Problem(BaseModel):
     payment_id: str | None = None
 
 
-_MAY_BECOME_KNOWN = ("reservation_unknown", "payment_unknown")
+_MAY_BECOME_KNOWN = ("reservation_unknown", "payment_unknown", "ticket_not_valid")
 """What is not said right after a start, when it may not be true."""
 
 

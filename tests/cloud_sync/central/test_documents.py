@@ -75,7 +75,7 @@ def test_a_ticket_is_what_the_hub_signed_for_the_spot_that_is_booked(site: Site)
     assert documents.ticket(site.office, "signed") == "TICKET"
     with pytest.raises(Refused, match="confirmed"):
         documents.ticket(site.office, "none")
-    with pytest.raises(TryLater, match="new ticket"):
+    with pytest.raises(TryLater, match="ticket of this booking"):
         documents.ticket(site.office, "stale")
 
 
