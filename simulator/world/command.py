@@ -32,6 +32,7 @@ class Order:
 def run(order: Order) -> int:
     """Play the campaign; 0 where every invariant held on every seed, and everything happened that ought to."""
     seeds, kinds = _seeds(order.seeds), _kinds(order.faults)
+    _must_be_new(order.keep, seeds)
     if order.mutant is not None:
         arguments = [f"--seeds={order.seeds}", f"--hours={order.hours:g}", f"--faults={order.faults}"]
         return play_mutant(order.mutant, ["simulate", *arguments, f"--jobs={order.jobs}"])
@@ -69,6 +70,12 @@ def _seeds(text: str) -> range:
     if not (dots and first.isdecimal() and end.isdecimal() and int(first) < int(end)):
         raise OperatorError("seeds_invalid", f"{text!r} are no seeds: take A..B with A below B, such as 0..50")
     return range(int(first), int(end))
+
+
+def _must_be_new(keep: Path | None, seeds: range) -> None:
+    for seed in seeds if keep is not None else ():
+        if (folder := Path(keep or "") / str(seed)).exists():
+            raise OperatorError("keep_taken", f"{folder} is there already: name another folder, or remove it")
 
 
 def _kinds(text: str) -> frozenset[Kind]:

@@ -108,12 +108,26 @@ class Way:
             connection.end_at_broker()
 
 
+A_MINUTE_MAX = 10_000
+"""Messages that a broker carries in a minute: many times what a lot ever says. Units that send more answer each other
+without end."""
+
+
 class Broker:
     """One MQTT broker."""
 
-    def __init__(self, loop: VirtualLoop, name: str, trace: Callable[[str, bytes], None]) -> None:
-        """`trace` is told of every message that comes in."""
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        name: str,
+        trace: Callable[[str, bytes], None],
+        flooded: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`trace` is told of every message that comes in, `flooded` of this broker in a minute in which it is sent more
+        than it carries."""
         self.loop = loop
+        self._flooded = flooded
+        self._minute = self._messages = 0
         self.name = name
         self.up = True
         self._trace = trace
@@ -138,8 +152,10 @@ class Broker:
         self._routes.clear()
 
     def publish(self, message: Message) -> None:
-        """Hand a message on to everybody who wants it."""
+        """Hand a message on to everybody who wants it; beyond `A_MINUTE_MAX` it is dropped."""
         self._trace(message.topic, message.payload)
+        if self._is_flooded():
+            return
         if message.retained:
             self._retained[message.topic] = message.payload
         routes = self._routes.get(message.topic)
@@ -148,6 +164,15 @@ class Broker:
             self._routes[message.topic] = routes
         for connection in routes:
             connection.send(message)
+
+    def _is_flooded(self) -> bool:
+        minute = self.loop.now_ms // 60_000
+        if minute != self._minute:
+            self._minute, self._messages = minute, 0
+        self._messages += 1
+        if self._messages == A_MINUTE_MAX + 1:
+            self._flooded(self.name)
+        return self._messages > A_MINUTE_MAX
 
     def stop(self, *, silently: bool) -> None:
         """The broker is gone with all that it kept; `silently`: its machine is, and nobody is told."""

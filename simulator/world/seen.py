@@ -173,6 +173,8 @@ class Seen:
     faults: list[Fault] = field(default_factory=list)
     boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
+    floods: list[tuple[int, str]] = field(default_factory=list)
+    """When a broker was sent more than it carries, and which."""
     log: Path | None = None
     """What all units logged, a line each."""
     counts: Counter[str] = field(default_factory=Counter)

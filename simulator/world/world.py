@@ -132,7 +132,7 @@ class World:
         self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     def _build(self) -> list[Unit]:
-        central_broker = Broker(self.loop, CENTRAL, self._traced)
+        central_broker = Broker(self.loop, CENTRAL, self._traced, self._flooded)
         self._brokers = {CENTRAL: central_broker}
         lan, internet = self._way("central", INTERNET_S), INTERNET_S
         central = CentralUnit(
@@ -142,7 +142,7 @@ class World:
         entries: dict[str, list[GateUnit]] = {}
         exits: dict[str, list[GateUnit]] = {}
         for lot in self.plan.lots:
-            broker = self._brokers[lot.lot_id] = Broker(self.loop, lot.lot_id, self._traced)
+            broker = self._brokers[lot.lot_id] = Broker(self.loop, lot.lot_id, self._traced, self._flooded)
             sockets = {
                 CENTRAL_PORT: (central_broker, self._way(lot.lot_id, internet)),
                 LOT_PORT: (broker, Way(self.loop, self._dice(f"loopback {lot.lot_id}"), LOOPBACK_S)),
@@ -211,6 +211,9 @@ class World:
 
     def _dice(self, purpose: str) -> random.Random:
         return dice(self.plan.seed, purpose)
+
+    def _flooded(self, broker: str) -> None:
+        self.seen.floods.append((self.loop.now_ms, broker))
 
     def _traced(self, topic: str, payload: bytes) -> None:
         if "/facts/" in topic:

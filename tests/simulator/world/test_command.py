@@ -41,6 +41,12 @@ def test_it_leaves_what_it_is_asked_to(tmp_path: Path) -> None:
     assert {path.name for path in left.iterdir()} >= {"disks", "log.jsonl", "trace"}
 
 
+def test_what_was_left_before_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    with pytest.raises(OperatorError, match="is there already"):
+        run(order(keep=tmp_path))
+
+
 def test_every_kind_of_fault_has_something_that_must_have_happened() -> None:
     nothing = Counter[str]()
     always = set(never_seen(nothing, frozenset()))

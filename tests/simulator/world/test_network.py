@@ -33,7 +33,8 @@ class Net:
     """One broker, and units that are on it."""
 
     def __init__(self, loop: VirtualLoop) -> None:
-        self.broker = Broker(loop, "central", lambda _topic, _payload: None)
+        self.floods: list[str] = []
+        self.broker = Broker(loop, "central", lambda _topic, _payload: None, self.floods.append)
         self.ways: dict[str, Way] = {}
         self._loop = loop
 
@@ -104,6 +105,24 @@ def test_messages_come_in_order_and_what_is_retained_to_who_comes_later() -> Non
         await hub.publishes(1, 2, 3)
         await asyncio.sleep(1)
         assert central.heard == ["0", "1", "2", "3"]
+
+    on_a_net(life)
+
+
+def test_units_that_talk_without_end_are_found_and_do_not_hold_the_time_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.world.network.A_MINUTE_MAX", 3)
+
+    async def life(net: Net) -> None:
+        hub, central = net.unit("hub"), net.unit("central")
+        central.listens("v1/lots/+/facts/up")
+        await hub.begin()
+        await central.begin()
+        await hub.publishes(1, 2, 3, 4, 5)
+        await asyncio.sleep(60)
+        await hub.publishes(6)
+        await asyncio.sleep(1)
+        assert central.heard == ["1", "2", "3", "6"]
+        assert net.floods == ["central"]
 
     on_a_net(life)
 
