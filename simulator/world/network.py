@@ -112,6 +112,9 @@ A_MINUTE_MAX = 10_000
 """Messages that a broker carries in a minute: many times what a lot ever says. Units that send more answer each other
 without end."""
 
+DOWN_MINUTES = 60
+"""How long it then carries nothing more: the run has failed, and need not take for ever."""
+
 
 class Broker:
     """One MQTT broker."""
@@ -152,7 +155,7 @@ class Broker:
         self._routes.clear()
 
     def publish(self, message: Message) -> None:
-        """Hand a message on to everybody who wants it; beyond `A_MINUTE_MAX` it is dropped."""
+        """Hand a message on to everybody who wants it, unless there have been more than `A_MINUTE_MAX`."""
         self._trace(message.topic, message.payload)
         if self._is_flooded():
             return
@@ -167,11 +170,12 @@ class Broker:
 
     def _is_flooded(self) -> bool:
         minute = self.loop.now_ms // 60_000
-        if minute != self._minute:
+        if minute > self._minute:
             self._minute, self._messages = minute, 0
         self._messages += 1
         if self._messages == A_MINUTE_MAX + 1:
             self._flooded(self.name)
+            self._minute += DOWN_MINUTES
         return self._messages > A_MINUTE_MAX
 
     def stop(self, *, silently: bool) -> None:

@@ -48,8 +48,9 @@ MUTANTS = (
     _mutant("overstay_not_charged", "money-adds-up", hours=6),
     _mutant("fee_kept_from_who_came_late", "money-adds-up", seed=1, hours=6),
     _mutant("no_dedupe", "no-lost-fact", faults=FAULTS),
-    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", faults=FAULTS),
+    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=9, hours=6, faults="crash,power-cut"),
     _mutant("ticket_revision_ignored", "barrier-clear", hours=6),
     _mutant("ack_before_commit", "converges", "barrier-clear", "no-lost-fact", seed=7, faults="crash,power-cut"),
+    _mutant("fence_ignored", "converges", seed=2, hours=6, faults="clone"),
     _mutant("after_cancel_not_billed", "money-adds-up", seed=13, hours=8, faults="partition"),
 )
