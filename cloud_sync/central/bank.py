@@ -59,12 +59,15 @@ class Booked:
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> "Booked | None":
-        """What the provider has kept, or none where it is not, or not all of it, about a booking."""
+        """What the provider has kept, or none where it is not about a booking, or not as we write it."""
         names = [field.name for field in fields(cls)]
         if not all(name in metadata for name in names):
             return None
         said: dict[str, Any] = {name: metadata[name] for name in names}
-        return cls(**said | {name: parse_instant(said[name]) for name in ("start_time", "end_time")})
+        try:
+            return cls(**said | {name: parse_instant(said[name]) for name in ("start_time", "end_time")})
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from cloud_sync.link.clock import Clock
 from domain.errors import Refused, TryLater
 from domain.policy import Policy
 
-T = TypeVar("T")
+T = TypeVar("T", Taken, PaidBack)
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,8 @@ class Books:
         if payment is None:
             if one.booked is None or one.booked.lot_id not in self._journals:
                 return self._differs(one.cause, "its lot is not known")
+            if session.get(Payment, one.booked.payment_id) is not None:
+                return self._differs(one.cause, "its id is another payment's")
             payment = self._begun(session, one, one.booked, cause.revision)
         elif Step(payment.step) in ENDED:
             return self._differs(one.cause, f"{payment.step} here, {one.intent.state.value} there")
@@ -248,7 +250,12 @@ def _unless_another_did(enter: Callable[[T], bool], one: T) -> bool:
     try:
         return enter(one)
     except IntegrityError:
-        return enter(one)  # it is there by now
+        pass  # it is there by now; or what the provider has contradicts itself
+    try:
+        return enter(one)
+    except IntegrityError:
+        log.error("books.differ", extra={"cause": one.cause, "why": "it contradicts what is there"})
+        return False
 
 
 def _go_on_from(payment: Payment, one: Taken, now: datetime) -> None:

@@ -56,14 +56,22 @@ def bank_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankProce
 
 
 @pytest.fixture
-def central(tmp_path: Path, central_broker: BrokerSite, bank_process: BankProcess) -> Iterator[Central]:
+def own_bank(tmp_path: Path) -> Iterator[BankProcess]:
+    """One that knows of nothing yet: central would take over what others have paid there."""
+    bank = BankProcess(tmp_path)
+    yield bank
+    bank.stop()
+
+
+@pytest.fixture
+def central(tmp_path: Path, central_broker: BrokerSite, own_bank: BankProcess) -> Iterator[Central]:
     port = free_port()
     config = write_config(
         tmp_path,
         http_port=port,
         broker_port=central_broker.port,
         broker_user_file=str(central_broker.folder / "central"),
-        bank=bank_process.url,
+        bank=own_bank.url,
     )
     central = Central(config, port)
     with ExitStack() as stack:

@@ -4,13 +4,14 @@ import asyncio
 import shutil
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from cloud_sync.central.bank import IntentState
+from cloud_sync.central.bank import Booked, IntentState
 from cloud_sync.central.books import LOOKED_BACK, OVERLAP
 from cloud_sync.central.tables import Payment
 from domain.errors import TryLater
@@ -334,3 +335,16 @@ async def test_every_attempt_is_known_again(site: Site, bank: MemoryBank, me: Dr
     assert attempts(site) == [(1, "failed")]
     await restore(site)
     assert attempts(site) == [(1, "failed")]
+
+
+async def test_a_record_that_contradicts_itself_keeps_central_from_nothing(
+    site: Site, bank: MemoryBank, me: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two payments of one id, and a booking whose window is no time."""
+    await book_and_pay(site)
+    order, state = next(iter(bank.intents.values()))
+    bank.intents["pi_2"] = replace(order, cause="B123456789:charge:1"), state
+    await restore(site, wholly_lost=True)
+    assert site.balances() == {"bank": 800, "revenue:riverside": -800}
+    assert caplog.messages.count("books.differ") == 1
+    assert Booked.of(order.booked.metadata() | {"start_time": "noon"}) is None

@@ -123,9 +123,9 @@ async def loses_the_hold(http: httpx.AsyncClient, racer: Racer, hub: HubProcess)
 
 
 async def test_as_many_get_one_as_there_are_and_each_pays_once(
-    central: Central, lot_broker: BrokerSite, central_broker: BrokerSite, tmp_path: Path, bank_process: BankProcess
+    central: Central, lot_broker: BrokerSite, central_broker: BrokerSite, tmp_path: Path, own_bank: BankProcess
 ) -> None:
-    before = len(bank_process.requests())
+    before = len(own_bank.requests())
     drivers = racers(tmp_path)
     central.start()
     limits = httpx.Limits(max_connections=DRIVERS)
@@ -143,7 +143,7 @@ async def test_as_many_get_one_as_there_are_and_each_pays_once(
     async with httpx.AsyncClient(base_url=base_url, timeout=60) as http:
         lost = await loses_the_hold(http, drivers[0], hub)
     booked = Counter(said for status, _, said in answers if status == 201)
-    assert at_the_bank(bank_process.requests()[before:]) == {
+    assert at_the_bank(own_bank.requests()[before:]) == {
         "payment_intents": booked + Counter([lost]),
         "capture": booked,
         "cancel": Counter([lost]),

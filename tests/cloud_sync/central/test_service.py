@@ -110,7 +110,7 @@ async def log_in(http: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def test_booked_and_paid_and_killed_and_nothing_is_lost(
-    central: Central, http: httpx.AsyncClient, central_broker: BrokerSite, tmp_path: Path, bank_process: BankProcess
+    central: Central, http: httpx.AsyncClient, central_broker: BrokerSite, tmp_path: Path, own_bank: BankProcess
 ) -> None:
     hub = Hub.at(central_broker, tmp_path)
     central.start()
@@ -135,7 +135,7 @@ async def test_booked_and_paid_and_killed_and_nothing_is_lost(
         assert again.json() == paid.json()
     await until(http, f"/lots/{LOT}", bookable=False)
     assert (await http.post("/reservations", json=wish)).json()["reservation_id"] == booked["reservation_id"]
-    assert len(bank_process.posted("/capture", booked["reservation_id"])) == 1
+    assert len(own_bank.posted("/capture", booked["reservation_id"])) == 1
     code, log = central.end(signal.SIGTERM)
     assert code == 0
     assert "Traceback" not in log
