@@ -27,11 +27,22 @@ def held(session: Session, booking: Booking, price: Money, hold_expires_at: date
     """The hub keeps the spot. Does nothing where the fact was quicker than the answer."""
     if session.get(ReservationCopy, booking.reservation_id) is not None:
         return
-    copy = ReservationCopy(
+    copy = copy_of(booking, Status.HELD, price, "held", now)
+    copy.hold_expires_at = hold_expires_at
+    try:
+        with session.begin_nested():
+            session.add(copy)
+    except IntegrityError:
+        return  # the fact came in between, through another process
+
+
+def copy_of(booking: Booking, status: Status, price: Money, cause: str, now: datetime) -> ReservationCopy:
+    """What is known of a booking of which no fact has told."""
+    return ReservationCopy(
         reservation_id=booking.reservation_id,
         revision=0,
         lot_id=booking.lot_id,
-        status=Status.HELD.value,
+        status=status.value,
         spot_id=booking.spot_id,
         user_id=booking.user_id,
         vehicle_id=booking.vehicle_id,
@@ -39,16 +50,10 @@ def held(session: Session, booking: Booking, price: Money, hold_expires_at: date
         end_time=booking.end_time,
         price_minor=price.amount_minor,
         currency=price.currency,
-        hold_expires_at=hold_expires_at,
-        cause="held",
+        cause=cause,
         changed_at=now,
         created_at=now,
     )
-    try:
-        with session.begin_nested():
-            session.add(copy)
-    except IntegrityError:
-        return  # the fact came in between, through another process
 
 
 def changed(session: Session, reservation_id: str, status: Status, revision: int, now: datetime) -> None:

@@ -300,5 +300,4 @@ def _attempt(session: Session, cause: ledger.Cause) -> Payment | None:
 def _paid(session: Session, reservation_id: str) -> Payment | None:
     """The payment that was captured for a reservation, locked; as everywhere, first the booking."""
     session.get(Booking, reservation_id, with_for_update=True)
-    found = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
-    return session.exec(found.with_for_update()).first()
+    return ledger.paid_for(session, reservation_id)

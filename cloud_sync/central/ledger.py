@@ -27,6 +27,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from cloud_sync.central import lease
 from cloud_sync.central.dues import Kind
+from cloud_sync.central.saga import Step
 from cloud_sync.central.tables import LedgerEntry, Movement, Payment
 from domain.errors import Refused
 from domain.money import Money
@@ -189,6 +190,12 @@ def correct(session: Session, payment: Payment, movement: Movement, amount: Mone
 
 def refundable_minor(payment: Payment) -> int:
     return payment.captured_minor - payment.refunded_minor - payment.pending_minor
+
+
+def paid_for(session: Session, reservation_id: str, *, lock: bool = True) -> Payment | None:
+    """The payment that was captured for a reservation."""
+    found = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
+    return session.exec(found.with_for_update() if lock else found).first()
 
 
 def charge_of(session: Session, payment: Payment) -> Movement:

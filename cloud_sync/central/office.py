@@ -1,6 +1,6 @@
 """The booking office: every part of central that works without a network, wired together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from secrets import randbits
@@ -37,6 +37,7 @@ from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import PolicyChanged
 from domain import ids
 from domain.errors import OperatorError
+from domain.policy import Policy
 
 BANK_CALLS_MAX = 8
 """Calls to the payment provider at once; more wait their turn."""
@@ -75,20 +76,12 @@ class Office:
         seals = {lot.lot_id: lot.plate_key.parse(Seal.from_hex) for lot in settings.lots}
         self.vehicles = Vehicles(database, settings.seal.plate_key.parse(Seal.from_hex), seals, clock)
         tariffs = {lot.lot_id: lot.tariff for lot in settings.lots}
-        self.settlement = Settlement({lot.lot_id: lot.policy for lot in settings.lots}, tariffs)
+        policies = {lot.lot_id: lot.policy for lot in settings.lots}
+        self.settlement = Settlement(policies, tariffs)
         self._operators = settings.operators
         self._answer_s = settings.hub.answer_s
         self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
-        self.books = Books(
-            database,
-            bank=bank,
-            settlement=self.settlement,
-            policies={lot.lot_id: lot.policy for lot in settings.lots},
-            journals=self.journals,
-            clock=clock,
-            changed=changed,
-            threads=self._threads,
-        )
+        self._changed = changed
         self.bookings = Bookings(
             database,
             hubs=hubs,
@@ -106,25 +99,38 @@ class Office:
             clock=clock,
             refund_queued=self._refund_queued,
         )
-        self._changed = changed
-        self.payments = Payments(
-            database,
-            hubs=hubs,
-            bank=bank,
-            settlement=self.settlement,
-            journals=self.journals,
-            clock=clock,
-            changed=self._paid,
-            threads=self._threads,
-            may_move=self.books.must_be_compared,
-        )
-        self.refunds = Refunds(database, clock, self.books.must_be_compared)
+        self._open_till(bank, policies)
         self.is_catching_up: Callable[[], bool] = lambda: not self.books.are_compared
         """Whether what is unknown may become known in a moment; the process that links the hubs knows better."""
         self.check_ins = CheckIns(
             database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=self._answer_s, clock=clock
         )
         self._hire(bank)
+
+    def _open_till(self, bank: Bank, policies: Mapping[str, Policy]) -> None:
+        """Who takes money and gives it back."""
+        self.books = Books(
+            self.database,
+            bank=bank,
+            settlement=self.settlement,
+            policies=policies,
+            journals=self.journals,
+            clock=self.clock,
+            changed=self._changed,
+            threads=self._threads,
+        )
+        self.payments = Payments(
+            self.database,
+            hubs=self.hubs,
+            bank=bank,
+            settlement=self.settlement,
+            journals=self.journals,
+            clock=self.clock,
+            changed=self._paid,
+            threads=self._threads,
+            may_move=self.books.must_be_compared,
+        )
+        self.refunds = Refunds(self.database, self.clock, self.books.must_be_compared)
 
     def _hire(self, bank: Bank) -> None:
         """Who goes on with what was begun, until it is finished."""

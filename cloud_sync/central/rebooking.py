@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
+from cloud_sync.central import answers, ledger
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import Hubs
-from cloud_sync.central.saga import Step
 from cloud_sync.central.settlement import Settlement
-from cloud_sync.central.tables import Booking, Payment, ReservationCopy, User, Vehicle
+from cloud_sync.central.tables import Booking, ReservationCopy, User, Vehicle
 from cloud_sync.central.vehicles import Vehicles
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.v1.messages import HoldAnswer, HoldRequest
@@ -88,7 +88,7 @@ class Rebookings:
                 plate=self._vehicles.plate_for(booking.lot_id, vehicle),
                 start_time=booking.start_time,
                 end_time=booking.end_time,
-                price=_price(_paid(session, reservation_id)),
+                price=_price(session, reservation_id),
                 answer_by=utc(self._clock().utc + self._answer),
             )
 
@@ -96,37 +96,17 @@ class Rebookings:
         now = self._clock().utc
         with self._database.transaction() as session:
             booking = session.get_one(Booking, reservation_id, with_for_update=True)
-            price = _price(_paid(session, reservation_id))
             known = session.get(ReservationCopy, reservation_id)
             if known is not None and Status(known.status) not in (Status.HELD, Status.CONFIRMED):
                 return  # its money was settled by what the lot told of it
-            session.merge(
-                ReservationCopy(
-                    reservation_id=reservation_id,
-                    revision=0 if known is None else known.revision,
-                    lot_id=booking.lot_id,
-                    status=Status.CANCELLED.value,
-                    spot_id=booking.spot_id,
-                    user_id=booking.user_id,
-                    vehicle_id=booking.vehicle_id,
-                    start_time=booking.start_time,
-                    end_time=booking.end_time,
-                    price_minor=price.amount_minor,
-                    currency=price.currency,
-                    cause=LOST,
-                    changed_at=now,
-                    created_at=booking.asked_at,
-                )
-            )
+            given_up = answers.copy_of(booking, Status.CANCELLED, _price(session, reservation_id), LOST, now)
+            given_up.revision, given_up.created_at = 0 if known is None else known.revision, booking.asked_at
+            session.merge(given_up)
             session.flush()
             self._settlement.settle(session, reservation_id, now)
 
 
-def _paid(session: Session, reservation_id: str) -> Payment:
-    return session.exec(
-        select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
-    ).one()
-
-
-def _price(payment: Payment) -> Money:
+def _price(session: Session, reservation_id: str) -> Money:
+    payment = ledger.paid_for(session, reservation_id, lock=False)
+    assert payment is not None, "only what was paid for is booked again"
     return Money(payment.amount_minor, payment.currency)

@@ -13,13 +13,12 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from cloud_sync.central import lease, tickets
+from cloud_sync.central import lease, ledger, tickets
 from cloud_sync.central.bank import Booked
 from cloud_sync.central.booking import UNANSWERED, State
 from cloud_sync.central.database import Database
 from cloud_sync.central.journal import Journal
 from cloud_sync.central.payment import tell_of
-from cloud_sync.central.saga import Step
 from cloud_sync.central.tables import Booking, Payment
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged
@@ -51,8 +50,7 @@ class Recovery:
                 self._tell(session, reservation_id, last)
 
     def _tell(self, session: Session, reservation_id: object, last: Fact) -> None:
-        paid = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
-        payment = session.exec(paid).first()
+        payment = ledger.paid_for(session, str(reservation_id), lock=False)
         if payment is None:  # the provider has not answered yet
             self._journal.repeat(last)
         else:
@@ -61,17 +59,7 @@ class Recovery:
 
 def booked(session: Session, known: Booked, at: datetime) -> Booking:
     """The row of a booking that only the provider knows of."""
-    booking = Booking(
-        reservation_id=known.reservation_id,
-        lot_id=known.lot_id,
-        user_id=known.user_id,
-        vehicle_id=known.vehicle_id,
-        spot_id=known.spot_id,
-        start_time=known.start_time,
-        end_time=known.end_time,
-        state=State.HELD.value,
-        asked_at=at,
-    )
+    booking = _row(known, known.lot_id, at)
     session.add(booking)
     session.flush()
     return booking
@@ -88,17 +76,7 @@ def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, 
     """The lot's hub tells of a reservation at `at`: what central has lost of it is made good. Before copies are."""
     booking = session.get(Booking, said.reservation_id, with_for_update=True)
     if booking is None:
-        forgotten = Booking(
-            reservation_id=said.reservation_id,
-            lot_id=lot_id,
-            user_id=said.user_id,
-            vehicle_id=said.vehicle_id,
-            spot_id=said.spot_id,
-            start_time=said.start_time,
-            end_time=said.end_time,
-            state=State.HELD.value,
-            asked_at=at,
-        )
+        forgotten = _row(said, lot_id, at)
         if said.ticket_revision is not None:
             tickets.was_lost(forgotten, now)
         booking = _added(session, forgotten)
@@ -107,6 +85,20 @@ def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, 
     if said.cause == DRIVER and booking.cancel_requested_at is None:
         booking.state, booking.cancel_requested_at = State.CANCELLED.value, said.cancel_requested_at
         lease.finish(booking)
+
+
+def _row(known: Booked | ReservationChanged, lot_id: str, at: datetime) -> Booking:
+    return Booking(
+        reservation_id=known.reservation_id,
+        lot_id=lot_id,
+        user_id=known.user_id,
+        vehicle_id=known.vehicle_id,
+        spot_id=known.spot_id,
+        start_time=known.start_time,
+        end_time=known.end_time,
+        state=State.HELD.value,
+        asked_at=at,
+    )
 
 
 def _added(session: Session, booking: Booking) -> Booking:

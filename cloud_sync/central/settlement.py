@@ -57,8 +57,7 @@ class Settlement:
         reservation = session.get(ReservationCopy, reservation_id)
         if reservation is None or _cancel_is_pending(booking, reservation):
             return
-        paid = select(Payment).where(Payment.reservation_id == reservation_id, Payment.step == Step.PAID.value)
-        payment = session.exec(paid.with_for_update()).first()
+        payment = ledger.paid_for(session, reservation_id)
         if payment is None:
             _left_unpaid(session, reservation, now)
             return
