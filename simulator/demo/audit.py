@@ -163,6 +163,16 @@ def _money(kept: Kept) -> Iterator[Finding]:
         yield Finding("money-adds-up", f"the bank moved money for reservations that no hub knows: {[*moved]}")
     if held := provider.authorised(record):
         yield Finding("money-adds-up", f"authorised, and neither captured nor given back: {sorted(held)}")
+    for what in _undecided(kept):
+        yield Finding("money-adds-up", what)
+
+
+def _undecided(kept: Kept) -> Iterator[str]:
+    """Payments and cancellations that have come to no end, at central."""
+    for row in kept.rows(CENTRAL, "SELECT reservation_id, step FROM payments WHERE step NOT IN ('paid', 'failed')"):
+        yield f"{row['reservation_id']}: its payment is still at {row['step']}"
+    for row in kept.rows(CENTRAL, "SELECT reservation_id FROM bookings WHERE state = 'cancelling'"):
+        yield f"{row['reservation_id']}: it is still being cancelled"
 
 
 def _accounts(kept: Kept, hub: str) -> dict[str, Account]:

@@ -96,6 +96,19 @@ def test_the_checker_finds_a_ledger_that_is_off(kept: Path) -> None:
     assert list(CHECKS["money-adds-up"](Kept(kept)))
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE payments SET step = 'void' WHERE rowid = (SELECT min(rowid) FROM payments)",
+        "UPDATE bookings SET state = 'cancelling' WHERE rowid = (SELECT min(rowid) FROM bookings)",
+    ],
+)
+def test_the_checker_finds_what_came_to_no_end(kept: Path, sql: str) -> None:
+    _execute(kept, "central", sql)
+    [finding] = CHECKS["money-adds-up"](Kept(kept))
+    assert "still" in finding.detail
+
+
 def test_the_checker_finds_a_plate_in_clear(kept: Path) -> None:
     (kept / "logs" / "hub.log").write_text(f"saw {Kept(kept).cars[0].plate.open} today", encoding="ascii")
     assert list(CHECKS["plates-sealed"](Kept(kept)))
