@@ -11,6 +11,8 @@ EARLY_S = 30
 MINIMUM_FEE_MINOR = 100
 NO_SHOW_FEE_PERCENT = 60
 MOVE_S = 2
+TRIES_MAX, LOCKED_S = 3, 5
+"""Of a lane's keypad."""
 OPERATOR_EMAIL = "operator@example.com"
 
 
@@ -163,6 +165,10 @@ plate = {{ file = "../secrets/{lot.lot_id}.plate" }}
 
 [api]
 port = {gate.api_port}
+
+[keypad]
+tries_max = {TRIES_MAX}
+locked_s = {LOCKED_S}
 
 [hardware]
 kind = "simulated"

@@ -25,7 +25,7 @@ class Driver:
         self.name = name
         self.number = number
         self._http = http
-        self._vehicle_type = vehicle_type
+        self.vehicle_type = vehicle_type
         self.headers: dict[str, str] = {}
         self.user_id = ""
         self.vehicle_id = ""
@@ -38,14 +38,14 @@ class Driver:
         form = {"username": email, "password": password}
         token = await self._expect(200, "POST", "/auth/token", data=form)
         self.headers = {"Authorization": f"Bearer {token['access_token']}"}
-        vehicle = {"plate": self.number.plate.open, "type": self._vehicle_type}
+        vehicle = {"plate": self.number.plate.open, "type": self.vehicle_type}
         self.vehicle_id = (await self._expect(201, "POST", f"/users/{self.user_id}/vehicles", json=vehicle))[
             "vehicle_id"
         ]
 
     async def search(self, lot_id: str, window: dict[str, str]) -> list[dict[str, Any]]:
         """The priced spots that this vehicle could have in the window."""
-        query = {"lot_id": lot_id, "vehicle_type": self._vehicle_type, **window}
+        query = {"lot_id": lot_id, "vehicle_type": self.vehicle_type, **window}
         found = await self._expect(200, "GET", "/spots/available", params=query)
         spots: list[dict[str, Any]] = found["spots"]
         return spots
@@ -57,14 +57,18 @@ class Driver:
 
     async def pay(self, reservation_id: str) -> dict[str, Any]:
         """Pay by card and wait until it has gone through. Raises StepFailed where it does not."""
-        body = {"reservation_id": reservation_id, "payment_method_token": "pm_card_visa"}
-        answer = await self._http.post("/payments", json=body, headers=self.headers)
+        answer = await self.ask_to_pay(reservation_id)
         if answer.status_code not in (201, 202):
             raise StepFailed(f"POST /payments: {answer.status_code} {answer.text}")
         payment_id = answer.json()["payment_id"]
         return await until(
             lambda: self.get(f"/payments/{payment_id}"), lambda payment: payment["status"] == "succeeded", "paid"
         )
+
+    async def ask_to_pay(self, reservation_id: str) -> httpx.Response:
+        """Pay by card; the answer as it came."""
+        body = {"reservation_id": reservation_id, "payment_method_token": "pm_card_visa"}
+        return await self._http.post("/payments", json=body, headers=self.headers)
 
     async def cancel(self, reservation_id: str) -> httpx.Response:
         """Ask to cancel; the answer as it came."""
@@ -87,11 +91,11 @@ class Driver:
     async def get(self, path: str) -> dict[str, Any]:
         return await self._expect(200, "GET", path)
 
-    async def newer_ticket(self, reservation_id: str, than: str) -> str | None:
-        """What the ticket says once it has been replaced; None while it has not."""
+    async def newer_ticket(self, reservation_id: str, than: str) -> str:
+        """What the ticket says once it has been replaced; empty while it has not."""
         headers = {**self.headers, "Accept": "text/plain"}
         answer = await self._http.get(f"/reservations/{reservation_id}/ticket", headers=headers)
-        return None if answer.status_code != httpx.codes.OK or answer.text == than else answer.text
+        return "" if answer.status_code != httpx.codes.OK or answer.text == than else answer.text
 
     async def ticket_picture(self, reservation_id: str) -> bytes:
         """The ticket's QR code as PNG."""

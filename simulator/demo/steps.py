@@ -13,7 +13,7 @@ from simulator.demo.configuration import GateSite, LotSite
 from simulator.demo.driver import Driver, until, window_from_now
 from simulator.demo.provider import moved, refunds
 from simulator.demo.site import Site
-from simulator.demo.street import Passage, Street
+from simulator.demo.street import Passage, Street, Visit
 from simulator.demo.supervisor import Supervisor
 from simulator.demo.timeline import Chapter, StepFailed
 from simulator.street.plates import NumberPlate, draw_plate
@@ -59,22 +59,33 @@ class Steps:
 
     async def book(self, driver: Driver, lot: LotSite, window: dict[str, str] | None = None) -> Reservation:
         """Search, reserve one of the spots on offer, pay."""
+        reservation = await self.search_and_reserve(driver, lot, window)
+        await self.pay(driver, reservation)
+        return reservation
+
+    async def search_and_reserve(
+        self, driver: Driver, lot: LotSite, window: dict[str, str] | None = None
+    ) -> Reservation:
         async with self.step(f"{driver.name} searches {lot.name}") as notes:
             window = window or window_from_now(self.rng.randint(2, 6), begins_in_s=SOON_S)
             spots = await until(lambda: driver.search(lot.lot_id, window), bool, "any spot on offer")
             spot = self.rng.choice(spots)
             cheapest = min(spots, key=lambda spot: int(spot["price"]["amount_minor"]))
             notes.say(f"{len(spots)} spots from {money(cheapest['price'])}")
-        return await self.reserve_and_pay(driver, spot["spot_id"], window)
+        return await self.reserve(driver, spot["spot_id"], window)
 
     async def reserve_and_pay(self, driver: Driver, spot_id: str, window: dict[str, str]) -> Reservation:
+        reservation = await self.reserve(driver, spot_id, window)
+        await self.pay(driver, reservation)
+        return reservation
+
+    async def reserve(self, driver: Driver, spot_id: str, window: dict[str, str]) -> Reservation:
         async with self.step(f"{driver.name} reserves {spot_id}") as notes:
             answer = await driver.reserve(spot_id, window)
             expect(answer.status_code == 201, f"201, not {answer.status_code} {answer.text}")
             reservation: Reservation = answer.json()
             expect(reservation["status"] == "held", f"held, not {reservation['status']}")
             notes.say(f"{shown(reservation['reservation_id'])}, held by the lot's hub")
-        await self.pay(driver, reservation)
         return reservation
 
     async def pay(self, driver: Driver, reservation: Reservation) -> None:
@@ -163,6 +174,10 @@ class Steps:
             "moved to another spot",
         )
 
+    async def new_ticket(self, driver: Driver, reservation: Reservation, old: str) -> str:
+        """Wait for the ticket that replaces an old one."""
+        return await until(lambda: driver.newer_ticket(reservation["reservation_id"], old), bool, "a new ticket")
+
     async def status(self, driver: Driver, reservation: Reservation, status: str) -> Reservation:
         """Wait for a reservation's status at central."""
         return await until(
@@ -180,6 +195,15 @@ class Steps:
     async def decided_as(self, gate: GateSite, reason: str) -> None:
         """Wait until the gate's last decision has this reason."""
         await until(lambda: self.last_decision(gate), lambda answer: answer["reason"] == reason, reason)
+
+    async def code_refused(self, visit: Visit, code: str, reason: str) -> str:
+        """The driver in the lane shows a code that is refused for this reason; what the display says then."""
+        await visit.show_code(code)
+        await self.decided_as(visit.gate, reason)
+        told = " / ".join(await visit.told_again())
+        answer = await self.last_decision(visit.gate)
+        expect(answer["decision"] == "refuse", f"refused, not {answer['decision']}")
+        return f"display: {told}"
 
     async def last_decision(self, gate: GateSite) -> dict[str, Any]:
         """The gate's last answer, by its local interface."""

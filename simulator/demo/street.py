@@ -49,7 +49,7 @@ class Visit:
         self, car: str, gate: GateSite, lane: StreetClient, events: AsyncIterator[dict[str, Any]], at_line: Shot
     ) -> None:
         self.car = car
-        self._gate = gate
+        self.gate = gate
         self._lane = lane
         self._events = events
         self._at_line = at_line
@@ -64,7 +64,7 @@ class Visit:
         arrived = self._at.get("car_arrived", 0)
         seen = ("arm_up", "car_passed", "arm_down")
         times = {name: self._at[name] - arrived for name in seen if name in self._at}
-        return Passage(self.car, self._gate.gate_id, self.display, *map(times.get, seen))
+        return Passage(self.car, self.gate.gate_id, self.display, *map(times.get, seen))
 
     async def decided(self) -> tuple[str, str]:
         """Wait until the car stands at the line and the gate has decided on it; what the display says then."""
@@ -111,7 +111,7 @@ class Visit:
         except TimeoutError:
             pass
         shows = " / ".join(self.display)
-        raise StepFailed(f"{self._gate.gate_id}: {self.car} is not {what}; the display shows {shows}") from None
+        raise StepFailed(f"{self.gate.gate_id}: {self.car} is not {what}; the display shows {shows}") from None
 
     def _note(self, event: dict[str, Any]) -> None:
         name = event["event"]

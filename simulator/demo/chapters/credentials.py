@@ -1,13 +1,18 @@
 """Plates that cannot be read: the driver shows a code, types an id, or asks from their phone."""
 
+import time
+
 import httpx
 
 from domain.ids import shown
+from simulator.demo.configuration import TRIES_MAX
 from simulator.demo.driver import until
 from simulator.demo.steps import HTTP_S, Steps, expect, say_passage
 from simulator.demo.street import UNREADABLE
 
 BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+SLOWED_S = (1 << TRIES_MAX - 1) - 1
+"""After each wrong id the keypad waits, 1 s at first and then twice as long each time; after the last it is locked."""
 
 
 async def plate_unreadable(steps: Steps) -> None:
@@ -26,9 +31,7 @@ async def _by_code(steps: Steps) -> None:
             notes.say(f"display: {' / '.join(await visit.decided())}")
             expect((await steps.last_decision(gate))["decision"] == "ask", "asked")
         async with steps.step("a code that was tampered with is refused") as notes:
-            await visit.show_code(_tampered(ticket))
-            await steps.decided_as(gate, "ticket_invalid")
-            notes.say(f"display: {' / '.join(await visit.told_again())}")
+            notes.say(await steps.code_refused(visit, _tampered(ticket), "ticket_invalid"))
         async with steps.step("her own, held up at an angle, opens the gate") as notes:
             await visit.show_code(ticket)
             passage = await visit.through()
@@ -40,12 +43,9 @@ async def _by_code(steps: Steps) -> None:
         steps.street.visit(gate, steps.draw_plate(), by="replayed ticket") as visit,
     ):
         await visit.decided()
-        await visit.show_code(ticket)
-        await steps.decided_as(gate, "ticket_used")
-        told = await visit.told_again()
+        notes.say(await steps.code_refused(visit, ticket, "ticket_used"))
         passage = await visit.back_out()
         expect(passage.raised_ms is None, "the arm stayed down")
-        notes.say(f"display: {' / '.join(told)}")
     await steps.drive_out(driver, lot)
 
 
@@ -56,21 +56,34 @@ async def _by_id(steps: Steps) -> None:
     right = shown(reservation["reservation_id"])
     wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
     async with (
-        steps.step("Linus types his reservation id, once wrong and once right") as notes,
         httpx.AsyncClient(base_url=gate.url, timeout=HTTP_S) as keypad,
         steps.street.visit(gate, driver.number, UNREADABLE, by="id") as visit,
     ):
-        await visit.decided()
-        refused = await keypad.post("/check-in", json={"reservation_id": wrong})
-        expect(refused.status_code == 422, f"422, not {refused.status_code} {refused.text}")
-        notes.say(f"{wrong}: {refused.json()['title']}")
-        answer = await until(
-            lambda: keypad.post("/check-in", json={"reservation_id": right}),
-            lambda answer: answer.status_code != 429,  # the lane is slow after a wrong try
-            "taken by the keypad",
-        )
-        expect(answer.status_code == 200, f"200, not {answer.status_code} {answer.text}")
-        say_passage(notes.say, await visit.through(), answer.json())
+        async with steps.step("Linus mistypes his reservation id: the keypad slows down, and then locks") as notes:
+            began_s = time.monotonic()
+            for _ in range(TRIES_MAX):
+                refused = await _taken(keypad, wrong)
+                expect(refused.status_code == 422, f"422, not {refused.status_code} {refused.text}")
+            took_s = time.monotonic() - began_s
+            expect(took_s >= SLOWED_S, f"slowed down to {SLOWED_S} s, not {took_s:.1f} s")
+            notes.say(f"{wrong}: {refused.json()['title']}; to type it {TRIES_MAX} times took {took_s:.1f} s")
+            locked = await _typed(keypad, right)
+            expect(locked.status_code == 429, f"429, not {locked.status_code} {locked.text}")
+            notes.say(f"{right}, right at last: {locked.json()['detail']}")
+        async with steps.step("once the keypad takes ids again, the right one opens the gate") as notes:
+            await visit.decided()
+            answer = await _taken(keypad, right)
+            expect(answer.status_code == 200, f"200, not {answer.status_code} {answer.text}")
+            say_passage(notes.say, await visit.through(), answer.json())
+
+
+async def _taken(keypad: httpx.AsyncClient, text: str) -> httpx.Response:
+    """Type an id until the keypad takes it."""
+    return await until(lambda: _typed(keypad, text), lambda answer: answer.status_code != 429, "taken by the keypad")
+
+
+async def _typed(keypad: httpx.AsyncClient, text: str) -> httpx.Response:
+    return await keypad.post("/check-in", json={"reservation_id": text})
 
 
 async def _by_phone(steps: Steps) -> None:
