@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from simulator.demo.chapters import credentials, office, overlaps, road, withdrawals
+from simulator.demo.chapters import credentials, office, overlaps, races, refusals, road, withdrawals
 from simulator.demo.configuration import LotSite
 from simulator.demo.site import Site
 from simulator.demo.steps import HTTP_S, Scene, Steps
@@ -19,9 +19,10 @@ Chapters = Iterable[tuple[str, Callable[[Steps], Awaitable[None]]]]
 
 RIVERSIDE: Chapters = (
     ("A driver books, comes, and leaves early", road.books_comes_and_leaves_early),
-    ("A car without a booking", road.comes_without_a_booking),
+    ("Who is not let in", refusals.not_let_in),
     ("Two drivers want the same spot, and the hub is killed between two steps", road.race_and_hub_killed),
     ("The gates are cut off, and bookings come and go", withdrawals.gates_cut_off),
+    ("A driver cancels while paying, another while driving in", races.cancels_meanwhile),
     ("Two cars on one booking, and one on none", overlaps.second_car_and_stranger),
     ("An operator pays back by hand", office.refund_by_hand),
     ("What fits where", office.vehicle_types),

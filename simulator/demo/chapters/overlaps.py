@@ -3,6 +3,7 @@
 from domain.money import Money
 from simulator.demo.driver import until, window_from_now
 from simulator.demo.steps import Steps, expect, say_passage
+from simulator.demo.street import UNREADABLE
 
 SHORT_S = 14
 
@@ -20,16 +21,19 @@ async def overstay(steps: Steps) -> None:
         moved = await steps.moved(niklaus, second)
         notes.say(f"from {second['spot_id']} to {moved['spot_id']}; {lot.name} shows {first['spot_id']} overstayed")
         await steps.hub_sees(lot, first["spot_id"], "overstayed")
-        await until(
-            lambda: niklaus.newer_ticket(second["reservation_id"], ticket), lambda new: new is not None, "a new ticket"
-        )
+        new_ticket = await steps.new_ticket(niklaus, second, ticket)
         notes.say("and has a new ticket")
-    async with steps.step("Niklaus drives up and is told his new spot") as notes:
-        passage = await steps.street.drive_through(gate, niklaus.number)
-        answer = await steps.last_decision(gate)
-        expect(answer["spot_id"] == moved["spot_id"], f"sent to {moved['spot_id']}, not {answer['spot_id']}")
-        expect(moved["spot_id"].partition(".")[2] in passage.display[1], "the display names the new spot")
-        say_passage(notes.say, passage, answer)
+    async with steps.street.visit(gate, niklaus.number, UNREADABLE, by="ticket") as visit:
+        async with steps.step("Niklaus drives up, muddy too, and shows the ticket that was replaced") as notes:
+            await visit.decided()
+            notes.say(await steps.code_refused(visit, ticket, "ticket_replaced"))
+        async with steps.step("he shows the new one, and is told his new spot") as notes:
+            await visit.show_code(new_ticket)
+            passage = await visit.through()
+            answer = await steps.last_decision(gate)
+            expect(answer["spot_id"] == moved["spot_id"], f"sent to {moved['spot_id']}, not {answer['spot_id']}")
+            expect(moved["spot_id"].partition(".")[2] in passage.display[1], "the display names the new spot")
+            say_passage(notes.say, passage, answer)
     await steps.drive_out(leslie, lot)
     async with steps.step("Leslie's card on file pays for the time too long") as notes:
         charged = await until(

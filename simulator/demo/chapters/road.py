@@ -19,17 +19,6 @@ async def books_comes_and_leaves_early(steps: Steps) -> None:
     await steps.refunded(driver, reservation, UNUSED)
 
 
-async def comes_without_a_booking(steps: Steps) -> None:
-    gate = steps.lot.gate("entry")
-    async with steps.step("a car with no booking is refused") as notes:
-        passage = await steps.street.drive_up(gate, steps.draw_plate())
-        expect(passage.raised_ms is None, "the arm stayed down")
-        answer = await steps.last_decision(gate)
-        expect(answer["decision"] == "refuse", f"refused, not {answer['decision']} ({answer['reason']})")
-        expect(passage.display[0] == "NO BOOKING FOUND", f"the display says why, not {' / '.join(passage.display)}")
-        notes.say(f"display: {' / '.join(passage.display)}")
-
-
 async def race_and_hub_killed(steps: Steps) -> None:
     winner, reservation = await _race(steps)
     lot = steps.lot
