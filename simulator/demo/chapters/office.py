@@ -6,9 +6,11 @@ from simulator.demo.configuration import OPERATOR_EMAIL
 from simulator.demo.driver import Operator, window_from_now
 from simulator.demo.provider import refunds
 from simulator.demo.steps import Steps, expect, money
+from simulator.demo.unchecked import hold_unchecked
 
 TOMORROW_S = 24 * 3600
 BY_HAND_MINOR = 50
+UNFIT = "spot_unfit"
 
 
 async def refund_by_hand(steps: Steps) -> None:
@@ -44,3 +46,21 @@ async def vehicle_types(steps: Steps) -> None:
             expect(kinds != [] and set(kinds) <= set(fitting), f"{vehicle.value} fits {fitting}, not {kinds}")
             expect(kinds == sorted(kinds, key=fitting.index), f"the tightest first, not {kinds}")
             notes.say(f"{vehicle.value}: {', '.join(dict.fromkeys(kind.value for kind in kinds))}")
+    await _too_large(steps)
+
+
+async def _too_large(steps: Steps) -> None:
+    lot, window = steps.lot, window_from_now(2)
+    driver = await steps.sign_up("Evelyn", VehicleType.SUV.value)
+    small, kind = f"{lot.lot_id}.1-001", SpotKind.STANDARD.value
+    async with steps.step(f"Evelyn wants a {kind} spot for her SUV all the same") as notes:
+        offered = [spot["spot_id"] for spot in await driver.search(lot.lot_id, window)]
+        expect(small not in offered, f"{small} is not offered")
+        answer = await driver.reserve(small, window)
+        expect(answer.status_code == 422, f"422, not {answer.status_code} {answer.text}")
+        expect(answer.json()["code"] == UNFIT, f"{UNFIT}, not {answer.text}")
+        notes.say(f"central refuses {small}: {answer.json()['detail']}")
+    async with steps.step("the hub, asked past central's own check, refuses it as well") as notes:
+        reply = await hold_unchecked(steps.scene.site, lot, driver, small, window)
+        expect(not reply.ok and reply.code == UNFIT, f"{UNFIT}, not {reply}")
+        notes.say(f"{reply.code}: {reply.message}")
