@@ -10,7 +10,7 @@ TIMEZONE = "Europe/Berlin"
 EARLY_S = 30
 MINIMUM_FEE_MINOR = 100
 NO_SHOW_FEE_PERCENT = 60
-MOVE_S = 2
+MOVE_S = 12
 TRIES_MAX, LOCKED_S = 3, 5
 """Of a lane's keypad."""
 OPERATOR_EMAIL = "operator@example.com"

@@ -1,11 +1,13 @@
 """Cars that are where they should not be: too long, twice, or with no booking at all."""
 
 from domain.money import Money
+from simulator.demo.configuration import MOVE_S
 from simulator.demo.driver import until, window_from_now
 from simulator.demo.steps import Steps, expect, say_passage
 from simulator.demo.street import UNREADABLE
 
-SHORT_S = 14
+SHORT_S = MOVE_S + 6
+"""Long enough for Leslie to be in before it is seen to that her spot is free for who comes next."""
 
 
 async def overstay(steps: Steps) -> None:
@@ -17,10 +19,9 @@ async def overstay(steps: Steps) -> None:
     second = await steps.reserve_and_pay(niklaus, first["spot_id"], following)
     ticket = await niklaus.ticket(second["reservation_id"])
     await steps.drive_in(leslie, lot, first)
-    async with steps.step("Leslie stays too long: Niklaus is moved to an equal or better spot") as notes:
+    async with steps.step("shortly before Niklaus's time she is still there: he is moved to as good a spot") as notes:
         moved = await steps.moved(niklaus, second)
-        notes.say(f"from {second['spot_id']} to {moved['spot_id']}; {lot.name} shows {first['spot_id']} overstayed")
-        await steps.hub_sees(lot, first["spot_id"], "overstayed")
+        notes.say(f"from {second['spot_id']} to {moved['spot_id']}")
         new_ticket = await steps.new_ticket(niklaus, second, ticket)
         notes.say("and has a new ticket")
     async with steps.street.visit(gate, niklaus.number, UNREADABLE, by="ticket") as visit:
@@ -34,6 +35,9 @@ async def overstay(steps: Steps) -> None:
             expect(answer["spot_id"] == moved["spot_id"], f"sent to {moved['spot_id']}, not {answer['spot_id']}")
             expect(moved["spot_id"].partition(".")[2] in passage.display[1], "the display names the new spot")
             say_passage(notes.say, passage, answer)
+    async with steps.step("Leslie stays too long, and the attendants' page shows it") as notes:
+        await steps.hub_sees(lot, first["spot_id"], "overstayed")
+        notes.say(f"{first['spot_id']} is overstayed")
     await steps.drive_out(leslie, lot)
     async with steps.step("Leslie's card on file pays for the time too long") as notes:
         charged = await until(
