@@ -95,6 +95,12 @@ def simulate(
     ] = None,
 ) -> None:
     """Play whole lots on virtual time, with faults drawn from seeds, and check what must always be true."""
+    if mutant is not None:
+        from simulator.world.mutant import play_mutant  # noqa: PLC0415  as above
+
+        kept = [] if keep is None else [f"--keep={keep.resolve()}"]
+        arguments = [f"--seeds={seeds}", f"--hours={hours}", f"--faults={faults}", f"--jobs={jobs}", *kept]
+        raise typer.Exit(play_mutant(mutant, ["simulate", *arguments]))
     from simulator.world.command import Order, run  # noqa: PLC0415  as above
 
-    raise typer.Exit(run(Order(seeds, hours, faults, mutant, jobs, keep)))
+    raise typer.Exit(run(Order(seeds, hours, faults, jobs, keep)))

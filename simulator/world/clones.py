@@ -44,13 +44,12 @@ class Pair:
             await asyncio.sleep(LOOKS_EACH_S)
 
     async def sorted_out_soon(self, dice: random.Random) -> Unit:
-        """The same where nothing else is wrong any more: that none is fenced in time is a failure."""
+        """The same where nothing else is wrong any more: that none is fenced in time is a finding."""
         try:
             async with asyncio.timeout(FENCED_WITHIN_S):
                 return await self.sorted_out(dice)
         except TimeoutError:
-            of, now_ms = self.runs[0].speaks_for, self._tally.now_ms
-            self._tally.failures.append(f"{of} at {now_ms} ms: two runs of it speak, and none is fenced\n")
+            self._tally.unsettled(self.runs[0].speaks_for, "two runs of it speak, and none is fenced")
             return self._stop_one(self.runs[1])
 
     def _wrong(self, fenced: Sequence[Unit], dice: random.Random) -> Unit:

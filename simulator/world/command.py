@@ -8,7 +8,6 @@ from pathlib import Path
 from domain.errors import OperatorError
 from simulator.world.campaign import LONG_H, Orders, Result, campaign, never_seen
 from simulator.world.faults import Kind
-from simulator.world.mutant import play_mutant
 from simulator.world.world import PROGRESS_STEPS
 
 SHOWN_MAX = 10
@@ -24,7 +23,6 @@ class Order:
     seeds: str
     hours: float
     faults: str
-    mutant: Path | None
     jobs: int
     keep: Path | None
 
@@ -33,9 +31,6 @@ def run(order: Order) -> int:
     """Play the campaign; 0 where every invariant held on every seed, and everything happened that ought to."""
     seeds, kinds = _seeds(order.seeds), _kinds(order.faults)
     _must_be_new(order.keep, seeds)
-    if order.mutant is not None:
-        arguments = [f"--seeds={order.seeds}", f"--hours={order.hours:g}", f"--faults={order.faults}"]
-        return play_mutant(order.mutant, ["simulate", *arguments, f"--jobs={order.jobs}"])
     print(f"faults: {', '.join(kind.value for kind in Kind if kind in kinds) or 'none'}")
     bar, counts, bad, hours, took_s = _Bar(len(seeds)), Counter[str](), 0, 0.0, 0.0
     for result in campaign(seeds, Orders(order.hours, kinds, keep=order.keep), order.jobs, bar.step):

@@ -24,7 +24,7 @@ def play_mutant(patch: Path, arguments: Sequence[str]) -> int:
         for package in PACKAGES:
             source = ROOT / package
             if source.is_dir():
-                shutil.copytree(source, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, tree / package)
             else:
                 shutil.copy(source, tree / package)
         git = ["git", "-C", str(tree), "apply", "--whitespace=nowarn", str(patch.resolve())]

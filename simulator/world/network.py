@@ -110,10 +110,7 @@ class Way:
 
 A_MINUTE_MAX = 10_000
 """Messages that a broker carries in a minute: many times what a lot ever says. Units that send more answer each other
-without end."""
-
-DOWN_MINUTES = 60
-"""How long it then carries nothing more: the run has failed, and need not take for ever."""
+without end: then it carries nothing ever after, for the run has failed and need not take for ever."""
 
 
 class Broker:
@@ -126,8 +123,8 @@ class Broker:
         trace: Callable[[str, bytes], None],
         flooded: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`trace` is told of every message that comes in, `flooded` of this broker in a minute in which it is sent more
-        than it carries."""
+        """`trace` is told of every message that comes in, `flooded` of this broker once it is sent more than it
+        carries."""
         self.loop = loop
         self._flooded = flooded
         self._minute = self._messages = 0
@@ -155,7 +152,7 @@ class Broker:
         self._routes.clear()
 
     def publish(self, message: Message) -> None:
-        """Hand a message on to everybody who wants it, unless there have been more than `A_MINUTE_MAX`."""
+        """Hand a message on to everybody who wants it, unless there were more than `A_MINUTE_MAX` once."""
         self._trace(message.topic, message.payload)
         if self._is_flooded():
             return
@@ -169,13 +166,14 @@ class Broker:
             connection.send(message)
 
     def _is_flooded(self) -> bool:
+        if self._messages > A_MINUTE_MAX:
+            return True
         minute = self.loop.now_ms // 60_000
         if minute > self._minute:
             self._minute, self._messages = minute, 0
         self._messages += 1
-        if self._messages == A_MINUTE_MAX + 1:
+        if self._messages > A_MINUTE_MAX:
             self._flooded(self.name)
-            self._minute += DOWN_MINUTES
         return self._messages > A_MINUTE_MAX
 
     def stop(self, *, silently: bool) -> None:

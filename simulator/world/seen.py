@@ -147,6 +147,15 @@ DOWN = frozenset({"crash", "power-cut", "stopped"}) | NEW_DISK
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Units have not come to rest among themselves: they answered each other without end, or two runs of one spoke."""
+
+    at_ms: int
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Boot:
     """A unit's machine has started: its monotonic clock was 0 then, and its facts bear this boot's id.
 
@@ -173,8 +182,7 @@ class Seen:
     faults: list[Fault] = field(default_factory=list)
     boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
-    floods: list[tuple[int, str]] = field(default_factory=list)
-    """When a broker was sent more than it carries, and which."""
+    unsettled: list[Unsettled] = field(default_factory=list)
     log: Path | None = None
     """What all units logged, a line each."""
     counts: Counter[str] = field(default_factory=Counter)

@@ -12,7 +12,7 @@ from cloud_sync.link.logs import JsonLines
 from domain.now import parse_instant
 from simulator.world.loop import VirtualLoop
 from simulator.world.process import CURRENT, How, Process
-from simulator.world.seen import Boot, Disk, Fault, Seen
+from simulator.world.seen import Boot, Disk, Fault, Seen, Unsettled
 
 _COUNTED = {
     "payment.in_doubt": "in-doubt payments",
@@ -87,6 +87,10 @@ class Tally:
         until_ms = self._loop.now_ms + int(lasts_s * 1000) if lasts_s else None
         self.seen.faults.append(Fault(self._loop.now_ms, kind, unit, detail, until_ms))
         self.trace("fault", f"{kind} {unit} {detail}".encode())
+
+    def unsettled(self, where: str, what: str) -> None:
+        """Something among units that ought to have come to an end has not."""
+        self.seen.unsettled.append(Unsettled(self._loop.now_ms, where, what))
 
     def lasted(self, kind: str, unit: str, since_ms: int) -> None:
         """Something that was wrong with a unit since then is put right."""

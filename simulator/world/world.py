@@ -213,7 +213,7 @@ class World:
         return dice(self.plan.seed, purpose)
 
     def _flooded(self, broker: str) -> None:
-        self.seen.floods.append((self.loop.now_ms, broker))
+        self.tally.unsettled(broker, "its units answered each other without end")
 
     def _traced(self, topic: str, payload: bytes) -> None:
         if "/facts/" in topic:

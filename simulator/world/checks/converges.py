@@ -34,6 +34,8 @@ Rows = Mapping[Hashable, Row]
 
 
 def check(scene: Scene) -> Iterator[Finding]:
+    for unsettled in scene.seen.unsettled:
+        yield Finding(NAME, unsettled.where, unsettled.what, unsettled.at_ms)
     for lot in scene.seen.lots:
         hub = scene.store(lot.lot_id)
         for gate_id in lot.gates:
@@ -41,8 +43,6 @@ def check(scene: Scene) -> Iterator[Finding]:
                 yield Finding(NAME, gate_id, what, scene.seen.ends_ms)
         for what in (*_central(lot, hub, scene.central), *_told(lot, hub, scene.central), *_overdue(scene, hub)):
             yield Finding(NAME, lot.lot_id, what, scene.seen.ends_ms)
-    for at_ms, broker in scene.seen.floods:
-        yield Finding(NAME, broker, "its units answered each other without end", at_ms)
     for what in _in_doubt(scene):
         yield Finding(NAME, CENTRAL, what, scene.seen.ends_ms)
 

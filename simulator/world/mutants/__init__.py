@@ -13,7 +13,10 @@ SEEDS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`by` are the invariants of which one at least must be found broken; `seed` is known to do it."""
+    """`by` are the invariants of which one at least must be found broken; `seed` is known to do it.
+
+    Many share a seed, one with a single lot and few cars: it is quick, and is played unchanged once for all of them.
+    """
 
     name: str
     by: frozenset[str]
@@ -26,31 +29,31 @@ class Mutant:
         return Path(__file__).with_name(f"{self.name}.patch")
 
 
-def _mutant(name: str, *by: str, seed: int = 0, hours: int = 4, faults: str = "none") -> Mutant:
+def _mutant(name: str, *by: str, seed: int = 31, hours: int = 4, faults: str = "none") -> Mutant:
     return Mutant(name, frozenset(by), seed, hours, faults)
 
 
 FAULTS = "loss,duplicates,reorder,delay,partition,broker,crash,power-cut,clock,bank,camera"
 
 MUTANTS = (
-    _mutant("fee_without_the_mark", "no-false-no-show", seed=8),
-    _mutant("release_without_grace", "no-false-no-show", seed=6),
-    _mutant("hold_without_expiry", "converges"),
-    _mutant("decision_not_stored", "barrier-clear", seed=6),
+    _mutant("fee_without_the_mark", "no-false-no-show"),
+    _mutant("release_without_grace", "no-false-no-show"),
+    _mutant("hold_without_expiry", "converges", seed=66),
+    _mutant("decision_not_stored", "barrier-clear"),
     _mutant("exit_asks_who_it_is", "inside-gets-out"),
-    _mutant("spot_granted_twice", "one-spot-one-car", seed=4),
-    _mutant("plate_in_the_log", "plates-sealed", seed=6),
-    _mutant("nobody_comes_early", "paid-gets-in", seed=6),
-    _mutant("close_without_looking_at_the_loop", "barrier-clear"),
+    _mutant("spot_granted_twice", "one-spot-one-car", seed=66),
+    _mutant("plate_in_the_log", "plates-sealed"),
+    _mutant("nobody_comes_early", "paid-gets-in"),
+    _mutant("close_without_looking_at_the_loop", "barrier-clear", seed=23),
     _mutant("refund_without_cause", "money-adds-up", seed=2, faults=FAULTS),
-    _mutant("capture_before_confirm", "money-adds-up", seed=3, faults=FAULTS),
-    _mutant("payment_not_told", "converges", seed=6),
-    _mutant("overstay_not_charged", "money-adds-up", seed=6, hours=6),
-    _mutant("fee_kept_from_who_came_late", "money-adds-up", seed=1, hours=6),
-    _mutant("no_dedupe", "no-lost-fact", faults=FAULTS),
+    _mutant("capture_before_confirm", "money-adds-up", seed=23, faults=FAULTS),
+    _mutant("payment_not_told", "converges"),
+    _mutant("overstay_not_charged", "money-adds-up", seed=139),
+    _mutant("fee_kept_from_who_came_late", "money-adds-up"),
+    _mutant("no_dedupe", "no-lost-fact", seed=2, faults=FAULTS),
     _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=9, hours=6, faults="crash,power-cut"),
-    _mutant("ticket_revision_ignored", "barrier-clear", hours=6),
+    _mutant("ticket_revision_ignored", "barrier-clear", seed=66),
     _mutant("ack_before_commit", "converges", "barrier-clear", "no-lost-fact", seed=7, faults="crash,power-cut"),
-    _mutant("fence_ignored", "converges", seed=2, hours=6, faults="clone"),
+    _mutant("fence_ignored", "converges", faults="clone"),
     _mutant("after_cancel_not_billed", "money-adds-up", seed=13, hours=8, faults="partition"),
 )

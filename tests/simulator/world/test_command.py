@@ -12,7 +12,7 @@ from simulator.world.mutant import ROOT, play_mutant
 
 
 def order(seeds: str = "0..1", *, hours: float = 0.3, faults: str = "none", keep: Path | None = None) -> Order:
-    return Order(seeds, hours, faults, mutant=None, jobs=1, keep=keep)
+    return Order(seeds, hours, faults, jobs=1, keep=keep)
 
 
 @pytest.mark.parametrize("seeds", ["", "3", "3..", "..3", "3..3", "4..3", "a..b", "-1..2"])
