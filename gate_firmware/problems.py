@@ -29,6 +29,10 @@ def answer_with_problems(app: FastAPI) -> None:
         phrase = HTTPStatus(error.status_code).phrase
         return problem(error.status_code, phrase.lower().replace(" ", "_"), phrase)
 
+    @app.exception_handler(Exception)
+    def bug(_request: Request, _error: Exception) -> JSONResponse:  # the server logs it
+        return problem(500, "internal_error", "something went wrong on our side")
+
 
 def _status(error: GatehouseError) -> int:
     match error:

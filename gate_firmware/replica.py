@@ -21,6 +21,7 @@ from cloud_sync.link.v1.facts import (
     StayChanged,
     TicketKeyPublished,
     WithdrawalSettled,
+    WithdrawalVouched,
     payload_of,
 )
 from domain.admission import Right
@@ -130,7 +131,7 @@ class Replica:
                 self._sql.execute("INSERT OR REPLACE INTO ticket_key VALUES (?, ?)", (key.key_id, key.public_key))
             case SpotChanged() as spot:
                 self.spots.spot_changed(spot)
-            case GateChanged() | AlarmRaised() | WithdrawalSettled():
+            case GateChanged() | AlarmRaised() | WithdrawalSettled() | WithdrawalVouched():
                 pass  # a lane needs to know nothing of these
             case other:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come down to a gate")

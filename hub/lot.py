@@ -132,6 +132,16 @@ class Lot:
             case _:
                 raise Refused("request_unknown", f"this hub knows no request {name!r}")
 
+    def vouch(self, reservation_id: str, gate_id: str, by: str, now: Now) -> None:
+        """A manager, `by` name, vouches that nobody came in on a no-show by a gate that is not on the link.
+
+        Raises Refused where the gate is there to answer for itself, or nothing waits for it.
+        """
+        with self.store.transaction():
+            if self.no_shows.is_heard(gate_id):
+                raise Refused("gate_answers", f"{gate_id} is connected, and answers for itself in a moment")
+            self.withdrawals.vouch(reservation_id, gate_id, by, now)
+
     def take_back(self, facts: Sequence[Fact], now: Now, *, insert: bool) -> None:
         """Take back facts of this hub's own that it has lost (`recovery.py`)."""
         with self.store.transaction():

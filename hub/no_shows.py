@@ -41,6 +41,10 @@ class NoShows:
         else:
             self._heard_since.pop(gate_id, None)
 
+    def is_heard(self, gate_id: str) -> bool:
+        """Whether a gate is known to be on the link."""
+        return gate_id in self._heard_since
+
     def release(self, now: Now) -> int:
         """Release the spots of those whose time to come is over; returns how many."""
         policy = self._book.policy

@@ -1,16 +1,24 @@
-"""The attendants' page: one lot on one screen, served by the hub itself, also with the internet down."""
+"""The attendants' page: one lot on one screen, served by the hub itself, also with the internet down.
+
+What can be done by it has a page of its own that explains it, and asks who does it.
+"""
 
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from cloud_sync.link.clock import Clock
+from cloud_sync.link.limits import BodyLimit
+from domain.errors import Refused, TryLater
+from domain.ids import parse_reservation_id
+from hub.desk import Desk
 from hub.view import LotView
 
 STATES = ("available", "held", "reserved", "occupied", "overstayed", "closed")
@@ -20,10 +28,11 @@ ALWAYS_COUNTED = ("available", "occupied")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page_app(view: LotView, timezone: str, clock: Clock) -> FastAPI:
-    """`/` for people, in the lot's own time; `/lot.json` for programs, in UTC."""
+def page_app(view: LotView, desk: Desk, timezone: str, clock: Clock) -> FastAPI:
+    """`/` for people, in the lot's own time; `/lot.json` for programs, in UTC; `/vouch/...` to vouch for a gate."""
     app = FastAPI(title=f"Gatehouse hub {view.lot_id}", docs_url=None, redoc_url=None, openapi_url=None)
     templates = Jinja2Templates(TEMPLATES)
+    app.add_middleware(BodyLimit, problem=lambda status, _code, why: PlainTextResponse(why, status))
     local = ZoneInfo(timezone)
     templates.env.filters["clock"] = lambda at, form="%H:%M": at.astimezone(local).strftime(form)
 
@@ -32,11 +41,40 @@ def page_app(view: LotView, timezone: str, clock: Clock) -> FastAPI:
         contents = _contents(view, clock)
         counts = Counter(spot["state"] for spot in contents["spots"])
         shown = [(state, counts[state]) for state in STATES if counts[state] or state in ALWAYS_COUNTED]
-        return templates.TemplateResponse(request, "lot.html", {**contents, "counts": shown})
+        return templates.TemplateResponse(request, "lot.html", {**contents, "counts": shown, "managers": desk.managers})
 
     @app.get("/lot.json")
     async def lot_json() -> dict[str, Any]:
         return _contents(view, clock)
+
+    @app.get("/vouch/{reservation}/{gate_id}", response_class=HTMLResponse)
+    async def vouch_page(request: Request, reservation: str, gate_id: str) -> Response:
+        return vouching(request, reservation, gate_id)
+
+    @app.post("/vouch/{reservation}/{gate_id}", response_class=HTMLResponse)
+    async def vouch(request: Request, reservation: str, gate_id: str) -> Response:
+        form = parse_qs((await request.body()).decode(errors="replace"))
+        by, code = (form.get(name, [""])[0] for name in ("name", "code"))
+        try:
+            await desk.vouch(parse_reservation_id(reservation), gate_id, name=by, code=code)
+        except Refused as error:
+            status = 403 if error.code == "manager_unknown" else 409
+            return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
+        except TryLater as error:
+            return vouching(request, reservation, gate_id, status=503, why=error.message, by=by)
+        return RedirectResponse("/", 303)
+
+    def vouching(
+        request: Request, reservation: str, gate_id: str, *, status: int = 200, why: str = "", by: str = ""
+    ) -> Response:
+        """What is to be vouched for; where nothing is, only `why` not, and the way back."""
+        waiting = {(row.reservation, gate): row for row in view.no_shows(clock()) for gate in row.silent}
+        no_show = waiting.get((reservation, gate_id)) if desk.managers else None
+        if no_show is None and not why:
+            status, why = 404, "No fee waits for this gate's answer any more."
+        shown = {"name": view.name, "lot_id": view.lot_id, "managers": desk.managers}
+        about = {"no_show": no_show, "gate_id": gate_id, "why": why, "by": by}
+        return templates.TemplateResponse(request, "vouch.html", {**shown, **about}, status)
 
     return app
 

@@ -13,7 +13,14 @@ from sqlite3 import IntegrityError
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised, ReservationChanged, StayChanged, WithdrawalSettled, payload_of
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    ReservationChanged,
+    StayChanged,
+    WithdrawalSettled,
+    WithdrawalVouched,
+    payload_of,
+)
 from domain.errors import BadInput, GatehouseError, PeerError
 from domain.fact import Fact
 from domain.ids import shown
@@ -125,6 +132,8 @@ class Recovery:
                 return self._stays.restore(payload, now)
             case WithdrawalSettled():
                 return self._withdrawals.restore(payload, now)
+            case WithdrawalVouched():
+                return self._withdrawals.restore_vouched(payload)
             case _:
                 return False  # spots, gates and keys are this hub's configuration, the policy comes from central
 

@@ -29,6 +29,7 @@ from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
 from hub.commit import GroupCommit
 from hub.compared import ComparedPayments
+from hub.desk import Desk, manager_code
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -61,6 +62,8 @@ class HubService:
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._wake = asyncio.Event()
         self._commits = GroupCommit(self._store, self._changed)  # also after refusals: holds may have expired before
+        managers = {manager.name: manager.code.parse(manager_code) for manager in settings.managers}
+        self._desk = Desk(self.lot, managers, self._of_attendant, self._clock)
         self._unit = Unit(journal, host, topics.lot_status(lot_id), self._fenced)
         self._to_central = self._unit.connect(settings.central, with_status=True)
         asking = f"{lot_id}-{self._unit.run}"
@@ -85,7 +88,7 @@ class HubService:
         page = self._settings.page
         lot = self._settings.lot
         view = LotView(lot.name, self.lot, self._seal, self._presence, self._to_central)
-        app = page_app(view, lot.timezone, self._clock)
+        app = page_app(view, self._desk, lot.timezone, self._clock)
         with closing(self._store), bound_socket(page.host, page.port) as listening:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
@@ -118,12 +121,17 @@ class HubService:
             reply = await self._commits.carry_out(lambda: self.lot.request(name, payload, self._clock()))
         return reply.model_copy(update={"epoch": self.lot.journal.epoch})
 
+    async def _of_attendant(self, deed: Callable[[], None]) -> None:
+        if self._unit.tenure.standing is Standing.FENCED:
+            raise _fenced_off()
+        await self._commits.carry_out(deed)
+
     def _must_be_granted(self) -> None:
         match self._unit.tenure.standing:
             case Standing.PROVISIONAL:
                 raise TryLater("hub_provisional", "this hub has just started, and central has not granted it its epoch")
             case Standing.FENCED:
-                raise TryLater("hub_fenced", "another hub speaks for this lot now; see docs/running.md")
+                raise _fenced_off()
 
     def _fenced(self, detail: str) -> None:
         self.lot.alarm("fenced", detail, self._clock())
@@ -212,6 +220,10 @@ class HubService:
         """Something was stored: send its facts, and look what comes next."""
         self._unit.nudge()
         self._wake.set()
+
+
+def _fenced_off() -> TryLater:
+    return TryLater("hub_fenced", "another hub speaks for this lot now; see docs/running.md")
 
 
 def _ticket_key(pem: str) -> TicketKey:

@@ -61,6 +61,13 @@ class Page(Section):
     port: int = Field(default=8080, ge=0, le=65_535)
 
 
+class Manager(Section):
+    """Somebody who may vouch, on the page, for a gate that does not answer; the log keeps the name."""
+
+    name: str = Field(min_length=1, max_length=80)
+    code: Secret
+
+
 class HubSettings(UnitSettings):
     """`gatehouse hub --config FILE`."""
 
@@ -73,6 +80,7 @@ class HubSettings(UnitSettings):
     clock: ClockSection = ClockSection()
     spots: tuple[SpotRow, ...] = Field(min_length=1)
     gates: tuple[GateEntry, ...] = Field(min_length=1)
+    managers: tuple[Manager, ...] = ()
 
     def spot_kinds(self) -> dict[str, SpotKind]:
         """Every spot's id and kind."""
@@ -91,6 +99,9 @@ class HubSettings(UnitSettings):
         gates = Counter(gate.name for gate in self.gates)
         if twice := [name for name, times in gates.items() if times > 1]:
             raise ValueError(f"gates named twice: {', '.join(twice)}")
+        managers = Counter(manager.name for manager in self.managers)
+        if twice := [name for name, times in managers.items() if times > 1]:
+            raise ValueError(f"managers named twice: {', '.join(twice)}")
         if len(self.spot_kinds()) != sum(row.count for row in self.spots):
             raise ValueError("two rows of spots share a level and numbers")
         return self

@@ -5,14 +5,17 @@ of the change goes to every entry gate, and each answers it in its own log, behi
 have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
 time, was taken out of the lot, or has lost its log since: what it let in may then never be known. Nor is it where
 the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged.
+
+A manager may vouch in a silent gate's place that nobody came in there. Should the gate tell otherwise in the end, that
+is taken in as ever: the stay came after the no-show, and the fee goes back.
 """
 
 from datetime import datetime, timedelta
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import WithdrawalNoted, WithdrawalSettled
-from domain.errors import PeerError
+from cloud_sync.link.v1.facts import WithdrawalNoted, WithdrawalSettled, WithdrawalVouched
+from domain.errors import PeerError, Refused
 from domain.fact import Fact
 from domain.now import Now, rfc3339
 from domain.reservation import Status
@@ -66,6 +69,25 @@ class Withdrawals:
                 return  # not awaited: a hold that was given up, or settled without this gate
             self._settle_if_answered(noted.reservation_id, now)
 
+    def vouch(self, reservation_id: str, gate_id: str, by: str, now: Now) -> None:
+        """A manager, `by` name, vouches that nobody came in on a no-show by this gate: its answer is not waited for.
+
+        Raises Refused where nothing waits for it, or no fee will be charged whatever it answers.
+        """
+        with self._store.transaction():
+            row = self._sql.execute(
+                "SELECT withdrawal.revision FROM withdrawal JOIN withdrawal_awaits USING (reservation_id)"
+                " JOIN reservation USING (reservation_id)"
+                " WHERE reservation_id = ? AND gate_id = ? AND status = 'no_show' AND complete",
+                (reservation_id, gate_id),
+            ).fetchone()
+            if row is None:
+                raise Refused("not_awaited", "no fee for not coming waits for this gate's answer any more")
+            vouched = WithdrawalVouched(reservation_id=reservation_id, revision=row["revision"], gate_id=gate_id, by=by)
+            self._journal.append(vouched, now)
+            self.restore_vouched(vouched)
+            self._settle_if_answered(reservation_id, now)
+
     def log_lost(self, gate_id: str) -> None:
         """An entry gate has lost some of its log: whom it let in before may never be known."""
         awaiting = "SELECT reservation_id FROM withdrawal_awaits WHERE gate_id = ?"
@@ -84,6 +106,16 @@ class Withdrawals:
             )
             if done.rowcount:
                 self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (said.reservation_id,))
+        return done.rowcount > 0
+
+    def restore_vouched(self, said: WithdrawalVouched) -> bool:
+        """Take over that a manager has vouched, without telling of it; whether that is news. What was settled by it is
+        told behind it."""
+        done = self._sql.execute(
+            "DELETE FROM withdrawal_awaits WHERE gate_id = ? AND reservation_id ="
+            " (SELECT reservation_id FROM withdrawal WHERE reservation_id = ? AND revision = ?)",
+            (said.gate_id, said.reservation_id, said.revision),
+        )
         return done.rowcount > 0
 
     def gates_changed(self, now: Now) -> None:

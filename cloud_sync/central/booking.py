@@ -3,12 +3,16 @@
 Only the hub can grant a hold. A row is written before it is asked; when no answer comes, the hub may have granted it,
 so that the row stays due until the hub has answered its release. A driver who asks again meanwhile does not meet the
 ghost of their own lost hold: it is released first, and the spot asked for anew.
+
+The lot's fact says as well as the answer that the hold was granted (`recovery.told`). Of a row that was asked for
+before this database was set back, the answer may have come, and its driver been told: it is not given up before the
+lot's facts have been heard, unless the hold must have run out by then.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -25,7 +29,7 @@ from cloud_sync.link.clock import Clock
 from cloud_sync.link.v1.messages import HoldAnswer, HoldRequest, ReleaseRequest
 from cloud_sync.link.v1.wire import Wire, utc
 from domain.errors import BadInput, NotFound, Refused, TryLater
-from domain.policy import Tariff
+from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from domain.spot import SpotKind, VehicleType, fits
 from domain.window import Window
@@ -90,20 +94,25 @@ class Bookings:
         hubs: Hubs,
         vehicles: Vehicles,
         tariffs: Mapping[str, Tariff],
+        policies: Mapping[str, Policy],
         answer_s: float,
         clock: Clock,
         new_id: Callable[[], str],
         lost: Callable[[], None],
+        is_behind: Callable[[str], bool],
     ) -> None:
-        """`new_id` makes reservation ids; `lost` is called when a hold's answer did not come: its row is due."""
+        """`new_id` makes reservation ids; `lost` is called when a hold's answer did not come: its row is due.
+        `is_behind` says of a lot whether its hub has told more than is known here."""
         self._database = database
         self._hubs = hubs
         self._vehicles = vehicles
         self._tariffs = tariffs
+        self._policies = policies
         self._answer = timedelta(seconds=answer_s)
         self._clock = clock
         self._new_id = new_id
         self._lost = lost
+        self._is_behind = is_behind
         self._asking: dict[Wish, asyncio.Task[str]] = {}
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE_MAX))
 
@@ -133,8 +142,9 @@ class Bookings:
 
     async def _take_turn(self, plan: _Plan) -> str:
         for ghost in plan.ghosts:
-            await self._hubs.ask(plan.lot_id, "release", ReleaseRequest(reservation_id=ghost), Wire)
-            await asyncio.to_thread(self._released, ghost)
+            if await asyncio.to_thread(self._give_up, ghost):
+                await self._hubs.ask(plan.lot_id, "release", ReleaseRequest(reservation_id=ghost), Wire)
+                await asyncio.to_thread(self._released, ghost)
         assert plan.hold is not None, "a plan without an existing reservation asks for one"
         answer_by = utc(self._clock().utc + self._answer)
         return await self._ask(plan.lot_id, plan.hold.model_copy(update={"answer_by": answer_by}))
@@ -155,8 +165,14 @@ class Bookings:
             if (existing := _existing(session, wish, now)) is not None:
                 return _Plan(spot.lot_id, existing=existing)
             ghosts = _ghosts(session, wish)
+            if self._is_behind(spot.lot_id) and any(self._may_be_held(ghost, now) for ghost in ghosts):
+                raise TryLater("catching_up", "bookings are still being put together; try again in a moment")
             user = session.get_one(User, wish.user_id)
-            return _Plan(spot.lot_id, ghosts, self._request(spot.lot_id, user, vehicle, wish, now))
+            return _Plan(
+                spot.lot_id,
+                tuple(ghost.reservation_id for ghost in ghosts),
+                self._request(spot.lot_id, user, vehicle, wish, now),
+            )
 
     def _request(self, lot_id: str, user: User, vehicle: Vehicle, wish: Wish, now: datetime) -> HoldRequest:
         return HoldRequest(
@@ -182,7 +198,8 @@ class Bookings:
             await asyncio.to_thread(self._end, reservation_id, State.REFUSED)
             raise
         except TryLater:
-            await asyncio.to_thread(self._end, reservation_id, State.RELEASING)
+            if await asyncio.to_thread(self._end, reservation_id, State.RELEASING) is State.HELD:
+                return reservation_id  # its fact has come
             self._lost()
             raise
         if not await asyncio.to_thread(self._held, request, answer):
@@ -211,19 +228,28 @@ class Bookings:
         with self._database.transaction() as session:
             answers.keep(session, answer.fact)
             booking = session.get_one(Booking, request.reservation_id, with_for_update=True)
-            if booking.state != State.ASKED.value:
-                return False
-            booking.state = State.HELD.value
-            lease.finish(booking)
-            answers.held(session, booking, request.price, answer.hold_expires_at, now)
-        return True
+            if booking.state == State.ASKED.value:
+                booking.state = State.HELD.value
+                lease.finish(booking)
+                answers.held(session, booking, request.price, answer.hold_expires_at, now)
+            return booking.state == State.HELD.value  # by its fact, where that was quicker
 
-    def _end(self, reservation_id: str, state: State) -> None:
+    def _give_up(self, ghost: str) -> bool:
+        """Have neither answer nor fact of a hold count any more; not where one has come meanwhile."""
+        with self._database.transaction() as session:
+            booking = session.get_one(Booking, ghost, with_for_update=True)
+            if booking.state == State.ASKED.value:
+                booking.state = State.RELEASING.value
+            return booking.state == State.RELEASING.value
+
+    def _end(self, reservation_id: str, state: State) -> State:
+        """Nobody waits for the hold any more, unless something has become of it; what that is, or `state`."""
         with self._database.transaction() as session:
             booking = session.get_one(Booking, reservation_id, with_for_update=True)
             if booking.state == State.ASKED.value:
                 booking.state = state.value
                 booking.due_at = self._clock().utc if state is State.RELEASING else None
+            return State(booking.state)
 
     async def work(self, reservation_id: str) -> None:
         """Release a hold whose answer was lost; without an answer to that it is tried again later."""
@@ -241,6 +267,8 @@ class Bookings:
         await asyncio.to_thread(self._released, reservation_id)
 
     def _take(self, reservation_id: str, owner: str) -> Booking | None:
+        with self._database.reading() as session:  # not in the transaction: who applies facts locks the cursor first
+            is_behind = self._is_behind(session.get_one(Booking, reservation_id).lot_id)
         with self._database.transaction() as session:
             now = self._clock().utc
             booking = lease.take(session, Booking, reservation_id, owner, now)
@@ -249,8 +277,16 @@ class Bookings:
             if booking.state not in UNANSWERED:
                 lease.go_on(booking, now)  # it is due for something else by now
                 return None
+            if is_behind and self._may_be_held(booking, now):
+                lease.rest(booking, now)
+                return None
             booking.state = State.RELEASING.value  # from here on a late answer no longer counts
             return booking
+
+    def _may_be_held(self, booking: Booking, now: datetime) -> bool:
+        """Whether its driver may have been told that they have it, where not all is known: until it has run out."""
+        runs_out = self._answer + LATE + timedelta(seconds=self._policies[booking.lot_id].hold_s)
+        return booking.state == State.ASKED.value and now < booking.asked_at + runs_out
 
     def _rest(self, reservation_id: str, owner: str) -> None:
         now = self._clock().utc
@@ -293,10 +329,10 @@ def _existing(session: Session, wish: Wish, now: datetime) -> str | None:
     return None
 
 
-def _ghosts(session: Session, wish: Wish) -> tuple[str, ...]:
+def _ghosts(session: Session, wish: Wish) -> Sequence[Booking]:
     """This driver's holds in the way of this wish whose answer was lost."""
     found = session.exec(
-        select(Booking.reservation_id).where(
+        select(Booking).where(
             Booking.user_id == wish.user_id,
             Booking.spot_id == wish.spot_id,
             col(Booking.state).in_(UNANSWERED),
@@ -304,4 +340,4 @@ def _ghosts(session: Session, wish: Wish) -> tuple[str, ...]:
             Booking.end_time > wish.window.start,
         )
     )
-    return tuple(found)
+    return found.all()

@@ -1,4 +1,5 @@
-"""Whether central, just started, may not know yet what it has promised: nobody is told "there is no such booking" then.
+"""Whether central, just started, may not know yet what it has promised: nobody is told "there is no such booking" then,
+and no hold is given up.
 
 Its database may have been set back. What it has lost comes within moments, from the payment provider and from the hubs
 that are on the link; of a hub that is not, nothing more will come before somebody asks.
@@ -31,6 +32,10 @@ class CatchingUp:
         if not self._is_over:
             self._is_over = self._books.are_compared and not any(map(self._is_awaited, self._receivers))
         return not self._is_over
+
+    def is_behind(self, lot_id: str) -> bool:
+        """Whether what a lot has told is not all known here, or may not be: also of one that is not on the link."""
+        return not (self._books.are_compared and self._receivers[lot_id].caught_up)
 
     def _is_awaited(self, lot_id: str) -> bool:
         if self._hubs.online(lot_id):

@@ -189,9 +189,11 @@ class Journal:
             .where(FactRow.unit == self.unit, tuple_(col(FactRow.epoch), col(FactRow.seq)).in_(latest))
             .order_by(col(FactRow.epoch), col(FactRow.seq))
         )
+        at = next(iter(self.marks(1)), Cursor())
+        # What another thread appends meanwhile comes behind the snapshot: in it, it could not be taken in once more.
+        up_to_there = tuple_(col(FactRow.epoch), col(FactRow.seq)) <= tuple_(at.position.epoch, at.position.seq)
         with self._database.reading() as session:
-            marks = self.marks(1)
-            return marks[0] if marks else Cursor(), [fact_of(row) for row in session.exec(found)]
+            return at, [fact_of(row) for row in session.exec(found.where(up_to_there))]
 
     def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
         subject = self._database.by_code_points(col(LatestFact.subject))

@@ -87,10 +87,12 @@ class Office:
             hubs=hubs,
             vehicles=self.vehicles,
             tariffs=tariffs,
+            policies=policies,
             answer_s=self._answer_s,
             clock=clock,
             new_id=lambda: ids.reservation_id(randbits(ids.ID_BITS)),
             lost=self._lost,
+            is_behind=self._is_behind,
         )
         self.cancellations = Cancellations(
             database,
@@ -102,6 +104,8 @@ class Office:
         self._open_till(bank, policies)
         self.is_catching_up: Callable[[], bool] = lambda: not self.books.are_compared
         """Whether what is unknown may become known in a moment; the process that links the hubs knows better."""
+        self.is_behind: Callable[[str], bool] = lambda _lot_id: not self.books.are_compared
+        """Whether a lot's hub has told more than is known here; the same process knows better."""
         self.check_ins = CheckIns(
             database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=self._answer_s, clock=clock
         )
@@ -240,6 +244,9 @@ class Office:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.database.close()
+
+    def _is_behind(self, lot_id: str) -> bool:
+        return self.is_behind(lot_id)
 
     def _lost(self) -> None:
         self.following_up.wake()

@@ -235,6 +235,7 @@ class Payments:
             return user.customer_id
 
     async def _tell_unpaid(self, payment: Payment) -> Result:
+        self._may_move()  # until then it may have been paid for all the same
         request = CancelRequest(reservation_id=payment.reservation_id, cause=UNPAID, requested_at=self._clock().utc)
         try:
             await self._hubs.ask(payment.lot_id, "cancel", request, CancelAnswer)

@@ -7,7 +7,7 @@ paid, and where that has changed since, the hub is told how it is now. What the 
 Accounts, vehicles, and a wish to cancel that no hub has heard of yet, are nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +28,9 @@ from domain.reservation import Status
 
 DRIVER = "driver"
 """The cause of a hub's fact that its driver's wish to cancel led to."""
+
+_GIVEN_UP = (*UNANSWERED, State.RELEASED.value)
+"""States of a booking that what it was promised is stronger than: a release does nothing to that."""
 
 
 class Recovery:
@@ -67,7 +70,7 @@ def booked(session: Session, known: Booked, at: datetime) -> Booking:
 
 def paid(booking: Booking, now: datetime) -> None:
     """The provider knows that this booking was paid for: it is held, and has a ticket."""
-    _is_held(booking)
+    _is_held(booking, _GIVEN_UP)
     if booking.ticket is None:
         tickets.was_lost(booking, now)
 
@@ -80,8 +83,10 @@ def told(session: Session, said: ReservationChanged, lot_id: str, at: datetime, 
         if said.ticket_revision is not None:
             tickets.was_lost(forgotten, now)
         booking = _added(session, forgotten)
-    if said.status not in (Status.HELD, Status.EXPIRED, Status.CANCELLED):
-        _is_held(booking)
+    if said.status is Status.HELD:
+        _is_held(booking, (State.ASKED.value,))  # as good as the answer, which may be late, or lost with a disk
+    elif said.status not in (Status.EXPIRED, Status.CANCELLED):
+        _is_held(booking, _GIVEN_UP)
     if said.cause == DRIVER and booking.cancel_requested_at is None:
         booking.state, booking.cancel_requested_at = State.CANCELLED.value, said.cancel_requested_at
         lease.finish(booking)
@@ -122,7 +127,7 @@ def completed(session: Session, said: ReservationChanged) -> ReservationChanged:
     return said.model_copy(update={**whose, "price": price})
 
 
-def _is_held(booking: Booking) -> None:
-    if booking.state in UNANSWERED:
+def _is_held(booking: Booking, until_now: Collection[str]) -> None:
+    if booking.state in until_now:
         booking.state = State.HELD.value
         lease.finish(booking)

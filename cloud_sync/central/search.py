@@ -22,7 +22,7 @@ SPOTS_MAX = 1_000
 
 class SpotState(Enum):
     AVAILABLE = "available"
-    RESERVED = "reserved"  # somebody's window covers this moment
+    RESERVED = "reserved"  # somebody's window covers this moment, or it is out of service
     OCCUPIED = "occupied"  # a car is known to stand there
 
 
@@ -58,7 +58,8 @@ def state_of(session: Session, spot_id: str, now: datetime) -> SpotState:
     this = SpotCopy.spot_id == spot_id
     if session.exec(select(SpotCopy).where(this, col(SpotCopy.spot_id).in_(_occupied()))).first() is not None:
         return SpotState.OCCUPIED
-    if session.exec(select(SpotCopy).where(this, col(SpotCopy.spot_id).in_(_held(now, now, now)))).first() is not None:
+    kept = or_(col(SpotCopy.spot_id).in_(_held(now, now, now)), ~col(SpotCopy.in_service))
+    if session.exec(select(SpotCopy).where(this, kept)).first() is not None:
         return SpotState.RESERVED
     return SpotState.AVAILABLE
 

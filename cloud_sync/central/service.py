@@ -89,7 +89,8 @@ class CentralService:
                 grants=_Grants(journal, hubs),
             )
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
-        self.office.is_catching_up = CatchingUp(self.office.books, hubs, receivers, clock)
+        catching_up = CatchingUp(self.office.books, hubs, receivers, clock)
+        self.office.is_catching_up, self.office.is_behind = catching_up, catching_up.is_behind
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:

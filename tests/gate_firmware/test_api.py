@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from cloud_sync.link.mqtt import Link
+from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.facts import GateDecided
 from domain.fact import Fact
@@ -17,11 +19,10 @@ from gate_firmware.events import Identified, Sight
 from gate_firmware.keypad import Keypad, TypedIds
 from gate_firmware.lane_states import State
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right, stay
-from tests.parts import ENTRY, EXIT
+from tests.parts import ENTRY, EXIT, running
 
 
-@asynccontextmanager
-async def serving(gate: Gate) -> AsyncIterator[httpx.AsyncClient]:
+def api_of(gate: Gate) -> FastAPI:
     async def identify(said: Identified) -> Fact:
         gate.happens(said)
         decided = gate.journal.last_own(GateDecided.kind)
@@ -31,8 +32,12 @@ async def serving(gate: Gate) -> AsyncIterator[httpx.AsyncClient]:
     keypad = Keypad(tries_max=5, locked_s=300)
     typed_ids = TypedIds(keypad, identify, lambda typed: gate.replica.right(typed) is not None, lambda: gate.now)
     link = Link(Broker(port=1), "gate@1")
-    app = local_api(gate.unit, gate.direction, gate.lane, gate.journal, link, typed_ids)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
+    return local_api(gate.unit, gate.direction, gate.lane, gate.journal, link, typed_ids)
+
+
+@asynccontextmanager
+async def serving(gate: Gate) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api_of(gate)), base_url="http://gate") as client:
         yield client
 
 
@@ -84,6 +89,24 @@ async def test_no_plate_is_in_it(entry: Gate, screen: httpx.AsyncClient) -> None
     for plate in (PLATE, OTHER):
         assert plate.open not in body
         assert SEAL.mark(plate) not in body
+
+
+async def test_a_bug_is_a_problem_too_and_is_logged(
+    entry: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(_kind: str) -> Fact:
+        raise ZeroDivisionError("what only the log is to know")
+
+    monkeypatch.setattr(entry.journal, "last_own", bug)
+    app = api_of(entry)
+    with bound_socket("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        async with running(serve_http(app, listening)), httpx.AsyncClient() as screen:
+            answer = await screen.get(f"http://127.0.0.1:{port}/state")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "what only" not in answer.text
+    assert "what only the log is to know" in caplog.text
 
 
 async def test_there_is_nothing_else(screen: httpx.AsyncClient) -> None:

@@ -16,6 +16,7 @@ from cloud_sync.link.v1.facts import (
     TicketKeyPublished,
     WithdrawalNoted,
     WithdrawalSettled,
+    WithdrawalVouched,
 )
 from domain.admission import Evidence
 from domain.fact import FactRef
@@ -329,6 +330,7 @@ def test_what_a_lane_need_not_know_is_passed_over(entry: Gate) -> None:
         GateChanged(gate_id=ENTRY, direction=Direction.ENTRY),
         AlarmRaised(alarm="x", detail="y"),
         WithdrawalSettled(reservation_id=rid(1), revision=3, complete=True),
+        WithdrawalVouched(reservation_id=rid(1), revision=3, gate_id="riverside.entry-2", by="Ruth"),
     )
     assert entry.set_aside() == []
 

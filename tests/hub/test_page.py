@@ -1,7 +1,7 @@
 """The attendants' page as a browser and a program get it."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -9,12 +9,13 @@ import pytest
 from cloud_sync.link import topics
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.settings import Broker
-from cloud_sync.link.v1.facts import AlarmRaised
+from cloud_sync.link.v1.facts import AlarmRaised, WithdrawalVouched
 from cloud_sync.link.v1.messages import UnitStatus
 from domain.ids import shown
 from domain.now import parse_instant
 from domain.plate import Plate
 from domain.spot import SpotKind
+from hub.desk import Desk
 from hub.page import page_app
 from hub.presence import Presence
 from hub.view import LotView
@@ -33,6 +34,8 @@ from tests.hub.riverside import (
 from tests.parts import ENTRY, EXIT
 
 LATER = NOW.later(HOUR_MS)
+RUTH, CODE = "Ruth <Adler>", "horse battery staple"
+MANAGERS = {RUTH: CODE, "Tom": "correct horse battery"}
 SIX = {f"riverside.1-00{n}": SpotKind.STANDARD for n in range(1, 7)}
 
 
@@ -45,7 +48,12 @@ def presence() -> Presence:
 async def browser(riverside: Riverside, presence: Presence) -> AsyncIterator[httpx.AsyncClient]:
     """At one o'clock UTC, in Berlin."""
     view = LotView("Riverside <Garage>", riverside.lot, SEAL, presence, Link(Broker(port=1), "riverside@1"))
-    app = page_app(view, "Europe/Berlin", lambda: LATER)
+
+    async def carry_out(deed: Callable[[], None]) -> None:
+        deed()
+
+    desk = Desk(riverside.lot, MANAGERS, carry_out, lambda: LATER)
+    app = page_app(view, desk, "Europe/Berlin", lambda: LATER)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as browser:
         yield browser
 
@@ -196,6 +204,76 @@ async def test_an_empty_lot_says_so(browser: httpx.AsyncClient) -> None:
     html = (await browser.get("/")).text
     assert "No car is known to be inside." in html
     assert "No car has come yet." in html
+
+
+async def test_a_fee_that_waits_for_a_silent_gate_can_be_vouched_for(
+    riverside: Riverside, presence: Presence, browser: httpx.AsyncClient
+) -> None:
+    riverside.booked(1)
+    riverside.woken(0.9)
+    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
+    assert f'href="{path}"' in (await browser.get("/")).text
+    page = await browser.get(path)
+    assert page.status_code == 200
+    for said in (shown(rid(1)), "the driver pays the fee", "gets the fee back", "Ruth &lt;Adler&gt;"):
+        assert said in page.text
+    assert RUTH not in page.text
+    done = await browser.post(path, data={"name": RUTH, "code": CODE})
+    assert (done.status_code, done.headers["location"]) == (303, "/")
+    [told] = riverside.told(WithdrawalVouched)
+    assert (told.reservation_id, told.gate_id, told.by) == (rid(1), ENTRY, RUTH)
+    [no_show] = (await browser.get("/lot.json")).json()["no_shows"]
+    assert no_show["silent"] == []
+    assert [(vouch["gate_id"], vouch["by"]) for vouch in no_show["vouched"]] == [(ENTRY, RUTH)]
+    html = (await browser.get("/")).text
+    assert "Ruth &lt;Adler&gt; vouched at 15:00 that nobody came in by entry-1." in html
+    assert "/vouch/" not in html
+
+
+async def test_whoever_is_no_manager_vouches_for_nothing(riverside: Riverside, browser: httpx.AsyncClient) -> None:
+    riverside.booked(1)
+    riverside.woken(0.9)
+    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
+    for form in ({}, {"name": RUTH}, {"name": RUTH, "code": "x"}, {"name": "Eve", "code": CODE}, {"name": "Eve"}):
+        answer = await browser.post(path, data=form)
+        assert answer.status_code == 403
+        assert "name and code do not go together" in answer.text
+        assert "I vouch" in answer.text, "they may try again"
+    assert (await browser.post(path, content=b"\xff=\xfe&name")).status_code == 403
+    assert (await browser.post(path, content=b"x" * 20_000)).status_code == 413
+    assert riverside.told(WithdrawalVouched) == []
+
+
+async def test_what_does_not_wait_is_not_vouched_for(
+    riverside: Riverside, presence: Presence, browser: httpx.AsyncClient
+) -> None:
+    riverside.booked(1)
+    path, form = f"/vouch/{shown(rid(1))}/{ENTRY}", {"name": RUTH, "code": CODE}
+    for nowhere in (path, "/vouch/nothing/nowhere"):
+        answer = await browser.get(nowhere)
+        assert answer.status_code == 404
+        assert "I vouch" not in answer.text
+        assert (await browser.post(nowhere, data=form)).status_code == 409
+    riverside.woken(0.9)
+    riverside.heard(ENTRY)
+    await presence.heard(
+        topics.gate_status(ENTRY), UnitStatus(unit=ENTRY, online=True, epoch=1, boot="b", at=at(0.5)).encode()
+    )
+    assert "/vouch/" not in (await browser.get("/")).text, "it answers for itself"
+    answer = await browser.post(path, data=form)
+    assert answer.status_code == 409
+    assert "answers for itself" in answer.text
+    assert riverside.told(WithdrawalVouched) == []
+
+
+async def test_a_fee_that_waits_longer_than_a_day_stays_on_the_page(
+    riverside: Riverside, browser: httpx.AsyncClient
+) -> None:
+    riverside.booked(1, hold_request(1, start=-30, end=20), NOW.later(-30 * HOUR_MS))
+    riverside.woken(-29)
+    html = (await browser.get("/")).text
+    assert "Its fee waits for <b>entry-1</b>" in html
+    assert ">13.05. 09:00</td>" in html
 
 
 async def test_there_is_nothing_else(browser: httpx.AsyncClient) -> None:

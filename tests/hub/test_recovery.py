@@ -8,7 +8,7 @@ import pytest
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged, StayChanged
+from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged, StayChanged, WithdrawalSettled
 from domain.fact import Fact
 from domain.money import Money
 from domain.plate import Plate
@@ -16,6 +16,7 @@ from domain.reservation import Status
 from domain.stay import Conflict
 from hub.lot import Lot
 from tests.hub.riverside import (
+    GATES,
     KEY,
     LARGE_SPOT,
     NOW,
@@ -108,6 +109,22 @@ class TestANewDisk:
         assert {row["status"] for row in rows(hub) if "status" in row} == {status.value for status in Status}
         assert rows(hub, without=LOCAL) == rows(old, without=LOCAL)
         assert hub.facts() == old.facts()
+
+    @pytest.mark.parametrize("others_answered", [True, False])
+    def test_knows_what_a_manager_had_vouched_for(self, new: New, others_answered: bool) -> None:
+        old, hub = new("old"), new("new")
+        for lot in (old, hub):
+            lot.lot.lay_out(SPOTS, {**GATES, "riverside.entry-2": GATES[ENTRY]}, NOW)
+        old.booked()
+        old.woken(2 * GRACE_H)
+        if others_answered:
+            old.noted(unit=ENTRY)
+        old.lot.vouch(rid(1), "riverside.entry-2", "Ruth", HALF_PAST)
+        hub.store.connection.execute("DELETE FROM fact")
+        hub.journal.begin(2)
+        hub.lot.take_back(returned(old), HALF_PAST, insert=True)
+        hub.noted(unit=ENTRY)
+        assert [(told.revision, told.complete) for told in hub.told(WithdrawalSettled)] == [(3, True)]
 
     def test_signs_the_same_tickets(self, new: New) -> None:
         old, hub = new("old"), new("new")

@@ -24,7 +24,17 @@ from cloud_sync.link.sending import Sender
 from cloud_sync.link.settings import Broker, Secret
 from cloud_sync.link.settings import StoreSection as StoreSettings
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import Direction, GatePassed, PolicyChanged, ReservationChanged, StayChanged, payload_of
+from cloud_sync.link.tenure import Standing
+from cloud_sync.link.v1.facts import (
+    Direction,
+    GatePassed,
+    PolicyChanged,
+    ReservationChanged,
+    StayChanged,
+    WithdrawalSettled,
+    WithdrawalVouched,
+    payload_of,
+)
 from cloud_sync.link.v1.messages import (
     AdmitAnswer,
     AdmitRequest,
@@ -37,11 +47,12 @@ from cloud_sync.link.v1.wire import Envelope
 from domain.admission import Reason, Verdict
 from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
+from domain.ids import shown
 from domain.now import Now, Trust
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from hub.service import HubService
-from hub.settings import GateEntry, HubSettings, Keys, Lot, Page, SpotRow
+from hub.settings import GateEntry, HubSettings, Keys, Lot, Manager, Page, SpotRow
 from simulator.ports import free_port
 from tests.hub.riverside import NOW, at, hold_request, rid
 from tests.parts import ENTRY, LOT, PATIENCE_S, BrokerSite, linked, running, soon
@@ -340,6 +351,34 @@ async def test_a_page_port_that_is_taken_is_the_operators(tmp_path: Path) -> Non
     with bound_socket("127.0.0.1", settings.page.port), pytest.raises(OperatorError) as refused:
         await HubService(settings).run()
     assert refused.value.code == "port_taken"
+
+
+async def test_a_manager_vouches_by_the_page_and_not_at_a_hub_that_was_succeeded(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "ruth.code").write_text("horse battery staple\n", encoding="utf-8")
+    ruth = Manager(name="Ruth", code=Secret(file=tmp_path / "ruth.code"))
+    settings = alone(tmp_path).model_copy(update={"managers": (ruth,)})
+    hub = HubService(settings, replace(this_machine(Trust.NTP), clock=clock))
+    hub.lot.reservations.hold(hold_request(), NOW)
+    hub.lot.reservations.confirm(ConfirmRequest(reservation_id=rid(1)), NOW)
+    clock.now = Now(NOW.mono_ms, at(0.9))
+    hub.lot.woken(clock.now)
+    url = f"http://127.0.0.1:{settings.page.port}/vouch/{shown(rid(1))}/{ENTRY}"
+    form = {"name": "Ruth", "code": "horse battery staple"}
+    async with running(hub.run()), httpx.AsyncClient() as browser:
+        await _served(browser, settings.page.port)
+        with pytest.MonkeyPatch.context() as fenced:
+            fenced.setattr(hub._unit.tenure, "standing", Standing.FENCED)
+            assert (await browser.post(url, data=form)).status_code == 503
+        assert hub.lot.journal.last_own(WithdrawalVouched.kind) is None
+        assert (await browser.post(url, data=form)).status_code == 303
+        assert hub.lot.journal.last_own(WithdrawalSettled.kind) is not None
+
+
+def test_a_managers_code_that_could_be_guessed(tmp_path: Path) -> None:
+    (tmp_path / "ruth.code").write_text("1234", encoding="utf-8")
+    ruth = Manager(name="Ruth", code=Secret(file=tmp_path / "ruth.code"))
+    with pytest.raises(OperatorError, match=r"ruth\.code: .* 12 characters"):
+        HubService(alone(tmp_path).model_copy(update={"managers": (ruth,)}))
 
 
 @pytest.mark.parametrize("key", ["no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])

@@ -46,6 +46,20 @@ def load(folder: Path, text: str = FILE) -> HubSettings:
     return HubSettings.load(path)
 
 
+MANAGER = """
+[[managers]]
+name = "Ruth Adler"
+code = { file = "ruth" }
+"""
+
+
+def test_managers_have_names_of_their_own(tmp_path: Path) -> None:
+    [ruth] = load(tmp_path, FILE + MANAGER).managers
+    assert ruth.name == "Ruth Adler"
+    with pytest.raises(OperatorError, match="managers named twice: Ruth Adler"):
+        load(tmp_path, FILE + 2 * MANAGER)
+
+
 def test_a_lot(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings.spot_kinds() == {

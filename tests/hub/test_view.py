@@ -177,8 +177,11 @@ class TestRecently:
         ]
 
     def test_a_no_show_a_day_and_no_longer(self, riverside: Riverside, view: LotView) -> None:
+        """Unless its fee waits for a gate still."""
         riverside.booked(1)
         riverside.woken(0.5)
+        assert [row.silent for row in view.no_shows(NOW.later(25 * HOUR_MS))] == [(ENTRY,)]
+        riverside.noted(1)
         assert [row.reservation for row in view.no_shows(NOW.later(24 * HOUR_MS))] == [shown(rid(1))]
         assert not view.no_shows(NOW.later(25 * HOUR_MS))
 

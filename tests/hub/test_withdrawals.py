@@ -7,10 +7,19 @@ import pytest
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised, ReservationChanged, WithdrawalNoted, WithdrawalSettled
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    ReservationChanged,
+    WithdrawalNoted,
+    WithdrawalSettled,
+    WithdrawalVouched,
+    payload_of,
+)
+from domain.errors import Refused
 from domain.plate import Plate
 from domain.policy import Policy
 from domain.reservation import Status
+from domain.stay import Conflict
 from hub.lot import LOG_LOST, Lot
 from tests.hub.riverside import (
     GATES,
@@ -29,6 +38,7 @@ from tests.parts import ENTRY, EXIT, LOT
 GRACE_H = Policy().grace_s / 3_600
 SECOND_ENTRY = "riverside.entry-2"
 MS = 1 / HOUR_MS
+HALF = NOW.later(HOUR_MS // 2)
 
 
 @pytest.fixture
@@ -204,6 +214,68 @@ class TestLostLog:
         lot.log_of(ENTRY).begin_run()
         lot.noted(unit=ENTRY)
         assert settled(lot) == [(rid(1), 3, True)]
+
+
+class TestVouchedFor:
+    """By a manager, in the place of a gate that does not answer."""
+
+    @pytest.fixture(autouse=True)
+    def waiting(self, lot: Riverside) -> None:
+        """Nobody has come, and the second entry is cut off."""
+        lot.heard(SECOND_ENTRY, online=False)
+        lot.woken(2 * GRACE_H)
+
+    def test_the_fee_is_decided_once_all_others_have_answered(self, lot: Riverside) -> None:
+        lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+        assert not settled(lot)
+        lot.noted(unit=ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def test_it_is_told_with_who_and_when_before_what_follows_from_it(self, lot: Riverside) -> None:
+        lot.noted(unit=ENTRY)
+        lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+        vouched, after = lot.facts()[-2:]
+        said = WithdrawalVouched(reservation_id=rid(1), revision=3, gate_id=SECOND_ENTRY, by="Ruth")
+        assert (payload_of(vouched), vouched.at) == (said, HALF.utc)
+        assert payload_of(after) == WithdrawalSettled(reservation_id=rid(1), revision=3, complete=True)
+
+    def test_what_the_gate_tells_in_the_end_counts_all_the_same(self, lot: Riverside) -> None:
+        lot.noted(unit=ENTRY)
+        lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+        lot.came_in(unit=SECOND_ENTRY, hours=0.1)
+        lot.noted(unit=SECOND_ENTRY)
+        assert [stay.conflict for stay in lot.stays()] == [Conflict.AFTER_NO_SHOW], "central gives the fee back for it"
+        assert len(settled(lot)) == 1
+        assert not lot.set_aside()
+
+    @pytest.mark.parametrize("gate_id", [EXIT, ENTRY, "riverside.nowhere"])
+    def test_not_where_nothing_waits_for_that_gate(self, lot: Riverside, gate_id: str) -> None:
+        lot.heard(ENTRY, EXIT, online=False)
+        lot.noted(unit=ENTRY)
+        with pytest.raises(Refused, match="any more"):
+            lot.lot.vouch(rid(1), gate_id, "Ruth", HALF)
+        assert not lot.told(WithdrawalVouched)
+
+    def test_not_twice(self, lot: Riverside) -> None:
+        lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+        with pytest.raises(Refused, match="any more"):
+            lot.lot.vouch(rid(1), SECOND_ENTRY, "Tom", HALF)
+        assert [told.by for told in lot.told(WithdrawalVouched)] == ["Ruth"]
+
+    def test_not_for_a_gate_that_is_there(self, lot: Riverside) -> None:
+        lot.heard(SECOND_ENTRY)
+        with pytest.raises(Refused, match="answers for itself"):
+            lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+
+    def test_not_for_a_cancellation(self, lot: Riverside) -> None:
+        lot.cancel(requested_at=at(0.1), now=HALF)
+        with pytest.raises(Refused, match="any more"):
+            lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+
+    def test_not_where_a_log_was_lost(self, lot: Riverside) -> None:
+        lot.tells(SECOND_ENTRY, AlarmRaised(alarm=LOG_LOST, detail="a new disk"))
+        with pytest.raises(Refused, match="any more"):
+            lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
 
 
 class TestSeenGoingOut:

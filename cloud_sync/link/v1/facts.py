@@ -222,6 +222,17 @@ class WithdrawalSettled(Payload):
     complete: bool
 
 
+class WithdrawalVouched(Payload):
+    """hub: a manager of the lot, `by` name, has vouched that nobody came in by this entry gate on a reservation that
+    became a no-show by this revision. The gate's own answer is not waited for any more."""
+
+    kind = "withdrawal.vouched/1"
+    reservation_id: str
+    revision: int
+    gate_id: str
+    by: str = Field(max_length=80)
+
+
 class AlarmRaised(Payload):
     """Any unit: somebody must look at something; `alarm` is one of the names in docs/running.md."""
 
@@ -244,6 +255,7 @@ PAYLOADS: dict[str, type[Payload]] = {
         GatePassed,
         WithdrawalNoted,
         WithdrawalSettled,
+        WithdrawalVouched,
         AlarmRaised,
     )
 }

@@ -9,13 +9,17 @@ import pytest
 from cloud_sync.central import booking
 from cloud_sync.central.booking import State
 from cloud_sync.central.hubs import Answer
+from cloud_sync.central.tables import Booking
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.messages import HoldRequest
 from cloud_sync.link.v1.wire import Envelope
 from domain.plate import Plate
 from domain.reservation import Status
-from tests.cloud_sync.central.site import PLATE, Site
-from tests.cloud_sync.central.street import COMPACT_SPOT, END, LOT, SPOT, START
+from tests.cloud_sync.central.site import PLATE, Driver, Site
+from tests.cloud_sync.central.street import COMPACT_SPOT, END, HOLD, LOT, SPOT, START
+
+LONG = timedelta(seconds=90)
+"""Longer than a hold's answer is waited for, and than any pause between two tries."""
 
 
 async def test_a_hold_is_asked_of_the_hub_and_shown_as_the_hub_granted_it(site: Site) -> None:
@@ -112,23 +116,87 @@ async def test_who_asks_again_does_not_meet_their_own_ghost(site: Site) -> None:
     assert [name for name, _ in site.street.asked] == ["hold", "release", "hold"]
 
 
-async def test_killed_between_asking_and_the_answer_the_hold_is_released_after_the_restart(site: Site) -> None:
+async def killed_while_asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """Who has asked for a hold that the lot has granted; central died before the answer was on its disk, and nothing
+    else of the lot has come to it either. So it is where its disk was set back, and the answer was passed on."""
     driver = await site.driver()
-    ask = site.street.ask
+    with monkeypatch.context() as dying:
+        ask = site.street.ask
 
-    async def die_after(*args: object) -> object:
-        await ask(*args)  # type: ignore[arg-type]
-        raise RuntimeError("kill -9")
+        async def die_after(*args: object) -> object:
+            await ask(*args)  # type: ignore[arg-type]
+            raise RuntimeError("kill -9")
 
-    site.street.ask = die_after  # type: ignore[method-assign,assignment]
-    assert (await driver.book()).status_code == 500
-    site.street.ask = ask  # type: ignore[method-assign]
-    site.restart()
+        dying.setattr(site.street, "ask", die_after)
+        assert (await driver.book()).status_code == 500
+        dying.setattr(site, "take_in", lambda: None)
+        site.restart()
     assert site.bookings()[0].state == State.ASKED.value
-    site.watch.pass_by(timedelta(seconds=10))
+    site.watch.pass_by(LONG)
+    return driver.with_app(site.app)
+
+
+async def test_killed_between_asking_and_the_answer_what_the_lot_does_not_tell_is_released(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await killed_while_asking(site, monkeypatch)
     await site.work()
     assert site.bookings()[0].state == State.RELEASED.value
     assert list(site.street.status.values()) == [Status.CANCELLED]
+
+
+async def test_a_hold_that_was_granted_before_the_disk_was_set_back_stands(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = await killed_while_asking(site, monkeypatch)
+    site.office.is_behind = lambda _lot_id: True
+    await site.work()
+    assert site.street.requests("release") == [], "its driver may have been told 201"
+    answer = await driver.book()
+    assert (answer.status_code, answer.json()["code"]) == (503, "catching_up"), "nor is it taken for a ghost"
+    site.office.is_behind = lambda _lot_id: False
+    site.watch.pass_by(LONG)
+    await site.hear()
+    assert (await driver.book()).json()["reservation_id"] == site.bookings()[0].reservation_id
+    assert (await driver.pay(site.bookings()[0].reservation_id)).status_code == 201
+    assert [name for name, _ in site.street.asked] == ["hold", "confirm"]
+
+
+async def test_it_is_given_up_once_it_has_run_out_although_the_lot_has_told_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await killed_while_asking(site, monkeypatch)
+    site.office.is_behind = lambda _lot_id: True
+    site.watch.pass_by(HOLD - LONG)
+    await site.work()
+    assert site.bookings()[0].state == State.ASKED.value
+    site.watch.pass_by(LONG)
+    await site.work()
+    assert site.bookings()[0].state == State.RELEASED.value
+
+
+async def test_what_was_paid_for_is_held_also_where_it_was_given_up(site: Site) -> None:
+    reservation_id = await site.paid()
+    with site.office.database.transaction() as session:
+        session.get_one(Booking, reservation_id).state = State.RELEASED.value
+    site.take_in()
+    assert site.bookings()[0].state == State.HELD.value
+
+
+async def test_the_fact_of_a_hold_is_as_good_as_its_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = await site.driver()
+    carry_out = site.street._carry_out
+
+    def and_tell(message: Envelope) -> dict[str, object]:
+        result = carry_out(message)
+        site.take_in()
+        return result
+
+    monkeypatch.setattr(site.street, "_carry_out", and_tell)
+    site.street.mute = True
+    assert (await driver.book()).status_code == 201
+    await site.work()
+    assert site.street.requests("release") == []
 
 
 async def test_asking_again_for_what_one_holds_gets_it(site: Site) -> None:

@@ -30,6 +30,21 @@ async def test_until_it_has_all_that_a_hub_on_the_link_has_told(site: Site) -> N
     assert not is_catching_up()
 
 
+async def test_of_one_lot_what_its_hub_has_told_is_known_once_it_has_come(site: Site, bank: MemoryBank) -> None:
+    is_catching_up, receiver = catching_up(site)
+    assert is_catching_up.is_behind(LOT), "it has not been heard"
+    await site.paid()
+    connects(site, receiver)
+    assert is_catching_up.is_behind(LOT)
+    receiver.receive(site.street.facts)
+    assert not is_catching_up.is_behind(LOT)
+    bank.silent.add("record")
+    site.restart()
+    is_catching_up, receiver = catching_up(site)
+    connects(site, receiver)
+    assert is_catching_up.is_behind(LOT), "what was paid for is not known"
+
+
 async def test_it_is_over_once(site: Site) -> None:
     is_catching_up, receiver = catching_up(site)
     connects(site, receiver)

@@ -13,11 +13,13 @@ from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised
+from cloud_sync.link.v1.facts import AlarmRaised, PaymentChanged
 from cloud_sync.link.v1.messages import Ack, AckState
 from domain.errors import PeerError
 from domain.fact import GENESIS, Fact, link
+from domain.money import Money
 from domain.now import Now
+from tests.cloud_sync.central.street import LOT
 from tests.parts import NOON
 
 NOW = Now(17, NOON)
@@ -55,6 +57,29 @@ def fail_after(journal: Journal | gate_and_hub.Journal, change: Callable[[], obj
     with journal.transaction():
         change()
         raise RuntimeError
+
+
+def paid(journal: Journal, number: int) -> None:
+    payment = PaymentChanged(reservation_id=f"R{number}", paid=Money(100, "EUR"), refunded=Money(0, "EUR"))
+    with journal.transaction():
+        journal.append(payment, NOW)
+
+
+def test_a_snapshot_holds_nothing_that_is_told_behind_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payments go on beside the link: what they tell meanwhile is sent after it, and taken in once."""
+    journal = Journal(database, f"central:{LOT}", "boot")
+    paid(journal, 1)
+    marks = journal.marks
+
+    def and_meanwhile(limit: int) -> list[Cursor]:
+        found = marks(limit)
+        paid(journal, 2)
+        return found
+
+    monkeypatch.setattr(journal, "marks", and_meanwhile)
+    at, facts = journal.snapshot(Position())
+    assert [Cursor.at(fact) for fact in facts] == [at]
+    assert [fact.payload["reservation_id"] for fact in journal.after(at.position, 10)] == ["R2"]
 
 
 def test_facts_are_numbered_without_gaps_chained_and_kept_as_they_were(opened: Open) -> None:

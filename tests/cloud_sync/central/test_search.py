@@ -129,6 +129,15 @@ def test_out_of_service_and_other_lots_are_not_offered_or_counted(database: Data
         assert search.counts(session, LOT, NOON) == Counts(spots=1, available=1, reserved=0, occupied=0)
 
 
+def test_a_spot_out_of_service_is_not_to_be_had_and_a_car_may_stand_on_it(database: Database) -> None:
+    add(database, spot(in_service=False))
+    with database.reading() as session:
+        assert search.state_of(session, SPOT, NOON) is SpotState.RESERVED
+    add(database, stay("s1"))
+    with database.reading() as session:
+        assert search.state_of(session, SPOT, NOON) is SpotState.OCCUPIED
+
+
 def test_a_car_on_the_spot_matters_from_now_on_not_later(database: Database) -> None:
     add(database, spot(), stay("s1"))
     late = END + 60 * MINUTE

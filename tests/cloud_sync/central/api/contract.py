@@ -9,27 +9,52 @@ from typing import Any
 
 import requests
 import schemathesis
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from schemathesis.core.result import Ok
 from schemathesis.python.asgi import get_client
 
 from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.app import api
-from cloud_sync.link.v1.facts import SpotChanged
+from cloud_sync.link.ticket import Ticket, TicketKey
+from cloud_sync.link.v1.facts import SpotChanged, TicketKeyPublished
 from cloud_sync.link.v1.messages import AdmitAnswer
 from domain.admission import Reason, Verdict
 from domain.errors import Refused, TryLater
 from domain.now import rfc3339
 from domain.reservation import Status
-from domain.spot import SpotKind
+from domain.spot import SpotKind, VehicleType
+from domain.window import Window
 from tests.cloud_sync.central.banks import MemoryBank
 from tests.cloud_sync.central.site import CARD, PLATE, Site
 from tests.cloud_sync.central.street import END, EXIT_GATE, GATE, LOT, START, StreetSide, Watch
 from tests.parts import NOON
 
-REAL = 0.75
-"""How often an id that was drawn is replaced by a real one."""
+REAL = (0.5, 1.0)
+"""How much of what is named in a request is real, drawn for each: half of them name nothing but what exists."""
 
-WAYS = ("reservation_id", "license_plate")
+WAYS = {
+    "POST /gate/check-in": ("reservation_id", "license_plate", "qr_code"),
+    "POST /gate/check-out": ("reservation_id", "license_plate"),
+}
+"""How a body can say which reservation: in one way only."""
+
+BY_LOT = {"hub_offline", "no_answer"}
+BY_GATE = {*BY_LOT, "gate_offline"}
+BY_START = {"catching_up"}
+MAY_LACK = {
+    "POST /reservations": BY_LOT,
+    "POST /gate/check-in": BY_GATE | BY_START,
+    "POST /gate/check-out": BY_GATE | BY_START,
+    "GET /reservations/{reservation_id}": BY_START,
+    "GET /reservations/{reservation_id}/ticket": BY_START,
+    "PUT /reservations/{reservation_id}/cancel": BY_START,
+    "POST /payments": BY_START,
+    "GET /payments/{payment_id}": BY_START,
+    "POST /payments/{payment_id}/refund": BY_START,
+}
+"""What an operation may answer 503 for the want of; no other does. Payments and cancellations go on by themselves."""
+
+KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 SPOTS = [f"{LOT}.2-{number:03}" for number in range(80)]
 SCHEMA = schemathesis.openapi.from_dict(api().openapi())
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
@@ -43,7 +68,9 @@ class World:
     bank: MemoryBank
     http: requests.Session
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
-    known: dict[str, list[str]] = field(default_factory=dict)
+    lacks: set[str] = field(default_factory=set)
+    """The codes of what is out of reach now."""
+    known: dict[str, list[Any]] = field(default_factory=dict)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         answer = self.http.post(path, json=body, headers=self.headers["driver"])
@@ -67,7 +94,8 @@ class World:
             "spot_id": SPOTS,
             "gate_id": [GATE, EXIT_GATE],
             "license_plate": [PLATE],
-            "plate": [PLATE],
+            "plate": [PLATE, *(f"B-XY {number}" for number in range(100))],
+            "amount_minor": [1, 2, 3],
             "payment_method_token": [CARD],
             "start_time": [rfc3339(START)],
             "end_time": [rfc3339(END)],
@@ -76,6 +104,7 @@ class World:
             "username": ["driver@example.com"],
             "password": ["correct horse"],
         }
+        self.known["qr_code"] = [self.signed(name) for name in self.known["reservation_id"]]
         self.known["payment_id"] = [self.pay(name) for name in self.known["reservation_id"][: reservations // 3]]
 
     def every_state(self) -> None:
@@ -94,28 +123,47 @@ class World:
         body = {"reservation_id": reservation_id, "payment_method_token": CARD}
         return str(self.post("/payments", body)["payment_id"])
 
+    def signed(self, reservation_id: str) -> str:
+        """The text of a ticket of the lot."""
+        window, mark = Window(START, END), "ab" * 8
+        return KEY.sign(Ticket("t", LOT, reservation_id, 2, SPOTS[0], window, VehicleType.STANDARD, mark))
+
     def weather(self, rng: random.Random) -> None:
-        """What the lot and the bank are like for the next request."""
+        """What lot, bank and central itself are like for the next request."""
         street = self.site.street
         street.away, street.deaf, street.mute = (rng.random() < 0.15 for _ in range(3))
         verdict, reason = rng.choice(list(Verdict)), rng.choice(list(Reason))
         decided = AdmitAnswer(verdict=verdict, reason=reason, reservation_id=None, spot_id=None, at=NOON, took_ms=3)
         no_car, no_gate = Refused("no_car", "nobody is there"), TryLater("gate_offline", "not on the link")
         street.answer = rng.choice((decided, decided, no_car, no_gate))
+        starting = rng.random() < 0.1
+        self.site.office.is_catching_up = lambda: starting
+        self.lacks = {"hub_offline"} if street.away else {"no_answer"} if street.deaf or street.mute else set()
+        self.lacks |= {"gate_offline"} if street.answer is no_gate else set()
+        self.lacks |= {"catching_up"} if starting else set()
         calls = ("authorise", "capture", "refund")
         self.bank.silent = {rng.choice(calls)} if rng.random() < 0.1 else set()
         self.bank.refuses = {rng.choice(calls): "card_declined"} if rng.random() < 0.3 else {}
 
-    def make_real(self, thing: Any, rng: random.Random) -> Any:
-        """The same, with most ids replaced by ones that exist."""
+    def make_real(self, case: schemathesis.Case[Any], rng: random.Random) -> None:
+        """Have it name, instead of what was drawn, things that exist."""
+        share = rng.choice(REAL)
+        if case.headers is not None and rng.random() < share:
+            case.headers.pop("Idempotency-Key", None)  # most that are drawn were used before, for something else
+        case.path_parameters = self._real(case.path_parameters, share, rng)
+        case.query = self._real(case.query, share, rng)
+        case.body = self._real(case.body, share, rng)
+        ways = WAYS.get(case.operation.label)
+        if ways is not None and isinstance(case.body, dict) and rng.random() < share:
+            case.body = {name: rng.choice(self.known[name]) for name in ("gate_id", rng.choice(ways))}
+
+    def _real(self, thing: Any, share: float, rng: random.Random) -> Any:
         if not isinstance(thing, dict):
             return thing
-        if "gate_id" in thing and rng.random() < REAL:  # a body that says which reservation in one way only
-            return {name: rng.choice(self.known[name]) for name in ("gate_id", rng.choice(WAYS))}
         return {
             name: rng.choice(self.known[name])
-            if name in self.known and rng.random() < REAL
-            else self.make_real(value, rng)
+            if name in self.known and rng.random() < share
+            else self._real(value, share, rng)
             for name, value in thing.items()
         }
 
@@ -127,6 +175,7 @@ def contract_world(folder: Path, reservations: int) -> Iterator[World]:
     street, bank = StreetSide(watch), MemoryBank()
     for spot_id in SPOTS:
         street.tell(SpotChanged(spot_id=spot_id, spot_kind=SpotKind.STANDARD, in_service=True))
+    street.tell(TicketKeyPublished(key_id=KEY.key_id, public_key=KEY.public_key))
     site = Site(folder, watch, street, bank)
     with get_client(site.app) as http:  # type: ignore[arg-type]  # its scope is a plain dict
         world = World(site, bank, http)
