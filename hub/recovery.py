@@ -134,6 +134,8 @@ class Recovery:
                 return self._withdrawals.restore(payload, now)
             case WithdrawalVouched():
                 return self._withdrawals.restore_vouched(payload)
+            case AlarmRaised():
+                return not self._journal.tells(fact)
             case _:
                 return False  # spots, gates and keys are this hub's configuration, the policy comes from central
 

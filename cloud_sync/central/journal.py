@@ -23,7 +23,7 @@ from cloud_sync.central.tables import (
 from cloud_sync.link import tenure
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.pruning import Kept
-from cloud_sync.link.v1.facts import Payload
+from cloud_sync.link.v1.facts import HAPPENED, Payload
 from cloud_sync.link.v1.messages import Grant, WireFact
 from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, link
@@ -180,18 +180,22 @@ class Journal:
             row = session.get(Thinned, self.unit)
             return Position() if row is None else Position(row.epoch, row.seq)
 
-    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
+    def snapshot(self, place: Position, told: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
         latest = select(LatestFact.epoch, LatestFact.seq).where(LatestFact.unit == self.unit)
         if since is not None:
             latest = latest.where(or_(col(LatestFact.over_at).is_(None), col(LatestFact.over_at) > since))
+        place_of = tuple_(col(FactRow.epoch), col(FactRow.seq))
+        happened = and_(col(FactRow.kind).in_(HAPPENED), place_of > tuple_(told.epoch, told.seq))
+        if since is not None:
+            happened = and_(happened, col(FactRow.at) > since)
         found = (
             select(FactRow)
-            .where(FactRow.unit == self.unit, tuple_(col(FactRow.epoch), col(FactRow.seq)).in_(latest))
+            .where(FactRow.unit == self.unit, or_(place_of.in_(latest), happened))
             .order_by(col(FactRow.epoch), col(FactRow.seq))
         )
         at = next(iter(self.marks(1)), Cursor())
         # What another thread appends meanwhile comes behind the snapshot: in it, it could not be taken in once more.
-        up_to_there = tuple_(col(FactRow.epoch), col(FactRow.seq)) <= tuple_(at.position.epoch, at.position.seq)
+        up_to_there = place_of <= tuple_(at.position.epoch, at.position.seq)
         with self._database.reading() as session:
             return at, [fact_of(row) for row in session.exec(found.where(up_to_there))]
 

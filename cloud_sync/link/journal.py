@@ -1,5 +1,6 @@
 """The logs of facts in a gate's or hub's SQLite store: its own, and those it has taken in."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from cloud_sync.link.fact_rows import add_fact, fact_of, migrations
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.pruning import Kept
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import Payload
+from cloud_sync.link.v1.facts import HAPPENED, Payload
 from cloud_sync.link.v1.messages import Grant
 from cloud_sync.link.v1.wire import utc
 from domain.fact import GENESIS, Fact, FactRef, link
@@ -117,6 +118,12 @@ class Journal:
         """Tell what a lost fact told as a new one, with the old one's instant."""
         return self._append_as(lost)
 
+    def tells(self, lost: Fact) -> bool:
+        """Whether this log tells what a lost fact told, under whatever number."""
+        sql = "SELECT * FROM fact WHERE kind = ? AND at = ? AND unit = ?"
+        rows = self._sql.execute(sql, (lost.kind, rfc3339(lost.at), self.unit))
+        return any(fact.boot == lost.boot and fact.payload == lost.payload for fact in map(fact_of, rows))
+
     def after(self, position: Position, limit: int) -> list[Fact]:
         return self.kept(self.unit, position, limit)
 
@@ -136,17 +143,25 @@ class Journal:
         row = self._sql.execute("SELECT epoch, seq FROM thinned WHERE unit = ?", (self.unit,)).fetchone()
         return Position() if row is None else Position(row["epoch"], row["seq"])
 
-    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
-        rows = self._sql.execute(
-            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = ?"
-            " AND (over_at IS NULL OR over_at > ?) ORDER BY epoch, seq",
-            (self.unit, "" if since is None else rfc3339(since)),
-        )
-        state = [fact_of(row) for row in rows]
-        if not state:  # a log of what has happened
-            return self._beginning(place), []
+    def snapshot(self, place: Position, told: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
         last = self._last(self.unit)
-        return Cursor() if last is None else Cursor.at(last), state
+        has_state = self._sql.execute("SELECT 1 FROM latest WHERE unit = ? LIMIT 1", (self.unit,)).fetchone()
+        if last is None or not has_state:  # a log of what has happened
+            return self._beginning(place), []
+        rows = self._sql.execute(
+            "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = :unit"
+            " AND (over_at IS NULL OR over_at > :since)"
+            " UNION ALL SELECT * FROM fact WHERE unit = :unit AND (epoch, seq) > (:epoch, :seq) AND at > :since"
+            " AND kind IN (SELECT value FROM json_each(:happened)) ORDER BY epoch, seq",
+            {
+                "unit": self.unit,
+                "since": "" if since is None else rfc3339(since),
+                "epoch": told.epoch,
+                "seq": told.seq,
+                "happened": json.dumps(sorted(HAPPENED)),
+            },
+        )
+        return Cursor.at(last), [fact_of(row) for row in rows]
 
     def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
         rows = self._sql.execute(
@@ -297,7 +312,8 @@ class Journal:
             (self.unit, fact.epoch, fact.seq, ANOTHER_RUN_MAX),
         )
         places = (Position(row["epoch"], row["seq"]) for row in earlier if link(row["chain"], fact) == fact.chain)
-        return next(places, None)
+        follows_nothing = link(GENESIS, fact) == fact.chain and self.whole_from() == Position()
+        return next(places, Position() if follows_nothing else None)
 
     def _write_anew(self, written: Sequence[Fact]) -> None:
         renumbered = [(fact.ref, self._append_as(fact).ref) for fact in written]

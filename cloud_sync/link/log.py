@@ -72,9 +72,10 @@ class Outbox(Protocol):
     def whole_from(self) -> Position:
         """Behind this place no fact is missing; before it only the latest of each subject are kept."""
 
-    def snapshot(self, place: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
-        """Where the log ends, and the latest fact of each subject that is kept; without those that were over at
-        `since`, if it is given. Of a log without subjects: where a subscriber at `place` can go on."""
+    def snapshot(self, place: Position, told: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
+        """Where the log ends, the latest fact of each subject that is kept, and what has happened behind the place up
+        to which the subscriber was `told`; without what was over, or had happened, at `since`, if it is given. Of a log
+        without subjects: where a subscriber at `place` can go on."""
 
     def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
         """At most `limit` latest facts of a kind, by their subjects in the order of their text, from `first` on; of

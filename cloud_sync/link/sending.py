@@ -244,7 +244,8 @@ class Sender:
         return self._ask(Ask.RETURN, Cursor.at(facts[-1]).wire(), now)
 
     def _snapshot(self, place: Position, now: Now) -> list[Facts]:
-        at, facts = self._outbox.snapshot(place, None if self._forgets is None else now.utc - self._forgets)
+        since = None if self._forgets is None else now.utc - self._forgets
+        at, facts = self._outbox.snapshot(place, self._acked, since)
         of = max(math.ceil(len(facts) / BATCH_MAX), 1)
         log.info("facts.snapshot", extra={"subscriber": self._subscriber, "facts": len(facts)})
         self._met, self._asking, self._part = False, None, 0

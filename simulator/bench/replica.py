@@ -114,7 +114,7 @@ def _replica(folder: Path, say: Say, scale: Scale) -> list[Figure]:
         _deliver(returning, away, returning.connected(hub.now), hub.now)
         _compare(hub, away)
         fresh = _Gate(opened("new.db"))
-        fresh.took.facts = len(hub.journal.snapshot(Position(), hub.now.utc - GATES_FORGET)[1])
+        fresh.took.facts = len(hub.journal.snapshot(Position(), Position(), hub.now.utc - GATES_FORGET)[1])
         arriving = Sender(hub.journal, f"{GATE} new", forgets=GATES_FORGET)
         _deliver(arriving, fresh, arriving.connected(hub.now), hub.now)
         _compare(hub, fresh)

@@ -126,6 +126,15 @@ class TestANewDisk:
         hub.noted(unit=ENTRY)
         assert [(told.revision, told.complete) for told in hub.told(WithdrawalSettled)] == [(3, True)]
 
+    def test_tells_an_alarm_again_that_its_other_run_had_raised_and_once(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.lot.alarm("no-spot-to-move", "somebody must look", NOW)
+        before = len(hub.facts())
+        for _ in range(2):
+            hub.lot.take_back(returned(old), NOW.later(1_000), insert=False)
+        (told,) = hub.facts()[before:]
+        assert (told.payload["alarm"], told.at) == ("no-spot-to-move", NOW.utc)
+
     def test_signs_the_same_tickets(self, new: New) -> None:
         old, hub = new("old"), new("new")
         old.hold()

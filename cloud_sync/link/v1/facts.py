@@ -272,6 +272,10 @@ def payload_of(fact: Fact) -> Payload:
         raise PeerError("fact_invalid", f"{fact.kind}: {describe(error)}") from None
 
 
+HAPPENED = frozenset(kind for kind, model in PAYLOADS.items() if model.subject is None)
+"""Kinds of facts that tell what has happened, and not the present state of anything."""
+
+
 def subject_of(fact: Fact) -> tuple[str, datetime | None] | None:
     """What a fact tells the present state of, and when that is over (None: not by itself); None for a fact that tells
     what has happened. It asks nothing of the payload but these."""

@@ -55,5 +55,8 @@ MUTANTS = (
     _mutant("ticket_revision_ignored", "barrier-clear", seed=66),
     _mutant("ack_before_commit", "converges", "barrier-clear", "no-lost-fact", seed=7, faults="crash,power-cut"),
     _mutant("fence_ignored", "converges", faults="clone"),
+    _mutant("replay_off_by_one", "no-lost-fact", hours=1, faults=FAULTS),
+    _mutant("epoch_ignored", "converges", seed=35, hours=1, faults="clone,crash,power-cut"),
+    _mutant("snapshot_without_version", "converges", seed=66, faults="clone,restore,lost-disk"),
     _mutant("after_cancel_not_billed", "money-adds-up", seed=13, hours=8, faults="partition"),
 )

@@ -77,7 +77,7 @@ def test_a_snapshot_holds_nothing_that_is_told_behind_it(database: Database, mon
         return found
 
     monkeypatch.setattr(journal, "marks", and_meanwhile)
-    at, facts = journal.snapshot(Position())
+    at, facts = journal.snapshot(Position(), Position())
     assert [Cursor.at(fact) for fact in facts] == [at]
     assert [fact.payload["reservation_id"] for fact in journal.after(at.position, 10)] == ["R2"]
 

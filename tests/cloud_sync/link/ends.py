@@ -50,10 +50,10 @@ class Ends:
         with self.gate.transaction():
             self.gate.take_back(facts, insert=self.tenure.may_insert, from_parent=True)
 
-    def append(self, count: int) -> None:
+    def append(self, count: int, detail: str = "news") -> None:
         with self.gate.transaction():
             for _ in range(count):
-                self.gate.append(AlarmRaised(alarm="test", detail="news"), NOW)
+                self.gate.append(AlarmRaised(alarm="test", detail=detail), NOW)
 
     def facts(self, epoch: int = 1) -> list[Fact]:
         return [fact for fact in self.gate.after(Position(), 10_000) if fact.epoch == epoch]

@@ -165,13 +165,27 @@ class TestComparing:
         assert ends.hub.cursor(GATE) == ends.gate.marks(1)[0]
         assert ends.applied == [1, 2, 3, 1, 2]
 
-    def test_two_logs_that_do_not_fit_are_settled_by_a_snapshot(self, ends: Ends) -> None:
-        """Another gate's disk in this one's case: what it wrote before is not this log's, what it writes now is."""
+    def test_what_two_runs_wrote_that_began_with_nothing_becomes_one_log(self, ends: Ends) -> None:
+        """Also where the one that goes on is the one that the hub had granted its epoch first."""
         ends.append(3)
         ends.deliver(ends.connect())
         ends.new_disk()
-        ends.append(2)
+        ends.append(2, "by the other run")
         ends.gate.settle()
+        ends.begin()
+        ends.append(1)
+        ends.deliver(ends.connect())
+        assert ends.applied == [1, 2, 3, 1, 2, 3]
+        assert ends.hub.cursor(GATE) == ends.gate.marks(1)[0]
+
+    def test_two_logs_that_do_not_fit_are_settled_by_a_snapshot(self, ends: Ends) -> None:
+        """Where they fork is not kept any more: what it wrote before stays out, what it writes now does not."""
+        ends.append(3)
+        ends.deliver(ends.connect())
+        ends.new_disk()
+        ends.append(2, "by the other run")
+        ends.gate.settle()
+        ends.gate.thin(GATE, [Position(1, 1)], Position(1, 2))
         ends.begin()
         ends.append(1)
         ends.deliver(ends.connect())
