@@ -127,17 +127,18 @@ class Recovery:
             return False  # of a newer version of this hub: it stays in the log
         match payload:
             case ReservationChanged():
-                return self._reservation(payload, fact, now)
+                is_news = self._reservation(payload, fact, now)
             case StayChanged():
-                return self._stays.restore(payload, now)
+                is_news = self._stays.restore(payload, now)
             case WithdrawalSettled():
-                return self._withdrawals.restore(payload, now)
+                is_news = self._withdrawals.restore(payload, now)
             case WithdrawalVouched():
-                return self._withdrawals.restore_vouched(payload)
+                is_news = self._withdrawals.restore_vouched(payload)
             case AlarmRaised():
-                return not self._journal.tells(fact)
+                is_news = not self._journal.tells(fact)
             case _:
-                return False  # spots, gates and keys are this hub's configuration, the policy comes from central
+                is_news = False  # spots, gates and keys are this hub's configuration, the policy comes from central
+        return is_news
 
     def _reservation(self, said: ReservationChanged, fact: Fact, now: Now) -> bool:
         known = self._book.find(said.reservation_id)
