@@ -235,6 +235,8 @@ class Connection:
         self.broker.publish(message)
         if self.way.down_open:
             self.way.loop.call_later(self.way.takes_s(), self._taken, taken)
+        else:
+            self.way.loop.call_later(PUBLISH_S, self._fail, taken, TimeoutError())
 
     def _taken(self, taken: "asyncio.Future[None]") -> None:
         if self._untaken.pop(taken, taken) is None and not taken.done():

@@ -11,7 +11,7 @@ from cloud_sync.link.v1.messages import ReleaseRequest, Reply, UnitStatus
 from domain.errors import NotFound, TryLater
 from simulator.world.carrier import SimulatedCarrier
 from simulator.world.loop import VirtualLoop
-from simulator.world.network import KEEPALIVE_S, Broker, Way, Weather
+from simulator.world.network import KEEPALIVE_S, PUBLISH_S, Broker, Way, Weather
 from simulator.world.process import Died, How, Process
 from tests.parts import NOON
 from tests.simulator.world.worlds import THREAD_S, Deaths
@@ -215,6 +215,24 @@ def test_who_publishes_on_a_way_that_is_shut_is_told_to_try_later() -> None:
             await hub.publishes(1)
 
     assert on_a_net(life) >= 10
+
+
+def test_who_publishes_while_the_way_back_shuts_waits_no_longer_than_a_real_client() -> None:
+    """Also where it is open again before anybody has noticed: the broker's word that it has the message is lost."""
+
+    async def life(net: Net) -> None:
+        hub = net.unit("hub")
+        await hub.begin()
+        publishing = asyncio.create_task(hub.publishes(1))
+        await asyncio.sleep(WAY_S / 2)
+        net.ways["hub"].shut(up=False, down=True)
+        await asyncio.sleep(3)
+        net.ways["hub"].reopen(up=False, down=True)
+        with pytest.raises(TryLater):
+            await asyncio.wait_for(publishing, PUBLISH_S)
+        await hub.publishes(2)
+
+    on_a_net(life)
 
 
 def test_a_broker_that_restarts_has_forgotten_and_all_come_back() -> None:
