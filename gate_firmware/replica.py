@@ -137,13 +137,23 @@ class Replica:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come down to a gate")
         self._forget_rights(fact)
 
-    def clear(self) -> None:
-        """Forget what the hub has told, before a snapshot tells it anew. Used tickets, and who this gate itself has let
-        in, are no copies of it."""
-        for table in ("rights", "policy", "ticket_key"):
-            self._sql.execute(f"DELETE FROM {table}")  # noqa: S608  our own tables
-        self.spots.clear()
-        self.version += 1
+    def forget(self, kind: str, subject: str) -> None:
+        """Forget what the hub has told of this. Used tickets, and who this gate itself has let in, are no copies of
+        it."""
+        match kind:
+            case ReservationChanged.kind:
+                self._sql.execute("DELETE FROM rights WHERE reservation_id = ?", (subject,))
+                self.version += 1
+            case StayChanged.kind:
+                self.spots.forget_stay(subject)
+            case SpotChanged.kind:
+                self.spots.forget_spot(subject)
+            case PolicyChanged.kind:
+                self._sql.execute("DELETE FROM policy")
+            case TicketKeyPublished.kind:
+                self._sql.execute("DELETE FROM ticket_key WHERE key_id = ?", (subject,))
+            case _:
+                pass  # a lane keeps nothing of it
 
     def _forget_rights(self, told: Fact) -> None:
         """Forget rights that were over for long when the hub told this, by its clock and not by this gate's: with each

@@ -107,7 +107,7 @@ class GateService:
             self._journal,
             self._replica.apply,
             self._alarm,
-            clear=self._replica.clear,
+            forget=self._replica.forget,
             copy=ComparedReplica(self._store),
         )
         heard = topics.gate_facts(gate_id, "down")

@@ -85,11 +85,13 @@ class Spots:
         if not own.rowcount:
             self._sql.execute("INSERT INTO let_out VALUES (?)", (stay_id,))
 
-    def clear(self) -> None:
-        """Forget what the hub has told; who this gate itself has let in since is inside all the same."""
-        self._sql.execute("DELETE FROM spot")
-        self._sql.execute("DELETE FROM open_stay WHERE is_the_hubs")
-        self._sql.execute("DELETE FROM let_out")
+    def forget_spot(self, spot_id: str) -> None:
+        self._sql.execute("DELETE FROM spot WHERE spot_id = ?", (spot_id,))
+
+    def forget_stay(self, stay_id: str) -> None:
+        """As the hub has told it; who this gate itself has let in since is inside all the same."""
+        self._sql.execute("DELETE FROM open_stay WHERE stay_id = ? AND is_the_hubs", (stay_id,))
+        self._sql.execute("DELETE FROM let_out WHERE stay_id = ?", (stay_id,))
 
     def renamed(self, before: str, after: str) -> None:
         """A stay that this gate noted is called otherwise now."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from cloud_sync.link.digest import Row
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import PaymentChanged, PolicyChanged
-from domain.now import Now, rfc3339
+from domain.now import rfc3339
 
 
 class ComparedPayments:
@@ -25,12 +25,12 @@ class ComparedPayments:
                 return self._payments(first, until, since)
         return None
 
-    def clear(self, now: Now) -> None:
-        """Forget what was paid for what is not over, before a snapshot tells it anew."""
-        self._sql.execute(
-            "UPDATE reservation SET paid_minor = 0, refunded_minor = 0 WHERE paid_minor > 0 AND end_time > ?",
-            (rfc3339(now.utc),),
-        )
+    def forget(self, kind: str, subject: str) -> None:
+        """Forget what was paid, where a snapshot does not tell of it. What the lot promises it keeps: each tells it."""
+        if kind == PaymentChanged.kind:
+            self._sql.execute(
+                "UPDATE reservation SET paid_minor = 0, refunded_minor = 0 WHERE reservation_id = ?", (subject,)
+            )
 
     def _promise(self) -> Iterator[Row]:
         for row in self._sql.execute("SELECT policy, tariff FROM promise"):

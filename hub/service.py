@@ -211,9 +211,7 @@ class HubService:
             receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal)
         else:
             copy = ComparedPayments(self._store)
-            receiver = Receiver(
-                unit, self.lot.journal, apply, alarm, clear=lambda: copy.clear(self._clock()), copy=copy
-            )
+            receiver = Receiver(unit, self.lot.journal, apply, alarm, forget=copy.forget, copy=copy)
         self._unit.receivers.append(FactReceiver(link, topic, receiver, then_send_on, ready, after))
 
     def _changed(self) -> None:

@@ -1,15 +1,16 @@
 """Central's copies of what a lot's hub owns. They enforce nothing and can be fetched again from the facts."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, or_, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from cloud_sync.central import recovery, tickets
 from cloud_sync.central.database import Database
 from cloud_sync.central.tables import (
+    Booking,
     GateCopy,
     ReservationCopy,
     SpotCopy,
@@ -39,6 +40,16 @@ Ended = Callable[[Session, str, datetime], None]
 MOVED = "moved"
 """The cause by which a hub tells that it has given a booking another spot."""
 
+_Copy = ReservationCopy | StayCopy | SpotCopy | GateCopy | TicketKeyCopy
+_TABLES: Mapping[str, type[Any]] = {
+    ReservationChanged.kind: ReservationCopy,
+    StayChanged.kind: StayCopy,
+    SpotChanged.kind: SpotCopy,
+    GateChanged.kind: GateCopy,
+    TicketKeyPublished.kind: TicketKeyCopy,
+}
+"""Of what there are copies that a snapshot makes anew, by the kind of fact that tells of it."""
+
 _SETTLED_BY = (Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW)
 
 
@@ -62,25 +73,22 @@ class LotCopies:
             if ended is not None:
                 self._ended(session, ended, self._now())
 
-    def clear(self) -> None:
-        """Have what a snapshot then tells taken over, whatever is known; called in its transaction.
+    def forget(self, kind: str, subject: str) -> None:
+        """Have what a snapshot tells of this taken over, whatever is known.
 
-        Reservations stay, as bookings and money hang on them; those that the snapshot does not name are as if only an
-        answer had told of them.
+        Reservations stay, as bookings and money hang on them; one that the snapshot does not name is as if only an
+        answer had told of it. So do stays that have ended.
         """
         with self._database.transaction() as session:
-            for table in (SpotCopy, GateCopy, TicketKeyCopy):
-                session.execute(delete(table).where(col(table.lot_id) == self._lot_id))
-            open_stays = col(StayCopy.lot_id) == self._lot_id, col(StayCopy.left_at).is_(None)
-            session.execute(delete(StayCopy).where(*open_stays))
-            live = or_(
-                col(ReservationCopy.status) == Status.CHECKED_IN.value,
-                col(ReservationCopy.end_time) > self._now(),
-            )
-            session.execute(
-                update(ReservationCopy).where(col(ReservationCopy.lot_id) == self._lot_id, live).values(revision=0)
-            )
-            session.expire_all()
+            if kind == ReservationChanged.kind:
+                session.get(Booking, subject, with_for_update=True)  # first the booking, as everywhere
+            known: _Copy | None = session.get(_TABLES[kind], subject) if kind in _TABLES else None
+            if known is None or known.lot_id != self._lot_id:
+                return
+            if isinstance(known, ReservationCopy):
+                known.revision = 0
+            elif not isinstance(known, StayCopy) or known.left_at is None:
+                session.delete(known)
 
     def _take_over(self, session: Session, payload: Payload, fact: Fact) -> str | None:
         """The reservation that has ended by this, if any."""

@@ -84,7 +84,7 @@ class CentralService:
                 lot_id,
                 journal,
                 copies.apply,
-                clear=copies.clear,
+                forget=copies.forget,
                 copy=ComparedCopies(self.office.database, lot_id),
                 grants=_Grants(journal, hubs),
             )

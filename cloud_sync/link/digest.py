@@ -40,7 +40,9 @@ LAST = "\U0010ffff"
 Row = tuple[str, Mapping[str, Any]]
 """A subject, and its values by field."""
 
-_KINDS = tuple(kind for kind, payload in PAYLOADS.items() if payload.compared)
+KINDS = tuple(kind for kind, payload in PAYLOADS.items() if payload.compared)
+"""Of subjects that there are copies of."""
+
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
@@ -143,8 +145,8 @@ class Comparisons:
         assert self._goes_on is not None, "there is something left to compare"
         number, first = self._goes_on
         room, pages = ROWS_MAX, list[Page]()
-        while number < len(_KINDS) and room > 0:
-            kind = _KINDS[number]
+        while number < len(KINDS) and room > 0:
+            kind = KINDS[number]
             facts = self._outbox.state(kind, first, now.utc if PAYLOADS[kind].planned else None, room + 1)
             rows: list[Row] = [((subject_of(fact) or ("", None))[0], values_of(fact)) for fact in facts]
             until = rows[room][0] if len(rows) > room else None
@@ -152,5 +154,5 @@ class Comparisons:
             pages.append(Page(kind=kind, first=first, until=until, digests=said))
             room -= len(rows[:room])
             number, first = (number + 1, "") if until is None else (number, until)
-        self._goes_on = (number, first) if number < len(_KINDS) else None
+        self._goes_on = (number, first) if number < len(KINDS) else None
         return pages

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
@@ -50,7 +52,8 @@ def subjects_grants_and_what_is_not_kept(db: Database) -> None:
         UPDATE own_epoch SET settled = epoch;
     """)
     for row in db.conn.execute("SELECT * FROM fact ORDER BY unit, epoch, seq").fetchall():
-        _note_latest(db.conn, fact_of(row))
+        if (latest := _latest(fact_of(row))) is not None:
+            db.conn.execute(_ADD_LATEST, latest)
 
 
 @migrations()
@@ -60,23 +63,15 @@ def what_is_kept_for_long(db: Database) -> None:
 
 def add_fact(sql: sqlite3.Connection, fact: Fact, set_aside: str | None) -> None:
     """Store a fact, and that it is the latest about its subject."""
-    sql.execute(
-        "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            fact.unit,
-            fact.epoch,
-            fact.seq,
-            fact.kind,
-            rfc3339(fact.at),
-            fact.boot,
-            fact.mono_ms,
-            fact.trust.value,
-            json.dumps(fact.payload),
-            fact.chain,
-            set_aside,
-        ),
-    )
-    _note_latest(sql, fact)
+    sql.execute(_ADD_FACT, _values(fact, set_aside))
+    if (latest := _latest(fact)) is not None:
+        sql.execute(_ADD_LATEST, latest)
+
+
+def add_facts(sql: sqlite3.Connection, facts: Sequence[Fact]) -> None:
+    """The same for many, none of them set aside, in a fraction of the time."""
+    sql.executemany(_ADD_FACT, (_values(fact, None) for fact in facts))
+    sql.executemany(_ADD_LATEST, (latest for fact in facts if (latest := _latest(fact)) is not None))
 
 
 def fact_of(row: sqlite3.Row) -> Fact:
@@ -94,9 +89,30 @@ def fact_of(row: sqlite3.Row) -> Fact:
     )
 
 
-def _note_latest(sql: sqlite3.Connection, fact: Fact) -> None:
+_ADD_FACT = "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_LATEST = "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def _values(fact: Fact, set_aside: str | None) -> tuple[Any, ...]:
+    return (
+        fact.unit,
+        fact.epoch,
+        fact.seq,
+        fact.kind,
+        rfc3339(fact.at),
+        fact.boot,
+        fact.mono_ms,
+        fact.trust.value,
+        json.dumps(fact.payload),
+        fact.chain,
+        set_aside,
+    )
+
+
+def _latest(fact: Fact) -> tuple[Any, ...] | None:
+    """None of a fact that tells the state of nothing."""
     subject = subject_of(fact)
-    if subject is not None:
-        name, over_at = subject
-        values = (fact.unit, fact.kind, name, fact.epoch, fact.seq, over_at and rfc3339(over_at))
-        sql.execute("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?)", values)
+    if subject is None:
+        return None
+    name, over_at = subject
+    return fact.unit, fact.kind, name, fact.epoch, fact.seq, over_at and rfc3339(over_at)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cloud_sync.link import tenure
-from cloud_sync.link.fact_rows import add_fact, fact_of, migrations
+from cloud_sync.link.fact_rows import add_fact, add_facts, fact_of, migrations
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.pruning import Kept
 from cloud_sync.link.store import Store
@@ -212,8 +212,7 @@ class Journal:
         with self._store.transaction():
             self._sql.execute("DELETE FROM latest WHERE unit = ?", (unit,))
             self._sql.execute("DELETE FROM fact WHERE unit = ?", (unit,))
-            for fact in facts:
-                add_fact(self._sql, fact, None)
+            add_facts(self._sql, facts)
             place = (unit, at.position.epoch, at.position.seq)
             self._sql.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, at.chain))
             self._sql.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", place)

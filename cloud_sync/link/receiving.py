@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from cloud_sync.link.digest import Copy, differing
+from cloud_sync.link.digest import KINDS, LAST, Copy, differing
 from cloud_sync.link.log import Alarm, Cursor, Inbox, Position, no_alarm
+from cloud_sync.link.v1.facts import subject_of
 from cloud_sync.link.v1.messages import BATCH_MAX, Ack, AckState, Ask, Compare, Facts, Grant, Head, Part, WireFact
 from domain.errors import PeerError, Refused
 from domain.fact import Fact, link
@@ -40,23 +41,24 @@ class Receiver:
         apply: Callable[[Fact], None],
         alarm: Alarm = no_alarm,
         *,
-        clear: Callable[[], None] = lambda: None,
+        forget: Callable[[str, str], None] = lambda _kind, _subject: None,
         copy: Copy | None = None,
         grants: Grants | None = None,
     ) -> None:
-        """`apply` takes a fact's effect; `clear` forgets what a snapshot then makes anew; `copy` is what they have
-        made. `grants` where this is the unit's parent."""
+        """`apply` takes a fact's effect; `forget` takes back what facts of a kind have made of a subject, before a
+        snapshot makes it anew, or because it tells of no such subject; `copy` is what they have made. `grants` where
+        this is the unit's parent."""
         self._unit = unit
         self._inbox = inbox
         self._apply = apply
         self._alarm = alarm
-        self._clear = clear
+        self._forget = forget
         self._copy = copy
         self._grants = grants
         self._forked = False
         self._asked: tuple[Position, Position] | None = None  # where a replay was asked from, and what had come then
         self._unfit: tuple[Position, Position] | None = None  # where a new epoch did not follow on, and its beginning
-        self._snapshot: list[Sequence[Fact]] = []
+        self._snapshot: list[Sequence[Fact]] = []  # its parts that were taken over
         self._snapshot_at: Cursor | None = None
         self._owed: Position | None = None  # where the log ended when its unit was last heard to connect
 
@@ -119,17 +121,23 @@ class Receiver:
         )
 
     def part(self, part: Part, facts: Sequence[Fact]) -> Ack:
-        """Collect a snapshot; with its last part it takes the place of what was known, in one transaction."""
+        """Take over a part of a snapshot; with the last one what the whole of it does not tell of is forgotten, and the
+        cursor is where the snapshot was made.
+
+        Each part is a transaction of its own: a gate has cars to look after meanwhile. Where it breaks off in between,
+        the cursor is where it was, and the whole comes again.
+        """
         at, cursor = Cursor.of(part.at), self._inbox.cursor(self._unit)
         if (part.epoch or at.position.epoch) < cursor.position.epoch:
             return self._ack(cursor, AckState.OK)  # of a run that has been succeeded
         if part.number == 1 or self._snapshot_at != at:
             self._snapshot, self._snapshot_at = [], at
         if part.number == len(self._snapshot) + 1:
+            self._take_over(facts)
             self._snapshot.append(facts)
         have = len(self._snapshot)
         if have == part.of:
-            self._replace(at, [fact for some in self._snapshot for fact in some])
+            self._complete(at, [fact for some in self._snapshot for fact in some])
             self._snapshot, self._snapshot_at = [], None
         return self._ack(self._inbox.cursor(self._unit), AckState.OK).model_copy(update={"part": have})
 
@@ -147,16 +155,34 @@ class Receiver:
         state = AckState.SNAPSHOT if found else AckState.OK
         return self._ack(cursor, state).model_copy(update={"compared": compare.number})
 
-    def _replace(self, at: Cursor, facts: Sequence[Fact]) -> None:
+    def _take_over(self, facts: Sequence[Fact]) -> None:
+        """Whatever was known of their subjects."""
         with self._inbox.transaction():
-            self._clear()
             for fact in facts:
+                if (about := subject_of(fact)) is not None:
+                    self._forget(fact.kind, about[0])
                 set_aside = self._applied(fact)
                 if set_aside is not None:
                     self._set_aside(fact, set_aside)
+
+    def _complete(self, at: Cursor, facts: Sequence[Fact]) -> None:
+        with self._inbox.transaction():
+            self._forget_others(facts)
             self._inbox.replaced(self._unit, at, facts)
             self._note_fork(None)
         log.info("facts.snapshot_taken", extra={"unit": self._unit, "facts": len(facts)})
+
+    def _forget_others(self, told: Sequence[Fact]) -> None:
+        """Forget all subjects that are not `told` of, but what is over: that need not be told."""
+        if self._copy is None or not told:
+            return
+        named = {(fact.kind, about[0]) for fact in told if (about := subject_of(fact)) is not None}
+        now = max(fact.at for fact in told)
+        for kind in KINDS:
+            known = [subject for subject, _ in self._copy.rows(kind, "", LAST, now) or ()]
+            for subject in known:
+                if (kind, subject) not in named:
+                    self._forget(kind, subject)
 
     def _common(self, head: Head, cursor: Cursor) -> Position:
         """The newest of the unit's marks that this end knows alike."""

@@ -66,7 +66,7 @@ class _Gate:
         self.took = Took()
         self.journal = Journal(store, GATE, "boot")
         replica = Replica(store)
-        self._receiver = Receiver(LOT, self.journal, replica.apply, clear=replica.clear, copy=ComparedReplica(store))
+        self._receiver = Receiver(LOT, self.journal, replica.apply, forget=replica.forget, copy=ComparedReplica(store))
 
     def heard(self, message: bytes) -> bytes:
         began_s = time.perf_counter()

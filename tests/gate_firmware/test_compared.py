@@ -4,6 +4,7 @@ import pytest
 
 from cloud_sync.link.digest import LAST, Row
 from cloud_sync.link.log import Position
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.v1.facts import (
     Direction,
     GateChanged,
@@ -13,6 +14,7 @@ from cloud_sync.link.v1.facts import (
     StayChanged,
     values_of,
 )
+from cloud_sync.link.v1.messages import Part
 from domain.admission import Evidence
 from domain.fact import FactRef
 from domain.reservation import Status
@@ -87,9 +89,8 @@ def test_a_snapshot_puts_it_right(entry: Gate) -> None:
     ):
         entry.store.connection.execute(change)
     assert [rows(entry, kind) for kind in kinds] != before
-    facts = entry.journal.kept(LOT, Position(), 99)
-    with entry.journal.transaction():
-        entry.replica.clear()
-        for fact in facts:
-            entry.replica.apply(fact)
+    facts, replica = entry.journal.kept(LOT, Position(), 99), entry.replica
+    copy = ComparedReplica(entry.store)
+    receiver = Receiver(LOT, entry.journal, replica.apply, forget=replica.forget, copy=copy)
+    receiver.part(Part(at=entry.journal.cursor(LOT).wire(), number=1, of=1), facts)
     assert [rows(entry, kind) for kind in kinds] == before

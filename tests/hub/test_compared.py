@@ -1,7 +1,9 @@
 """The hub's copy of what central tells, as it is compared with central's log."""
 
 from cloud_sync.link.digest import LAST
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.v1.facts import PaymentChanged, PolicyChanged, ReservationChanged, values_of
+from cloud_sync.link.v1.messages import Part
 from domain.money import Money
 from domain.policy import Policy, Tariff
 from hub.compared import ComparedPayments
@@ -42,8 +44,11 @@ def test_a_snapshot_puts_it_right_and_leaves_what_is_over(riverside: Riverside) 
     for number, end in ((1, 1), (2, 3)):
         riverside.booked(number, hold_request(number, start=end - 1, end=end))
     payment, _ = riverside.tells(CENTRAL, paid(1)), riverside.tells(CENTRAL, paid(2, hours=3))
-    later = NOW.later(2 * 3_600_000)
-    with riverside.store.transaction():
-        ComparedPayments(riverside.store).clear(later)
+    policy = riverside.tells(
+        CENTRAL, PolicyChanged(policy=Policy(), tariff=Tariff("EUR", 30, 250)), NOW.later(2 * 3_600_000)
+    )
+    copy = ComparedPayments(riverside.store)
+    receiver = Receiver(CENTRAL, riverside.journal, lambda _fact: None, forget=copy.forget, copy=copy)
+    receiver.part(Part(at=riverside.journal.cursor(CENTRAL).wire(), number=1, of=1), [policy])
     assert rows(riverside, PaymentChanged.kind).keys() == {rid(1)}
     assert rows(riverside, PaymentChanged.kind)[rid(1)] == values_of(payment)

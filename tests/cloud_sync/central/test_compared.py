@@ -1,6 +1,6 @@
 """Central's copies of a lot, as they are compared with its hub's log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlmodel import Session, col, delete, select, update
 from cloud_sync.central.compared import ComparedCopies
 from cloud_sync.central.tables import GateCopy, ReservationCopy, SpotCopy, StayCopy, TicketKeyCopy
 from cloud_sync.link.digest import LAST
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.v1.facts import (
     PolicyChanged,
     ReservationChanged,
@@ -19,6 +20,7 @@ from cloud_sync.link.v1.facts import (
     subject_of,
     values_of,
 )
+from cloud_sync.link.v1.messages import Part
 from domain.fact import Fact
 from domain.reservation import Status
 from domain.spot import SpotKind
@@ -41,6 +43,14 @@ def rows(site: Site, kind: str, first: str = "", until: str = LAST) -> dict[str,
 def told(site: Site, kind: str) -> dict[str, Fact]:
     """The latest fact about each subject."""
     return {(subject_of(fact) or ("",))[0]: fact for fact in site.street.facts if fact.kind == kind}
+
+
+def send_anew(site: Site, snapshot: Sequence[Fact]) -> None:
+    """The lot's hub sends a snapshot."""
+    journal, copies = site.office.journals[LOT], site.office.copies(LOT)
+    compared = ComparedCopies(site.office.database, LOT)
+    receiver = Receiver(LOT, journal, copies.apply, forget=copies.forget, copy=compared)
+    receiver.part(Part(at=journal.cursor(LOT).wire(), number=1, of=1), snapshot)
 
 
 async def lives(site: Site) -> str:
@@ -115,12 +125,7 @@ async def test_a_snapshot_puts_it_right(site: Site, harm: Callable[[Session], ob
     with site.office.database.transaction() as session:
         harm(session)
     assert {kind: rows(site, kind) for kind in KINDS} != before
-    copies = site.office.copies(LOT)
-    with site.office.database.transaction():
-        copies.clear()
-        for kind in KINDS:
-            for fact in told(site, kind).values():
-                copies.apply(fact)
+    send_anew(site, [fact for kind in KINDS for fact in told(site, kind).values()])
     assert {kind: rows(site, kind) for kind in KINDS} == before
 
 
@@ -130,10 +135,7 @@ async def test_a_snapshot_leaves_what_is_over_and_when_a_booking_was_made(site: 
         session.add_all([reservation("OVER", user_id="usr_9", end=site.watch().utc), stay("left", left_at=END)])
         made_at = session.get_one(ReservationCopy, reservation_id).created_at
     site.watch.pass_by(timedelta(seconds=1))
-    copies = site.office.copies(LOT)
-    with site.office.database.transaction():
-        copies.clear()
-        copies.apply(told(site, ReservationChanged.kind)[reservation_id])
+    send_anew(site, [told(site, ReservationChanged.kind)[reservation_id]])
     with site.office.database.reading() as session:
         assert session.get_one(ReservationCopy, "OVER").revision == 1
         assert session.get_one(StayCopy, "left").left_at == END

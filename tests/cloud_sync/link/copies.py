@@ -54,9 +54,9 @@ class Copied:
         else:
             of_kind[subject[0]] = values_of(fact)
 
-    def clear(self) -> None:
+    def forget(self, kind: str, subject: str) -> None:
         if not self.deaf:
-            self.known.clear()
+            self.known.get(kind, {}).pop(subject, None)
 
     def rows(self, kind: str, first: str, until: str, since: datetime) -> Iterable[Row] | None:
         return None if kind not in self.known else self._rows(kind, first, until)
@@ -74,7 +74,7 @@ class Ends:
         self.hub_store, self.gate_store = Store(folder / "hub.db"), Store(folder / "gate.db")
         self.hub, self.gate = Journal(self.hub_store, LOT, "boot"), Journal(self.gate_store, ENTRY, "boot")
         self.copy = Copied()
-        self.receiver = Receiver(LOT, self.gate, self.copy.apply, clear=self.copy.clear, copy=self.copy)
+        self.receiver = Receiver(LOT, self.gate, self.copy.apply, forget=self.copy.forget, copy=self.copy)
         self.alarms: list[str] = []
         comparisons = Comparisons(self.hub, ENTRY, lambda name, _detail: self.alarms.append(name))
         self.sender = Sender(self.hub, ENTRY, comparisons=comparisons)

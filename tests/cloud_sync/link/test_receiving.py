@@ -197,19 +197,20 @@ class TestWhatAUnitHasLost:
 
 
 class TestSnapshot:
-    def test_takes_the_place_of_what_was_known_once_all_parts_are_there(self, ends: Ends) -> None:
+    def test_is_taken_over_part_by_part_and_is_there_with_the_last(self, ends: Ends) -> None:
         ends.append(6)
-        facts, cleared = ends.facts(), list[int]()
-        receiver = Receiver(GATE, ends.hub, lambda fact: ends.applied.append(fact.seq), clear=lambda: cleared.append(1))
+        facts = ends.facts()
+        receiver = Receiver(GATE, ends.hub, lambda fact: ends.applied.append(fact.seq))
         receiver.receive(facts[:2])
         at = _mark(facts[5])
         first, second = (Part(at=at, number=number, of=2) for number in (1, 2))
         assert receiver.part(second, facts[5:]).part == 0, "it begins with the first"
         assert receiver.part(first, facts[3:5]).part == 1
-        assert (cleared, ends.applied) == ([], [1, 2])
+        assert (ends.hub.cursor(GATE).position.seq, ends.applied) == (2, [1, 2, 4, 5])
+        assert receiver.part(first, facts[3:5]).part == 1, "a link that is back begins again"
         answer = receiver.part(second, facts[5:])
         assert (answer.part, answer.seq, answer.chain) == (2, 6, facts[5].chain)
-        assert (cleared, ends.applied) == ([1], [1, 2, 4, 5, 6])
+        assert ends.applied == [1, 2, 4, 5, 4, 5, 6]
         assert [fact.seq for fact in ends.hub.kept(GATE, Position(), 9)] == [4, 5, 6]
 
     def test_of_a_run_that_has_been_succeeded_is_not_taken(self, ends: Ends) -> None:
