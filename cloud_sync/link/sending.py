@@ -245,7 +245,8 @@ class Sender:
 
     def _snapshot(self, place: Position, now: Now) -> list[Facts]:
         since = None if self._forgets is None else now.utc - self._forgets
-        at, facts = self._outbox.snapshot(place, self._acked, since)
+        # One that was set back has not what has happened since, although it had acknowledged it.
+        at, facts = self._outbox.snapshot(place, min(place, self._acked), since)
         of = max(math.ceil(len(facts) / BATCH_MAX), 1)
         log.info("facts.snapshot", extra={"subscriber": self._subscriber, "facts": len(facts)})
         self._met, self._asking, self._part = False, None, 0

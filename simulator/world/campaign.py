@@ -1,6 +1,5 @@
 """A campaign: one world after the other, each from its seed, each judged by every checker."""
 
-import gc
 import sqlite3
 import time
 from collections import Counter
@@ -19,12 +18,10 @@ from simulator.world.faults import Kind
 from simulator.world.plan import Plan, Size, draw_plan
 from simulator.world.process import Place
 from simulator.world.seen import Seen
-from simulator.world.world import World, scratch
+from simulator.world.world import World, rare_collections, scratch
 
 LONG_H = 200.0
 """A campaign of so many virtual hours has seen everything that can happen."""
-
-ALLOCATED_BETWEEN_COLLECTIONS = 100_000
 
 OWN_FAILURE = "no-unit-fails"
 """The name under which a unit's own bug is told: what it logged with a stack trace, or died of."""
@@ -59,7 +56,7 @@ def play(seed: int, orders: Orders, progress: Callable[[], None] = lambda: None)
     """Run the world of one seed and judge it."""
     plan = draw_plan(seed, orders.hours, orders.size, dice(seed, "plan"))
     began = time.process_time()
-    with _folder(orders, seed) as folder, _collecting_seldom():
+    with _folder(orders, seed) as folder, rare_collections():
         world = World(plan, orders.kinds, folder, tell=orders.keep is not None)
         world.run(progress)
         found = [*findings(world.seen, world.bank), *_own_failures(world.tally.failures)]
@@ -108,18 +105,6 @@ def never_seen(counts: Counter[str], kinds: frozenset[Kind]) -> list[str]:
     if Kind.CLONE in kinds:
         wanted.append("clones")
     return [name for name in wanted if not counts[name]]
-
-
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """A world allocates much and leaves few cycles behind: looking for them as often as usual takes a tenth of its
-    time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(ALLOCATED_BETWEEN_COLLECTIONS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class World:
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """From the first virtual second to the end. `progress` is called `PROGRESS_STEPS` times."""
         taker = LogTaker(self._folder / "log.jsonl", self.loop, self.tally)
-        with _rare_collections(), _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
+        with _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
             asyncio.set_event_loop(self.loop)
             self.loop.set_exception_handler(self._not_handled)
             try:
@@ -247,8 +247,9 @@ def _logging_to(taker: LogTaker) -> Iterator[None]:
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for garbage in cycles now and then only: a run makes much that is young, and keeps most of what is old."""
+def rare_collections() -> Iterator[None]:
+    """Look for garbage in cycles now and then only: a run, and who judges it, make much that is young and keep most of
+    what is old."""
     usual = gc.get_threshold()
     gc.set_threshold(*COLLECTIONS)
     try:

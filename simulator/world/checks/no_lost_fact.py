@@ -3,16 +3,24 @@
 Logs are compared as multisets of unit, epoch and sequence number, as far back as both ends keep all of them: of what is
 older, or came as a snapshot, the copies must be right (converges). Exactly once is more than to have a fact once: what
 follows from it must have happened once too, and the hub's log says of each stay from which fact it follows.
+
+And what a driver was told of a booking is known for good to hub and central both, whatever any unit acknowledged.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
 from simulator.world.checks.scene import CENTRAL, Finding, Scene, StoredFact, StoreSeen
+from simulator.world.seen import NEW_DISK, DriverTold, LotPlan, Told
 
 NAME = "no-lost-fact"
 
 Key = tuple[str, int, int]
+
+_PROMISES = frozenset({Told.HELD, Told.PAID, Told.TICKET})
+
+BACKUP_AGE_MS_MAX = 1_000_000
+"""Of what `--faults restore` goes on from, with the time that a driver's answer takes."""
 
 
 def check(scene: Scene) -> Iterator[Finding]:
@@ -31,6 +39,7 @@ def check(scene: Scene) -> Iterator[Finding]:
         for disk in scene.lost(owner):
             yield from _forgotten(unit, disk, own, copies)
     for lot in scene.seen.lots:
+        yield from _promised(scene, lot)
         for gate_id in lot.gates:
             yield from _followed_once(scene, lot.lot_id, gate_id)
 
@@ -98,6 +107,34 @@ def _followed_once(scene: Scene, lot_id: str, gate_id: str) -> Iterator[Finding]
         if fact.set_aside is None and follows[fact.key] != 1:
             what = f"passage {fact.epoch}/{fact.seq} was taken in, and {follows[fact.key]} changes of stays follow"
             yield Finding(NAME, gate_id, what, scene.made_at_ms(fact))
+
+
+def _promised(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
+    """The bookings that a driver was told of, and that hub or central does not know.
+
+    Nothing can be asked of them where both were set back to before it.
+    """
+    know = {
+        lot.lot_id: {row[0] for row in scene.store(lot.lot_id).rows("SELECT reservation_id FROM reservation")},
+        CENTRAL: {row[0] for row in scene.central.rows("SELECT reservation_id FROM reservations WHERE revision > 0")},
+    }
+    first_told: dict[str, DriverTold] = {}
+    for one in scene.seen.drivers:
+        if one.reservation_id is not None and one.told in _PROMISES and one.driver.rpartition("-")[0] == lot.lot_id:
+            first_told.setdefault(one.reservation_id, one)
+    for reservation_id, one in first_told.items():
+        not_known = [unit for unit, known in know.items() if reservation_id not in known]
+        if not_known and not all(_is_set_back(scene, unit, one.at_ms) for unit in know):
+            what = f"{one.driver} was told that {reservation_id} is {one.told.value}; not known to {not_known}"
+            yield Finding(NAME, lot.lot_id, what, one.at_ms)
+
+
+def _is_set_back(scene: Scene, unit: str, at_ms: int) -> bool:
+    """Whether a unit's disk was lost so soon after this that its backup, if there was one, may be older."""
+    return any(
+        fault.unit == unit and fault.kind in NEW_DISK and at_ms <= fault.at_ms <= at_ms + BACKUP_AGE_MS_MAX
+        for fault in scene.seen.faults
+    )
 
 
 def _named(facts: Counter[Key]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.world.checks.no_lost_fact import check
+from simulator.world.seen import Fault, Told
 from tests.simulator.world.checks.conftest import ENTRY, EXIT, LOT, Run
 
 
@@ -23,6 +24,16 @@ def test_a_fact_of_centrals_that_the_hub_has_not(run: Run) -> None:
     run.sql(LOT, "DELETE FROM fact WHERE unit = ? AND seq = 2", f"central:{LOT}")
     (finding,) = run.found(check)
     assert (finding.which, finding.what) == (f"central:{LOT}", f"{LOT} has not 1/2")
+
+
+@pytest.mark.parametrize(("holder", "table"), [(LOT, "reservation"), ("central", "reservations")])
+def test_a_booking_that_its_driver_was_told_of(run: Run, holder: str, table: str) -> None:
+    told = next(one for one in run.seen.drivers if one.told is Told.HELD)
+    run.sql(holder, f"DELETE FROM {table} WHERE reservation_id = ?", told.reservation_id)  # noqa: S608
+    (finding,) = run.found(check)
+    assert f"{told.driver} was told that {told.reservation_id} is held; not known to ['{holder}']" in finding.what
+    run.seen.faults += [Fault(told.at_ms + 60_000, "restored", unit) for unit in (LOT, "central")]
+    assert run.found(check) == []
 
 
 def test_a_fact_that_nobody_has_made(run: Run) -> None:
