@@ -35,7 +35,7 @@ bench: setup
 
 # Whole lots on virtual time under every kind of fault, for an hour or more.
 simulate: setup
-	$(BIN)/gatehouse simulate --seeds 0..$(SEEDS) --hours 24 --faults all --jobs 2
+	$(BIN)/gatehouse simulate --seeds 0..$(SEEDS) --hours 24 --faults all
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """`gatehouse demo`, `gatehouse simulate` and `gatehouse bench`."""
 
+import os
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -89,7 +90,9 @@ def simulate(
     mutant: Annotated[
         Path | None, typer.Option(metavar="FILE.patch", exists=True, dir_okay=False, help="Play on source changed so.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Seeds played beside each other.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, show_default="one a core", help="Seeds played beside each other.")
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Leave each seed's databases, log and trace in this folder.")
     ] = None,
@@ -99,8 +102,9 @@ def simulate(
         from simulator.world.mutant import play_mutant  # noqa: PLC0415  as above
 
         kept = [] if keep is None else [f"--keep={keep.resolve()}"]
-        arguments = [f"--seeds={seeds}", f"--hours={hours}", f"--faults={faults}", f"--jobs={jobs}", *kept]
+        beside = [] if jobs is None else [f"--jobs={jobs}"]
+        arguments = [f"--seeds={seeds}", f"--hours={hours}", f"--faults={faults}", *beside, *kept]
         raise typer.Exit(play_mutant(mutant, ["simulate", *arguments]))
     from simulator.world.command import Order, run  # noqa: PLC0415  as above
 
-    raise typer.Exit(run(Order(seeds, hours, faults, jobs, keep)))
+    raise typer.Exit(run(Order(seeds, hours, faults, jobs or os.cpu_count() or 1, keep)))

@@ -1,13 +1,16 @@
 """A campaign: one world after the other, each from its seed, each judged by every checker."""
 
+import os
+import signal
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from domain.stay import Conflict
@@ -74,9 +77,27 @@ def campaign(seeds: Iterable[int], orders: Orders, jobs: int, progress: Callable
         for seed in seeds:
             yield play(seed, orders, progress)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for playing in as_completed([pool.submit(play, seed, orders) for seed in seeds]):
-            yield playing.result()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=end_when_told) as pool:
+        try:
+            for playing in as_completed([pool.submit(_play_beside, seed, orders) for seed in seeds]):
+                yield playing.result()
+        except BaseException:  # nobody waits for the rest any more
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
+            raise
+
+
+def _play_beside(seed: int, orders: Orders) -> Result:
+    try:
+        return play(seed, orders)
+    except SystemExit:
+        os._exit(1)  # where it goes on its way, the pool hands out the next seed
+
+
+def end_when_told() -> None:
+    """Have SIGTERM end this process as Ctrl-C does: the folders in memory go too."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 NEVER_IN_A_WORLD = frozenset({Conflict.NO_RIGHT})

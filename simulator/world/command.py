@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import OperatorError
-from simulator.world.campaign import LONG_H, Orders, Result, campaign, never_seen
+from simulator.world.campaign import LONG_H, Orders, Result, campaign, end_when_told, never_seen
 from simulator.world.faults import Kind
 from simulator.world.world import PROGRESS_STEPS
 
@@ -29,12 +29,14 @@ class Order:
 
 def run(order: Order) -> int:
     """Play the campaign; 0 where every invariant held on every seed, and everything happened that ought to."""
+    end_when_told()
     seeds, kinds = _seeds(order.seeds), _kinds(order.faults)
     _must_be_new(order.keep, seeds)
     print(f"faults: {', '.join(kind.value for kind in Kind if kind in kinds) or 'none'}")
     bar, counts, bad, hours, took_s = _Bar(len(seeds)), Counter[str](), 0, 0.0, 0.0
-    for result in campaign(seeds, Orders(order.hours, kinds, keep=order.keep), order.jobs, bar.step):
-        bar.played(result, counted_by_steps=order.jobs == 1)
+    jobs = min(order.jobs, len(seeds))
+    for result in campaign(seeds, Orders(order.hours, kinds, keep=order.keep), jobs, bar.step):
+        bar.played(result, counted_by_steps=jobs == 1)
         _tell(result, order)
         counts += result.counts
         bad += bool(result.findings)
