@@ -242,6 +242,9 @@ class Journal:
             row = session.get(FactRow, (unit, position.epoch, position.seq))
             return None if row is None else row.chain
 
+    def keep_part(self, facts: Sequence[Fact]) -> None:
+        """Nothing is kept yet: nobody waits for this thread, which keeps them all at the end."""
+
     def replaced(self, unit: str, at: Cursor, facts: Sequence[Fact]) -> None:
         with self._database.transaction() as session:
             session.execute(delete(LatestFact).where(col(LatestFact.unit) == unit))

@@ -61,6 +61,21 @@ def what_is_kept_for_long(db: Database) -> None:
     db.conn.executescript("CREATE UNIQUE INDEX latest_by_place ON latest (unit, epoch, seq);")
 
 
+@migrations()
+def what_a_snapshot_has_replaced(db: Database) -> None:
+    """It is deleted little by little, and counts for nothing from the start."""
+    db.conn.executescript("""
+        CREATE VIEW kept_fact AS SELECT * FROM fact
+        WHERE NOT EXISTS (
+            SELECT 1 FROM thinned
+            WHERE thinned.unit = fact.unit AND (fact.epoch, fact.seq) < (thinned.epoch, thinned.seq)
+        ) OR EXISTS (
+            SELECT 1 FROM latest
+            WHERE latest.unit = fact.unit AND latest.epoch = fact.epoch AND latest.seq = fact.seq
+        );
+    """)
+
+
 def add_fact(sql: sqlite3.Connection, fact: Fact, set_aside: str | None) -> None:
     """Store a fact, and that it is the latest about its subject."""
     sql.execute(_ADD_FACT, _values(fact, set_aside))
@@ -68,10 +83,20 @@ def add_fact(sql: sqlite3.Connection, fact: Fact, set_aside: str | None) -> None
         sql.execute(_ADD_LATEST, latest)
 
 
-def add_facts(sql: sqlite3.Connection, facts: Sequence[Fact]) -> None:
-    """The same for many, none of them set aside, in a fraction of the time."""
-    sql.executemany(_ADD_FACT, (_values(fact, None) for fact in facts))
+def keep_facts(sql: sqlite3.Connection, facts: Sequence[Fact], set_aside: str | None = None) -> None:
+    """Store facts of others, which may be there from a snapshot that broke off, and that they are the latest."""
+    sql.executemany(_KEEP_FACT, (_values(fact, set_aside) for fact in facts))
     sql.executemany(_ADD_LATEST, (latest for fact in facts if (latest := _latest(fact)) is not None))
+
+
+def keep_latest_of(sql: sqlite3.Connection, unit: str, facts: Sequence[Fact]) -> None:
+    """Of a unit's facts none but `facts` is the latest about anything."""
+    kept = {(fact.epoch, fact.seq) for fact in facts}
+    places = [tuple(row) for row in sql.execute("SELECT epoch, seq FROM latest WHERE unit = ?", (unit,))]
+    sql.executemany(
+        "DELETE FROM latest WHERE unit = ? AND epoch = ? AND seq = ?",
+        ((unit, *place) for place in places if place not in kept),
+    )
 
 
 def fact_of(row: sqlite3.Row) -> Fact:
@@ -90,6 +115,7 @@ def fact_of(row: sqlite3.Row) -> Fact:
 
 
 _ADD_FACT = "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KEEP_FACT = "INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_LATEST = "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?)"
 
 

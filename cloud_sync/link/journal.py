@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cloud_sync.link import tenure
-from cloud_sync.link.fact_rows import add_fact, add_facts, fact_of, migrations
+from cloud_sync.link.fact_rows import add_fact, fact_of, keep_facts, keep_latest_of, migrations
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.pruning import Kept
 from cloud_sync.link.store import Store
@@ -187,20 +187,20 @@ class Journal:
 
     def keep(self, fact: Fact, set_aside: str | None) -> None:
         with self._store.transaction():
-            add_fact(self._sql, fact, set_aside)
+            keep_facts(self._sql, [fact], set_aside)
             self._sql.execute(
                 "INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (fact.unit, fact.epoch, fact.seq, fact.chain)
             )
 
     def seen(self, unit: str, position: Position) -> str | None:
         row = self._sql.execute(
-            "SELECT chain FROM fact WHERE unit = ? AND epoch = ? AND seq = ?", (unit, position.epoch, position.seq)
+            "SELECT chain FROM kept_fact WHERE unit = ? AND epoch = ? AND seq = ?", (unit, position.epoch, position.seq)
         ).fetchone()
         return None if row is None else str(row["chain"])
 
     def kept(self, unit: str, after: Position, limit: int) -> list[Fact]:
         rows = self._sql.execute(
-            "SELECT * FROM fact WHERE unit = ? AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?",
+            "SELECT * FROM kept_fact WHERE unit = ? AND (epoch, seq) > (?, ?) ORDER BY epoch, seq LIMIT ?",
             (unit, after.epoch, after.seq, limit),
         )
         return [fact_of(row) for row in rows]
@@ -208,11 +208,13 @@ class Journal:
     def ahead(self, unit: str) -> Cursor | None:
         return None  # nothing comes here but by logs
 
+    def keep_part(self, facts: Sequence[Fact]) -> None:
+        with self._store.transaction():
+            keep_facts(self._sql, facts)
+
     def replaced(self, unit: str, at: Cursor, facts: Sequence[Fact]) -> None:
         with self._store.transaction():
-            self._sql.execute("DELETE FROM latest WHERE unit = ?", (unit,))
-            self._sql.execute("DELETE FROM fact WHERE unit = ?", (unit,))
-            add_facts(self._sql, facts)
+            keep_latest_of(self._sql, unit, facts)
             place = (unit, at.position.epoch, at.position.seq)
             self._sql.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, at.chain))
             self._sql.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", place)
@@ -222,12 +224,21 @@ class Journal:
 
     def oldest(self, unit: str, at_least: Position, over_at: datetime, limit: int) -> list[Kept]:
         rows = self._sql.execute(
-            "SELECT fact.epoch, fact.seq, at, subject IS NOT NULL AND (over_at IS NULL OR over_at > ?) AS lasts"
-            " FROM fact LEFT JOIN latest USING (unit, epoch, seq)"
+            "SELECT fact.epoch, fact.seq, at, subject IS NOT NULL AND (over_at IS NULL OR over_at > ?) AS lasts,"
+            " coalesce((fact.epoch, fact.seq) < (thinned.epoch, thinned.seq), 0) AS is_before_whole"
+            " FROM fact LEFT JOIN latest USING (unit, epoch, seq) LEFT JOIN thinned USING (unit)"
             " WHERE fact.unit = ? AND (fact.epoch, fact.seq) >= (?, ?) ORDER BY fact.epoch, fact.seq LIMIT ?",
             (rfc3339(over_at), unit, at_least.epoch, at_least.seq, limit),
         )
-        return [Kept(Position(row["epoch"], row["seq"]), parse_instant(row["at"]), bool(row["lasts"])) for row in rows]
+        return [
+            Kept(
+                Position(row["epoch"], row["seq"]),
+                parse_instant(row["at"]),
+                bool(row["lasts"]),
+                bool(row["is_before_whole"]),
+            )
+            for row in rows
+        ]
 
     def thin(self, unit: str, gone: Sequence[Position], whole_from: Position) -> None:
         places = [(unit, place.epoch, place.seq) for place in gone]

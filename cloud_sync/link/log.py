@@ -108,8 +108,12 @@ class Inbox(Protocol):
     def ahead(self, unit: str) -> Cursor | None:
         """The newest fact of `unit` that came another way than by its log, if the log has not come to it yet."""
 
+    def keep_part(self, facts: Sequence[Fact]) -> None:
+        """Some facts of a snapshot have been taken over, which may break off before it is complete."""
+
     def replaced(self, unit: str, at: Cursor, facts: Sequence[Fact]) -> None:
-        """A snapshot has taken the place of what was known of `unit`: keep its facts and set the cursor onto `at`."""
+        """A snapshot, of which all parts are kept, has taken the place of what was known of `unit`: of what is older
+        than `at` none but those of `facts` that tell the state of something need be kept. Set the cursor onto `at`."""
 
 
 Recover = Callable[[Sequence[Fact]], None]

@@ -1,7 +1,8 @@
 """What of the logs in a store is kept, and for how long.
 
 A fact is deleted once it is older than `replay_keep_days` and, where it is this unit's own, every subscriber has
-acknowledged it; but not while it is the latest about a subject that is not over for as long. Behind the last one that
+acknowledged it; but not while it is the latest about a subject that is not over for as long. What a snapshot has
+replaced goes whatever its age. Behind the last one that
 went, a log is whole: that one place is kept too, so that the log can be gone on with, and its hash be compared.
 
 It goes in small batches, each in a transaction of its own with a pause after it, so that no decision waits for it; a
@@ -37,6 +38,8 @@ class Kept:
     position: Position
     at: datetime
     lasts: bool
+    is_before_whole: bool = False
+    """A snapshot has replaced it, or this is one of those that are kept from before what is whole."""
 
 
 class Shelf(Protocol):
@@ -124,4 +127,4 @@ class Pruning:
 
     def _is_old(self, fact: Kept, now: Now) -> bool:
         """Also what a clock has dated so far ahead that it was wrong: else it would be in the way until then."""
-        return abs(now.utc - fact.at) > self._keep
+        return fact.is_before_whole or abs(now.utc - fact.at) > self._keep

@@ -164,6 +164,7 @@ class Receiver:
                 set_aside = self._applied(fact)
                 if set_aside is not None:
                     self._set_aside(fact, set_aside)
+            self._inbox.keep_part(facts)
 
     def _complete(self, at: Cursor, facts: Sequence[Fact]) -> None:
         with self._inbox.transaction():

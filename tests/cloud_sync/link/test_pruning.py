@@ -18,7 +18,7 @@ from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import AlarmRaised, Payload, PolicyChanged
-from cloud_sync.link.v1.messages import Facts
+from cloud_sync.link.v1.messages import Facts, Part
 from domain.fact import link
 from domain.now import Now, Trust
 from domain.policy import Policy, Tariff
@@ -165,6 +165,43 @@ class TestFactsOfOthers:
         assert shelf.cursor(OTHER).chain == facts[-1].chain
         prune(shelf, 90)
         assert seqs(shelf, OTHER) == [1, 4], "so that the unit can have its end back"
+
+
+class TestWhatASnapshotHasReplaced:
+    """At a gate, whose lane would wait for it: it counts for nothing from the start, and goes little by little."""
+
+    @pytest.fixture
+    def copy(self, tmp_path: Path) -> Journal:
+        source, copy = (Journal(Store(tmp_path / f"{unit}.db"), unit, "boot") for unit in (OTHER, UNIT))
+        tell(source, 0, spot(1), NEWS, spot(2), spot(1), NEWS, spot(1))
+        receiver = Receiver(OTHER, copy, lambda _fact: None)
+        facts = source.after(Position(), 9)
+        receiver.receive(facts[:4])
+        at = source.marks(1)[0].wire()
+        for number, fact in enumerate((facts[2], facts[5]), start=1):
+            receiver.part(Part(at=at, number=number, of=2), [fact])
+        return copy
+
+    def test_is_not_handed_back_any_more(self, copy: Journal) -> None:
+        assert [fact.seq for fact in copy.kept(OTHER, Position(), 9)] == [3, 6]
+        assert copy.seen(OTHER, Position(1, 4)) is None
+
+    def test_is_deleted_however_new_it_is(self, copy: Journal) -> None:
+        def seqs_stored() -> list[int]:
+            return [kept.position.seq for kept in copy.oldest(OTHER, Position(), NOON, 99)]
+
+        assert seqs_stored() == [1, 2, 3, 4, 6]
+        prune(copy, 0.1)
+        assert seqs_stored() == [3, 4, 6], "the last is where it goes on the next time"
+
+    def test_comes_again_where_a_snapshot_broke_off(self, tmp_path: Path) -> None:
+        source, copy = (Journal(Store(tmp_path / f"{unit}.db"), unit, "boot") for unit in (OTHER, UNIT))
+        tell(source, 0, spot(1), NEWS, spot(1))
+        receiver = Receiver(OTHER, copy, lambda _fact: None)
+        facts = source.after(Position(), 9)
+        receiver.part(Part(at=source.marks(1)[0].wire(), number=1, of=2), [facts[2]])
+        assert receiver.receive(facts).seq == 3
+        assert seqs(copy, OTHER) == [1, 2, 3]
 
 
 class TestASubscriber:

@@ -211,7 +211,7 @@ class TestSnapshot:
         answer = receiver.part(second, facts[5:])
         assert (answer.part, answer.seq, answer.chain) == (2, 6, facts[5].chain)
         assert ends.applied == [1, 2, 4, 5, 4, 5, 6]
-        assert [fact.seq for fact in ends.hub.kept(GATE, Position(), 9)] == [4, 5, 6]
+        assert [fact.seq for fact in ends.hub.kept(GATE, Position(), 9)] == [6], "the end of the log, and what lasts"
 
     def test_of_a_run_that_has_been_succeeded_is_not_taken(self, ends: Ends) -> None:
         ends.append(1)
