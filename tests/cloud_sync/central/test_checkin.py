@@ -1,5 +1,6 @@
 """Opening a gate from afar: who may name what, what goes on to the lot, and what comes back."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,9 @@ from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest
 from domain.admission import Reason, Verdict
 from domain.errors import Refused, TryLater
 from domain.ids import shown
+from domain.reservation import Status
 from domain.spot import VehicleType
+from domain.stay import Conflict
 from domain.window import Window
 from tests.cloud_sync.central.site import PLATE, Driver, Site
 from tests.cloud_sync.central.street import END, EXIT_GATE, GATE, LOT, SPOT, START
@@ -76,6 +79,40 @@ async def test_a_drivers_plate_stands_for_their_own_reservation(site: Site) -> N
     assert (asked.reservation_id, asked.plate) == (reservation_id, None)
     leaving = await knock(site.me, EXIT_GATE, "check-out", license_plate=PLATE)
     assert (leaving.status_code, leaving.json()["code"]) == (404, "reservation_unknown"), "it is not inside"
+
+
+@pytest.mark.parametrize(
+    ("status", "conflict"),
+    [
+        (Status.CHECKED_IN, None),
+        (Status.NO_SHOW, Conflict.AFTER_NO_SHOW),
+        (Status.CANCELLED, Conflict.AFTER_CANCEL),
+    ],
+)
+async def test_who_is_inside_leaves_by_plate_whatever_became_of_the_right(
+    site: Site, status: Status, conflict: Conflict | None
+) -> None:
+    reservation_id = await site.paid()
+    site.street.step(reservation_id, status, "test")
+    site.street.stay(reservation_id, None, conflict=conflict)
+    site.take_in()
+    leaving = {"gate_id": EXIT_GATE, "way": "check-out", "license_plate": PLATE}
+    assert (await knock(site.me, **leaving)).status_code == 200
+    assert admits(site)[0].reservation_id == reservation_id
+    site.street.stay(reservation_id, END, conflict=conflict)
+    site.take_in()
+    assert (await knock(site.me, **leaving)).status_code == 404, "it has left"
+
+
+async def test_of_two_stays_that_are_open_the_car_is_on_the_later_one(site: Site) -> None:
+    missed = await site.paid()
+    later = (await site.me.book(start=END, end=END + timedelta(hours=1))).json()["reservation_id"]
+    for reservation_id, entered_at in ((later, END), (missed, START)):
+        site.street.step(reservation_id, Status.CHECKED_IN, "test")
+        site.street.stay(reservation_id, None, entered_at)
+    site.take_in()
+    assert (await knock(site.me, EXIT_GATE, "check-out", license_plate=PLATE)).status_code == 200
+    assert admits(site)[0].reservation_id == later, "the exit of the earlier one was missed"
 
 
 async def test_somebody_elses_plate_that_was_registered_too_opens_nothing(site: Site) -> None:
