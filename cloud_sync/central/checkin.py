@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, case, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -132,7 +132,11 @@ class CheckIns:
             ReservationCopy.user_id == by.user_id,
             ReservationCopy.vehicle_id == vehicle.vehicle_id,
         )
-        to_use = _to_leave(theirs) if direction is Direction.EXIT else _to_enter(theirs, self._clock().utc)
+        if direction is Direction.EXIT:
+            to_use = _to_leave(theirs)
+        else:
+            early = timedelta(seconds=self._lots[lot_id].policy.early_s)
+            to_use = _to_enter(theirs, self._clock().utc, early)
         reservation_id = session.exec(to_use.limit(1)).first()
         if reservation_id is None:
             raise NotFound("reservation_unknown", "this vehicle has no reservation there")
@@ -149,10 +153,17 @@ def _to_leave(theirs: SelectOfScalar[str]) -> SelectOfScalar[str]:
     return stays.where(col(StayCopy.left_at).is_(None)).order_by(col(StayCopy.entered_at).desc())
 
 
-def _to_enter(theirs: SelectOfScalar[str], now: datetime) -> SelectOfScalar[str]:
-    """Of a vehicle's reservations those that are not over; who is inside comes last."""
-    inside = col(ReservationCopy.status) == Status.CHECKED_IN.value
-    may_come = col(ReservationCopy.status).in_((Status.CONFIRMED.value, Status.NO_SHOW.value))
-    return theirs.where(or_(inside, and_(may_come, col(ReservationCopy.end_time) > now))).order_by(
-        inside, col(ReservationCopy.start_time)
-    )
+def _to_enter(theirs: SelectOfScalar[str], now: datetime, early: timedelta) -> SelectOfScalar[str]:
+    """Of a vehicle's reservations those that may be meant by coming to the gate, the likeliest first.
+
+    A booking that may enter now comes before one that was missed, which lets in too, but late; then one that may enter
+    later, then one whose car is inside. A missed one that a car has come in on after all, and left, is over.
+    """
+    status = col(ReservationCopy.status)
+    stays = select(StayCopy.stay_id).where(StayCopy.reservation_id == ReservationCopy.reservation_id)
+    inside = or_(status == Status.CHECKED_IN.value, stays.where(col(StayCopy.left_at).is_(None)).exists())
+    booked, missed = status == Status.CONFIRMED.value, and_(status == Status.NO_SHOW.value, ~stays.exists())
+    may_enter_now = col(ReservationCopy.start_time) <= now + early
+    rank = case((inside, 3), (missed, 1), (may_enter_now, 0), else_=2)
+    not_over = or_(inside, and_(or_(booked, missed), col(ReservationCopy.end_time) > now))
+    return theirs.where(not_over).order_by(rank, col(ReservationCopy.start_time))

@@ -1,6 +1,6 @@
 """Opening a gate from afar: who may name what, what goes on to the lot, and what comes back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -113,6 +113,54 @@ async def test_of_two_stays_that_are_open_the_car_is_on_the_later_one(site: Site
     site.take_in()
     assert (await knock(site.me, EXIT_GATE, "check-out", license_plate=PLATE)).status_code == 200
     assert admits(site)[0].reservation_id == later, "the exit of the earlier one was missed"
+
+
+async def forwarded(site: Site) -> str | None:
+    """The reservation that `me`, who comes by plate, is taken to mean."""
+    site.take_in()
+    assert (await knock(site.me, license_plate=PLATE)).status_code == 200
+    return admits(site)[-1].reservation_id
+
+
+async def booked_anew(site: Site, start: datetime) -> str:
+    """Another reservation of `me` that is paid for, an hour long."""
+    reservation_id: str = (await site.me.book(start=start, end=start + timedelta(hours=1))).json()["reservation_id"]
+    assert (await site.me.pay(reservation_id)).status_code == 201
+    return reservation_id
+
+
+async def test_who_came_late_and_left_comes_in_on_their_next_booking(site: Site) -> None:
+    late = await site.paid()
+    site.street.step(late, Status.NO_SHOW, "no_show")
+    site.street.stay(late, START + timedelta(hours=1), START + timedelta(minutes=30), Conflict.AFTER_NO_SHOW)
+    site.take_in()
+    assert (await knock(site.me, license_plate=PLATE)).status_code == 404
+    anew = await booked_anew(site, START + timedelta(hours=1))
+    site.watch.pass_by(START + timedelta(hours=1) - NOON)
+    assert await forwarded(site) == anew, "the gate has done with the other"
+
+
+async def test_who_may_enter_by_plate_is_not_taken_to_mean_the_booking_that_they_missed(site: Site) -> None:
+    missed = await site.paid()
+    site.street.step(missed, Status.NO_SHOW, "no_show")
+    valid = await booked_anew(site, START + timedelta(hours=1))
+    early = timedelta(seconds=site.office.lots[LOT].policy.early_s)
+    site.watch.pass_by(START + timedelta(hours=1) - early - timedelta(seconds=1) - NOON)
+    assert await forwarded(site) == missed, "the other may not enter yet"
+    site.watch.pass_by(timedelta(seconds=1))
+    assert await forwarded(site) == valid, "or that would be missed too"
+
+
+@pytest.mark.parametrize("came_late", [False, True])
+async def test_who_is_inside_is_asked_about_only_where_nothing_else_is_booked(site: Site, came_late: bool) -> None:
+    inside = await site.paid()
+    site.street.step(inside, Status.NO_SHOW if came_late else Status.CHECKED_IN, "test")
+    site.street.stay(inside, None, conflict=Conflict.AFTER_NO_SHOW if came_late else None)
+    assert await forwarded(site) == inside
+    site.watch.pass_by(END + timedelta(hours=1) - NOON)
+    assert await forwarded(site) == inside, "it stays too long"
+    later = await booked_anew(site, END + timedelta(hours=3))
+    assert await forwarded(site) == later
 
 
 async def test_somebody_elses_plate_that_was_registered_too_opens_nothing(site: Site) -> None:
