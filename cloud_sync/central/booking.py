@@ -138,13 +138,15 @@ class Bookings:
         if not self._hubs.online(plan.lot_id):
             raise hub_offline(plan.lot_id)
         async with self._turns[plan.lot_id]:
-            return await self._take_turn(plan)
+            return await self._take_turn(wish, plan)
 
-    async def _take_turn(self, plan: _Plan) -> str:
+    async def _take_turn(self, wish: Wish, plan: _Plan) -> str:
         for ghost in plan.ghosts:
             if await asyncio.to_thread(self._give_up, ghost):
                 await self._hubs.ask(plan.lot_id, "release", ReleaseRequest(reservation_id=ghost), Wire)
                 await asyncio.to_thread(self._released, ghost)
+            elif (existing := await asyncio.to_thread(self._existing, wish)) is not None:
+                return existing  # the ghost's fact has come
         assert plan.hold is not None, "a plan without an existing reservation asks for one"
         answer_by = utc(self._clock().utc + self._answer)
         return await self._ask(plan.lot_id, plan.hold.model_copy(update={"answer_by": answer_by}))
@@ -173,6 +175,10 @@ class Bookings:
                 tuple(ghost.reservation_id for ghost in ghosts),
                 self._request(spot.lot_id, user, vehicle, wish, now),
             )
+
+    def _existing(self, wish: Wish) -> str | None:
+        with self._database.reading() as session:
+            return _existing(session, wish, self._clock().utc)
 
     def _request(self, lot_id: str, user: User, vehicle: Vehicle, wish: Wish, now: datetime) -> HoldRequest:
         return HoldRequest(

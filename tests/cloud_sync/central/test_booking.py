@@ -116,6 +116,23 @@ async def test_who_asks_again_does_not_meet_their_own_ghost(site: Site) -> None:
     assert [name for name, _ in site.street.asked] == ["hold", "release", "hold"]
 
 
+async def test_who_asks_again_gets_the_hold_whose_fact_comes_while_they_wait_their_turn(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = await killed_while_asking(site, monkeypatch)
+    give_up = booking.Bookings._give_up
+
+    def too_late(bookings: booking.Bookings, ghost: str) -> bool:
+        site.take_in()
+        return give_up(bookings, ghost)
+
+    monkeypatch.setattr(booking.Bookings, "_give_up", too_late)
+    answer = await driver.book()
+    assert answer.status_code == 201, "not refused because of their own hold"
+    assert answer.json()["reservation_id"] == site.bookings()[0].reservation_id
+    assert [name for name, _ in site.street.asked] == ["hold"]
+
+
 async def killed_while_asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Driver:
     """Who has asked for a hold that the lot has granted; central died before the answer was on its disk, and nothing
     else of the lot has come to it either. So it is where its disk was set back, and the answer was passed on."""
