@@ -158,6 +158,10 @@ class Site:
         receiver = Receiver(LOT, self.office.journals[LOT], self.office.copies(LOT).apply)
         receiver.receive(self.street.facts)
 
+    def catch_up(self, begun: bool) -> None:
+        """Whether central was started just now, and may not know yet what it has promised."""
+        self.office.is_catching_up, self.office.is_behind = lambda: begun, lambda _lot_id: begun
+
     async def work(self) -> None:
         """Have everything done that is due, until nothing is."""
         for _ in range(50):

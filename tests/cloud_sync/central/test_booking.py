@@ -166,12 +166,12 @@ async def test_a_hold_that_was_granted_before_the_disk_was_set_back_stands(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = await killed_while_asking(site, monkeypatch)
-    site.office.is_behind = lambda _lot_id: True
+    site.catch_up(True)
     await site.work()
     assert site.street.requests("release") == [], "its driver may have been told 201"
     answer = await driver.book()
     assert (answer.status_code, answer.json()["code"]) == (503, "catching_up"), "nor is it taken for a ghost"
-    site.office.is_behind = lambda _lot_id: False
+    site.catch_up(False)
     site.watch.pass_by(LONG)
     await site.hear()
     assert (await driver.book()).json()["reservation_id"] == site.bookings()[0].reservation_id
@@ -183,7 +183,7 @@ async def test_it_is_given_up_once_it_has_run_out_although_the_lot_has_told_noth
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await killed_while_asking(site, monkeypatch)
-    site.office.is_behind = lambda _lot_id: True
+    site.catch_up(True)
     site.watch.pass_by(HOLD - LONG)
     await site.work()
     assert site.bookings()[0].state == State.ASKED.value
