@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Protocol
 from uuid import uuid4
 
 from sqlmodel import Session, col, select
@@ -84,6 +85,14 @@ class _Plan:
     existing: str | None = None
 
 
+class CatchingUp(Protocol):
+    """Knows how far central is with what the lots' hubs have told."""
+
+    def is_behind(self, lot_id: str) -> bool:
+        """Whether a lot's hub has told more than is known here, or may have."""
+        ...
+
+
 class Bookings:
     """Holds and what becomes of them until they are paid for."""
 
@@ -99,10 +108,9 @@ class Bookings:
         clock: Clock,
         new_id: Callable[[], str],
         lost: Callable[[], None],
-        is_behind: Callable[[str], bool],
+        catching_up: CatchingUp,
     ) -> None:
-        """`new_id` makes reservation ids; `lost` is called when a hold's answer did not come: its row is due.
-        `is_behind` says of a lot whether its hub has told more than is known here."""
+        """`new_id` makes reservation ids; `lost` is called when a hold's answer did not come: its row is due."""
         self._database = database
         self._hubs = hubs
         self._vehicles = vehicles
@@ -112,7 +120,7 @@ class Bookings:
         self._clock = clock
         self._new_id = new_id
         self._lost = lost
-        self._is_behind = is_behind
+        self._catching_up = catching_up
         self._asking: dict[Wish, asyncio.Task[str]] = {}
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE_MAX))
 
@@ -138,13 +146,15 @@ class Bookings:
         if not self._hubs.online(plan.lot_id):
             raise hub_offline(plan.lot_id)
         async with self._turns[plan.lot_id]:
-            return await self._take_turn(plan)
+            return await self._take_turn(wish, plan)
 
-    async def _take_turn(self, plan: _Plan) -> str:
+    async def _take_turn(self, wish: Wish, plan: _Plan) -> str:
         for ghost in plan.ghosts:
             if await asyncio.to_thread(self._give_up, ghost):
                 await self._hubs.ask(plan.lot_id, "release", ReleaseRequest(reservation_id=ghost), Wire)
                 await asyncio.to_thread(self._released, ghost)
+            elif (existing := await asyncio.to_thread(self._existing, wish)) is not None:
+                return existing  # the ghost's fact has come
         assert plan.hold is not None, "a plan without an existing reservation asks for one"
         answer_by = utc(self._clock().utc + self._answer)
         return await self._ask(plan.lot_id, plan.hold.model_copy(update={"answer_by": answer_by}))
@@ -165,7 +175,7 @@ class Bookings:
             if (existing := _existing(session, wish, now)) is not None:
                 return _Plan(spot.lot_id, existing=existing)
             ghosts = _ghosts(session, wish)
-            if self._is_behind(spot.lot_id) and any(self._may_be_held(ghost, now) for ghost in ghosts):
+            if self._catching_up.is_behind(spot.lot_id) and any(self._may_be_held(ghost, now) for ghost in ghosts):
                 raise TryLater("catching_up", "bookings are still being put together; try again in a moment")
             user = session.get_one(User, wish.user_id)
             return _Plan(
@@ -173,6 +183,10 @@ class Bookings:
                 tuple(ghost.reservation_id for ghost in ghosts),
                 self._request(spot.lot_id, user, vehicle, wish, now),
             )
+
+    def _existing(self, wish: Wish) -> str | None:
+        with self._database.reading() as session:
+            return _existing(session, wish, self._clock().utc)
 
     def _request(self, lot_id: str, user: User, vehicle: Vehicle, wish: Wish, now: datetime) -> HoldRequest:
         return HoldRequest(
@@ -251,37 +265,35 @@ class Bookings:
                 booking.due_at = self._clock().utc if state is State.RELEASING else None
             return State(booking.state)
 
-    async def work(self, reservation_id: str) -> None:
+    async def work(self, reservation_id: str, lot_id: str) -> None:
         """Release a hold whose answer was lost; without an answer to that it is tried again later."""
         owner = uuid4().hex
-        booking = await asyncio.to_thread(self._take, reservation_id, owner)
-        if booking is None:
+        if not await asyncio.to_thread(self._take, reservation_id, lot_id, owner):
             return
         request = ReleaseRequest(reservation_id=reservation_id)
         try:
-            await self._hubs.ask(booking.lot_id, "release", request, Wire)
+            await self._hubs.ask(lot_id, "release", request, Wire)
         except (TryLater, Refused) as error:
             log.info("hold.release_in_doubt", extra={"reservation": reservation_id, "why": error.code})
             await asyncio.to_thread(self._rest, reservation_id, owner)
             return
         await asyncio.to_thread(self._released, reservation_id)
 
-    def _take(self, reservation_id: str, owner: str) -> Booking | None:
-        with self._database.reading() as session:  # not in the transaction: who applies facts locks the cursor first
-            is_behind = self._is_behind(session.get_one(Booking, reservation_id).lot_id)
+    def _take(self, reservation_id: str, lot_id: str, owner: str) -> bool:
+        is_behind = self._catching_up.is_behind(lot_id)  # before the row: who applies facts locks the cursor first
         with self._database.transaction() as session:
             now = self._clock().utc
             booking = lease.take(session, Booking, reservation_id, owner, now)
             if booking is None:
-                return None
+                return False
             if booking.state not in UNANSWERED:
                 lease.go_on(booking, now)  # it is due for something else by now
-                return None
+                return False
             if is_behind and self._may_be_held(booking, now):
                 lease.rest(booking, now)
-                return None
+                return False
             booking.state = State.RELEASING.value  # from here on a late answer no longer counts
-            return booking
+            return True
 
     def _may_be_held(self, booking: Booking, now: datetime) -> bool:
         """Whether its driver may have been told that they have it, where not all is known: until it has run out."""

@@ -17,10 +17,10 @@ HEARD_WITHIN_MS = 10_000
 
 
 class CatchingUp:
-    """Call it: whether what is unknown may become known."""
+    """Whether what is not known here may become known."""
 
     def __init__(self, books: Books, hubs: Hubs, receivers: Mapping[str, Receiver], clock: Clock) -> None:
-        """`receivers` of the hubs' facts, by lot."""
+        """`receivers` of the hubs' facts, by lot; of a lot without one nothing is awaited."""
         self._books = books
         self._hubs = hubs
         self._receivers = receivers
@@ -28,14 +28,16 @@ class CatchingUp:
         self._began_ms = clock().mono_ms
         self._is_over = False
 
-    def __call__(self) -> bool:
+    def is_under_way(self) -> bool:
+        """Whether anything may become known in a moment; once it is over, it is over."""
         if not self._is_over:
             self._is_over = self._books.are_compared and not any(map(self._is_awaited, self._receivers))
         return not self._is_over
 
     def is_behind(self, lot_id: str) -> bool:
         """Whether what a lot has told is not all known here, or may not be: also of one that is not on the link."""
-        return not (self._books.are_compared and self._receivers[lot_id].caught_up)
+        receiver = self._receivers.get(lot_id)
+        return not (self._books.are_compared and (receiver is None or receiver.caught_up))
 
     def _is_awaited(self, lot_id: str) -> bool:
         if self._hubs.online(lot_id):

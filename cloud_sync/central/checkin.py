@@ -7,17 +7,18 @@ Whether the arm moves is for the gate alone to say, as if the driver had stood b
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import or_
+from sqlalchemy import and_, case, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import Hubs
 from cloud_sync.central.settings import LotSettings
-from cloud_sync.central.tables import GateCopy, ReservationCopy, TicketKeyCopy
+from cloud_sync.central.tables import GateCopy, ReservationCopy, StayCopy, TicketKeyCopy
 from cloud_sync.central.vehicles import Vehicles
 from cloud_sync.link import ticket as tickets
 from cloud_sync.link.clock import Clock
@@ -124,28 +125,45 @@ class CheckIns:
         return knock
 
     def _booked(self, session: Session, lot_id: str, plate: Plate, direction: Direction, by: Caller) -> str:
-        """The driver's own reservation at a lot for their vehicle with this plate: the first that is not over, and on
-        the way out one whose car is inside."""
+        """The driver's own reservation at a lot that their vehicle with this plate comes in on, or leaves on."""
         vehicle = self._vehicles.named(session, by.user_id, plate)
-        inside = Status.CHECKED_IN.value
-        wanted = (inside,) if direction is Direction.EXIT else (Status.CONFIRMED.value, Status.NO_SHOW.value, inside)
-        found = (
-            select(ReservationCopy.reservation_id)
-            .where(
-                ReservationCopy.lot_id == lot_id,
-                ReservationCopy.user_id == by.user_id,
-                ReservationCopy.vehicle_id == vehicle.vehicle_id,
-                col(ReservationCopy.status).in_(wanted),
-                # A car that overstays leaves after its window's end.
-                or_(col(ReservationCopy.end_time) > self._clock().utc, col(ReservationCopy.status) == inside),
-            )
-            .order_by(col(ReservationCopy.status) == inside, col(ReservationCopy.start_time))
-            .limit(1)
+        theirs = select(ReservationCopy.reservation_id).where(
+            ReservationCopy.lot_id == lot_id,
+            ReservationCopy.user_id == by.user_id,
+            ReservationCopy.vehicle_id == vehicle.vehicle_id,
         )
-        reservation_id = session.exec(found).first()
+        if direction is Direction.EXIT:
+            to_use = _to_leave(theirs)
+        else:
+            early = timedelta(seconds=self._lots[lot_id].policy.early_s)
+            to_use = _to_enter(theirs, self._clock().utc, early)
+        reservation_id = session.exec(to_use.limit(1)).first()
         if reservation_id is None:
             raise NotFound("reservation_unknown", "this vehicle has no reservation there")
         return reservation_id
 
     def _sealed(self, lot_id: str, plate: Plate | None) -> SealedPlate | None:
         return None if plate is None else self._vehicles.sealed_for(lot_id, plate)
+
+
+def _to_leave(theirs: SelectOfScalar[str]) -> SelectOfScalar[str]:
+    """Of a vehicle's reservations those on which it is inside, whatever became of the right; the one that it came in on
+    last comes first, since an earlier exit may have been missed."""
+    stays = theirs.join(StayCopy, col(StayCopy.reservation_id) == ReservationCopy.reservation_id)
+    return stays.where(col(StayCopy.left_at).is_(None)).order_by(col(StayCopy.entered_at).desc())
+
+
+def _to_enter(theirs: SelectOfScalar[str], now: datetime, early: timedelta) -> SelectOfScalar[str]:
+    """Of a vehicle's reservations those that may be meant by coming to the gate, the likeliest first.
+
+    A booking that may enter now comes before one that was missed, which lets in too, but late; then one that may enter
+    later, then one whose car is inside. A missed one that a car has come in on after all, and left, is over.
+    """
+    status = col(ReservationCopy.status)
+    stays = select(StayCopy.stay_id).where(StayCopy.reservation_id == ReservationCopy.reservation_id)
+    inside = or_(status == Status.CHECKED_IN.value, stays.where(col(StayCopy.left_at).is_(None)).exists())
+    booked, missed = status == Status.CONFIRMED.value, and_(status == Status.NO_SHOW.value, ~stays.exists())
+    may_enter_now = col(ReservationCopy.start_time) <= now + early
+    rank = case((inside, 3), (missed, 1), (may_enter_now, 0), else_=2)
+    not_over = or_(inside, and_(or_(booked, missed), col(ReservationCopy.end_time) > now))
+    return theirs.where(not_over).order_by(rank, col(ReservationCopy.start_time))

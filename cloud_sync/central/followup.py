@@ -57,9 +57,12 @@ class FollowUp:
 
     async def work(self, reservation_id: str) -> None:
         """Do what the row is due for, once; it takes the row's lease."""
-        match await asyncio.to_thread(self._deed, reservation_id):
+        booking = await asyncio.to_thread(self._look, reservation_id)
+        if booking is None:
+            return
+        match deed(booking):
             case Deed.RELEASE:
-                await self._bookings.work(reservation_id)
+                await self._bookings.work(reservation_id, booking.lot_id)
             case Deed.CANCEL:
                 await self._cancellations.work(reservation_id)
             case Deed.TICKET:
@@ -68,9 +71,9 @@ class FollowUp:
                 await asyncio.to_thread(self._settle, reservation_id)
                 self._refund_queued()
 
-    def _deed(self, reservation_id: str) -> Deed:
+    def _look(self, reservation_id: str) -> Booking | None:
         with self._database.reading() as session:
-            return deed(session.get_one(Booking, reservation_id))
+            return session.get(Booking, reservation_id)
 
     def _settle(self, reservation_id: str) -> None:
         now = self._clock().utc

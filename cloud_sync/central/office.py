@@ -15,6 +15,7 @@ from cloud_sync.central.bank import Bank
 from cloud_sync.central.booking import Bookings, State
 from cloud_sync.central.books import Books
 from cloud_sync.central.cancellation import Cancellations
+from cloud_sync.central.catching_up import CatchingUp
 from cloud_sync.central.checkin import CheckIns
 from cloud_sync.central.copies import LotCopies
 from cloud_sync.central.database import Database
@@ -33,6 +34,7 @@ from cloud_sync.central.tickets import Tickets
 from cloud_sync.central.vehicles import Vehicles
 from cloud_sync.central.worker import Worker
 from cloud_sync.link.clock import Clock
+from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import PolicyChanged
 from domain import ids
@@ -62,9 +64,11 @@ class Office:
         clock: Clock,
         boot: str,
         changed: Callable[[str], None],
+        receivers: Mapping[str, Receiver],
         hasher: PasswordHasher | None = None,
     ) -> None:
-        """`changed` is told of a lot for whose hub there may be new facts."""
+        """`changed` is told of a lot for whose hub there may be new facts. `receivers` of those of the hubs, by lot,
+        apply them by `copies`: they are added once there is an office, before it opens."""
         self.clock = clock
         self.database = database
         self.hubs = hubs
@@ -82,6 +86,8 @@ class Office:
         self._answer_s = settings.hub.answer_s
         self._threads = ThreadPoolExecutor(BANK_CALLS_MAX, "bank")
         self._changed = changed
+        self._open_till(bank, policies)
+        self.catching_up = CatchingUp(self.books, hubs, receivers, clock)
         self.bookings = Bookings(
             database,
             hubs=hubs,
@@ -92,7 +98,7 @@ class Office:
             clock=clock,
             new_id=lambda: ids.reservation_id(randbits(ids.ID_BITS)),
             lost=self._lost,
-            is_behind=self._is_behind,
+            catching_up=self.catching_up,
         )
         self.cancellations = Cancellations(
             database,
@@ -101,11 +107,6 @@ class Office:
             clock=clock,
             refund_queued=self._refund_queued,
         )
-        self._open_till(bank, policies)
-        self.is_catching_up: Callable[[], bool] = lambda: not self.books.are_compared
-        """Whether what is unknown may become known in a moment; the process that links the hubs knows better."""
-        self.is_behind: Callable[[str], bool] = lambda _lot_id: not self.books.are_compared
-        """Whether a lot's hub has told more than is known here; the same process knows better."""
         self.check_ins = CheckIns(
             database, hubs=hubs, vehicles=self.vehicles, lots=self.lots, answer_s=self._answer_s, clock=clock
         )
@@ -244,9 +245,6 @@ class Office:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.database.close()
-
-    def _is_behind(self, lot_id: str) -> bool:
-        return self.is_behind(lot_id)
 
     def _lost(self) -> None:
         self.following_up.wake()

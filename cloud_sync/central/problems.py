@@ -99,7 +99,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(GatehouseError)
     def ours(request: Request, error: GatehouseError) -> JSONResponse:
-        if error.code in _MAY_BECOME_KNOWN and request.app.state.office.is_catching_up():
+        if error.code in _MAY_BECOME_KNOWN and request.app.state.office.catching_up.is_under_way():
             return problem_of(TryLater("catching_up", "bookings are still being put together; try again in a moment"))
         return problem_of(error)
 

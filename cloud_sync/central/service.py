@@ -11,7 +11,6 @@ from sqlalchemy.exc import OperationalError
 
 from cloud_sync.central.app import central_app
 from cloud_sync.central.bank import Bank
-from cloud_sync.central.catching_up import CatchingUp
 from cloud_sync.central.compared import ComparedCopies
 from cloud_sync.central.database import Database
 from cloud_sync.central.hubs import LinkedHubs
@@ -56,6 +55,7 @@ class CentralService:
         hubs = LinkedHubs(
             self._link, client=client, lots=lots, answer_s=settings.hub.answer_s, clock=clock, back=self._hub_back
         )
+        receivers: dict[str, Receiver] = {}
         self.office = Office(
             settings,
             database=Database(settings.database.address()),
@@ -64,6 +64,7 @@ class CentralService:
             clock=clock,
             boot=host.boot,
             changed=self._nudge,
+            receivers=receivers,
             hasher=hasher,
         )
         self._senders: dict[str, FactSender] = {}
@@ -72,7 +73,6 @@ class CentralService:
             Pruning(journal, keep, [lot_id], clock, _prune_in_thread)
             for lot_id, journal in self.office.journals.items()
         ]
-        receivers: dict[str, Receiver] = {}
         for lot_id in lots:
             journal = self.office.journals[lot_id]
             recovery = Recovery(self.office.database, journal, clock)
@@ -89,8 +89,6 @@ class CentralService:
                 grants=_Grants(journal, hubs),
             )
             FactReceiver(self._link, topics.lot_facts(lot_id, "up"), receiver, _in_thread)
-        catching_up = CatchingUp(self.office.books, hubs, receivers, clock)
-        self.office.is_catching_up, self.office.is_behind = catching_up, catching_up.is_behind
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:

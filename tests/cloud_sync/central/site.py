@@ -140,6 +140,7 @@ class Site:
             clock=self.watch,
             boot="boot",
             changed=self.nudged.append,
+            receivers={},
             hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
         )
         self.office.open()
@@ -157,6 +158,11 @@ class Site:
         """Take in what the street side has told of since, as the link would bring it."""
         receiver = Receiver(LOT, self.office.journals[LOT], self.office.copies(LOT).apply)
         receiver.receive(self.street.facts)
+
+    def catch_up(self, begun: bool) -> None:
+        """Whether central was started just now, and may not know yet what it has promised."""
+        self.office.catching_up.is_under_way = lambda: begun  # type: ignore[method-assign]
+        self.office.catching_up.is_behind = lambda _lot_id: begun  # type: ignore[method-assign, assignment]
 
     async def work(self) -> None:
         """Have everything done that is due, until nothing is."""

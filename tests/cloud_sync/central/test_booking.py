@@ -116,6 +116,23 @@ async def test_who_asks_again_does_not_meet_their_own_ghost(site: Site) -> None:
     assert [name for name, _ in site.street.asked] == ["hold", "release", "hold"]
 
 
+async def test_who_asks_again_gets_the_hold_whose_fact_comes_while_they_wait_their_turn(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = await killed_while_asking(site, monkeypatch)
+    give_up = booking.Bookings._give_up
+
+    def too_late(bookings: booking.Bookings, ghost: str) -> bool:
+        site.take_in()
+        return give_up(bookings, ghost)
+
+    monkeypatch.setattr(booking.Bookings, "_give_up", too_late)
+    answer = await driver.book()
+    assert answer.status_code == 201, "not refused because of their own hold"
+    assert answer.json()["reservation_id"] == site.bookings()[0].reservation_id
+    assert [name for name, _ in site.street.asked] == ["hold"]
+
+
 async def killed_while_asking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Driver:
     """Who has asked for a hold that the lot has granted; central died before the answer was on its disk, and nothing
     else of the lot has come to it either. So it is where its disk was set back, and the answer was passed on."""
@@ -149,12 +166,12 @@ async def test_a_hold_that_was_granted_before_the_disk_was_set_back_stands(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = await killed_while_asking(site, monkeypatch)
-    site.office.is_behind = lambda _lot_id: True
+    site.catch_up(True)
     await site.work()
     assert site.street.requests("release") == [], "its driver may have been told 201"
     answer = await driver.book()
     assert (answer.status_code, answer.json()["code"]) == (503, "catching_up"), "nor is it taken for a ghost"
-    site.office.is_behind = lambda _lot_id: False
+    site.catch_up(False)
     site.watch.pass_by(LONG)
     await site.hear()
     assert (await driver.book()).json()["reservation_id"] == site.bookings()[0].reservation_id
@@ -166,7 +183,7 @@ async def test_it_is_given_up_once_it_has_run_out_although_the_lot_has_told_noth
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await killed_while_asking(site, monkeypatch)
-    site.office.is_behind = lambda _lot_id: True
+    site.catch_up(True)
     site.watch.pass_by(HOLD - LONG)
     await site.work()
     assert site.bookings()[0].state == State.ASKED.value

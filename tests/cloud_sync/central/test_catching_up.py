@@ -1,14 +1,18 @@
 """Right after its start central does not say of a booking that it does not know that there is none."""
 
+from pathlib import Path
+
 from cloud_sync.central.catching_up import HEARD_WITHIN_MS, CatchingUp
+from cloud_sync.central.service import CentralService
+from cloud_sync.central.settings import CentralSettings
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.v1.messages import Ask, Head, WireMark
 from tests.cloud_sync.central.banks import MemoryBank
-from tests.cloud_sync.central.site import Site
+from tests.cloud_sync.central.site import Site, write_config
 from tests.cloud_sync.central.street import LOT
 
 
-def catching_up(site: Site) -> tuple[CatchingUp, Receiver]:
+def begun(site: Site) -> tuple[CatchingUp, Receiver]:
     receiver = Receiver(LOT, site.office.journals[LOT], site.office.copies(LOT).apply)
     return CatchingUp(site.office.books, site.street, {LOT: receiver}, site.watch), receiver
 
@@ -22,44 +26,52 @@ def connects(site: Site, receiver: Receiver) -> None:
 
 async def test_until_it_has_all_that_a_hub_on_the_link_has_told(site: Site) -> None:
     await site.paid()
-    is_catching_up, receiver = catching_up(site)
-    assert is_catching_up()
+    catching_up, receiver = begun(site)
+    assert catching_up.is_under_way()
     connects(site, receiver)
-    assert is_catching_up()
+    assert catching_up.is_under_way()
     receiver.receive(site.street.facts)
-    assert not is_catching_up()
+    assert not catching_up.is_under_way()
 
 
 async def test_of_one_lot_what_its_hub_has_told_is_known_once_it_has_come(site: Site, bank: MemoryBank) -> None:
-    is_catching_up, receiver = catching_up(site)
-    assert is_catching_up.is_behind(LOT), "it has not been heard"
+    catching_up, receiver = begun(site)
+    assert catching_up.is_behind(LOT), "it has not been heard"
     await site.paid()
     connects(site, receiver)
-    assert is_catching_up.is_behind(LOT)
+    assert catching_up.is_behind(LOT)
     receiver.receive(site.street.facts)
-    assert not is_catching_up.is_behind(LOT)
+    assert not catching_up.is_behind(LOT)
     bank.silent.add("record")
     site.restart()
-    is_catching_up, receiver = catching_up(site)
+    catching_up, receiver = begun(site)
     connects(site, receiver)
-    assert is_catching_up.is_behind(LOT), "what was paid for is not known"
+    assert catching_up.is_behind(LOT), "what was paid for is not known"
 
 
 async def test_it_is_over_once(site: Site) -> None:
-    is_catching_up, receiver = catching_up(site)
+    catching_up, receiver = begun(site)
     connects(site, receiver)
-    assert not is_catching_up()
+    assert not catching_up.is_under_way()
     await site.paid()
     connects(site, receiver)
-    assert not is_catching_up()
+    assert not catching_up.is_under_way()
 
 
 async def test_a_hub_that_is_not_on_the_link_is_not_waited_for(site: Site) -> None:
     site.street.away = True
-    is_catching_up, _ = catching_up(site)
-    assert is_catching_up(), "it may not have been heard yet"
+    catching_up, _ = begun(site)
+    assert catching_up.is_under_way(), "it may not have been heard yet"
     site.watch.now = site.watch.now.later(HEARD_WITHIN_MS)
-    assert not is_catching_up()
+    assert not catching_up.is_under_way()
+
+
+def test_the_process_waits_for_each_lot_to_be_heard(tmp_path: Path, bank: MemoryBank) -> None:
+    service = CentralService(CentralSettings.load(write_config(tmp_path)), bank=bank)
+    service.office.books.compare()
+    assert service.office.catching_up.is_behind(LOT)
+    assert service.office.catching_up.is_under_way()
+    service.office.close()
 
 
 async def test_while_the_provider_is_silent_it_goes_on(site: Site, bank: MemoryBank) -> None:

@@ -1,5 +1,6 @@
 """Opening a gate from afar: who may name what, what goes on to the lot, and what comes back."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,9 @@ from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest
 from domain.admission import Reason, Verdict
 from domain.errors import Refused, TryLater
 from domain.ids import shown
+from domain.reservation import Status
 from domain.spot import VehicleType
+from domain.stay import Conflict
 from domain.window import Window
 from tests.cloud_sync.central.site import PLATE, Driver, Site
 from tests.cloud_sync.central.street import END, EXIT_GATE, GATE, LOT, SPOT, START
@@ -76,6 +79,88 @@ async def test_a_drivers_plate_stands_for_their_own_reservation(site: Site) -> N
     assert (asked.reservation_id, asked.plate) == (reservation_id, None)
     leaving = await knock(site.me, EXIT_GATE, "check-out", license_plate=PLATE)
     assert (leaving.status_code, leaving.json()["code"]) == (404, "reservation_unknown"), "it is not inside"
+
+
+@pytest.mark.parametrize(
+    ("status", "conflict"),
+    [
+        (Status.CHECKED_IN, None),
+        (Status.NO_SHOW, Conflict.AFTER_NO_SHOW),
+        (Status.CANCELLED, Conflict.AFTER_CANCEL),
+    ],
+)
+async def test_who_is_inside_leaves_by_plate_whatever_became_of_the_right(
+    site: Site, status: Status, conflict: Conflict | None
+) -> None:
+    reservation_id = await site.paid()
+    site.street.step(reservation_id, status, "test")
+    site.street.stay(reservation_id, None, conflict=conflict)
+    site.take_in()
+    leaving = {"gate_id": EXIT_GATE, "way": "check-out", "license_plate": PLATE}
+    assert (await knock(site.me, **leaving)).status_code == 200
+    assert admits(site)[0].reservation_id == reservation_id
+    site.street.stay(reservation_id, END, conflict=conflict)
+    site.take_in()
+    assert (await knock(site.me, **leaving)).status_code == 404, "it has left"
+
+
+async def test_of_two_stays_that_are_open_the_car_is_on_the_later_one(site: Site) -> None:
+    missed = await site.paid()
+    later = (await site.me.book(start=END, end=END + timedelta(hours=1))).json()["reservation_id"]
+    for reservation_id, entered_at in ((later, END), (missed, START)):
+        site.street.step(reservation_id, Status.CHECKED_IN, "test")
+        site.street.stay(reservation_id, None, entered_at)
+    site.take_in()
+    assert (await knock(site.me, EXIT_GATE, "check-out", license_plate=PLATE)).status_code == 200
+    assert admits(site)[0].reservation_id == later, "the exit of the earlier one was missed"
+
+
+async def forwarded(site: Site) -> str | None:
+    """The reservation that `me`, who comes by plate, is taken to mean."""
+    site.take_in()
+    assert (await knock(site.me, license_plate=PLATE)).status_code == 200
+    return admits(site)[-1].reservation_id
+
+
+async def booked_anew(site: Site, start: datetime) -> str:
+    """Another reservation of `me` that is paid for, an hour long."""
+    reservation_id: str = (await site.me.book(start=start, end=start + timedelta(hours=1))).json()["reservation_id"]
+    assert (await site.me.pay(reservation_id)).status_code == 201
+    return reservation_id
+
+
+async def test_who_came_late_and_left_comes_in_on_their_next_booking(site: Site) -> None:
+    late = await site.paid()
+    site.street.step(late, Status.NO_SHOW, "no_show")
+    site.street.stay(late, START + timedelta(hours=1), START + timedelta(minutes=30), Conflict.AFTER_NO_SHOW)
+    site.take_in()
+    assert (await knock(site.me, license_plate=PLATE)).status_code == 404
+    anew = await booked_anew(site, START + timedelta(hours=1))
+    site.watch.pass_by(START + timedelta(hours=1) - NOON)
+    assert await forwarded(site) == anew, "the gate has done with the other"
+
+
+async def test_who_may_enter_by_plate_is_not_taken_to_mean_the_booking_that_they_missed(site: Site) -> None:
+    missed = await site.paid()
+    site.street.step(missed, Status.NO_SHOW, "no_show")
+    valid = await booked_anew(site, START + timedelta(hours=1))
+    early = timedelta(seconds=site.office.lots[LOT].policy.early_s)
+    site.watch.pass_by(START + timedelta(hours=1) - early - timedelta(seconds=1) - NOON)
+    assert await forwarded(site) == missed, "the other may not enter yet"
+    site.watch.pass_by(timedelta(seconds=1))
+    assert await forwarded(site) == valid, "or that would be missed too"
+
+
+@pytest.mark.parametrize("came_late", [False, True])
+async def test_who_is_inside_is_asked_about_only_where_nothing_else_is_booked(site: Site, came_late: bool) -> None:
+    inside = await site.paid()
+    site.street.step(inside, Status.NO_SHOW if came_late else Status.CHECKED_IN, "test")
+    site.street.stay(inside, None, conflict=Conflict.AFTER_NO_SHOW if came_late else None)
+    assert await forwarded(site) == inside
+    site.watch.pass_by(END + timedelta(hours=1) - NOON)
+    assert await forwarded(site) == inside, "it stays too long"
+    later = await booked_anew(site, END + timedelta(hours=3))
+    assert await forwarded(site) == later
 
 
 async def test_somebody_elses_plate_that_was_registered_too_opens_nothing(site: Site) -> None:

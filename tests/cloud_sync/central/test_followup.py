@@ -33,6 +33,14 @@ def test_by_its_state_and_its_ticket(state: State, ticket: dict[str, Any], due_f
     assert deed(booking(state=state.value, **ticket)) is due_for
 
 
+TAKEN_FOR = {
+    Deed.RELEASE: booking(state=State.ASKED.value),
+    Deed.CANCEL: booking(state=State.CANCELLING.value),
+    Deed.TICKET: booking(**STALE),
+    Deed.SETTLE: booking(),
+}
+
+
 @pytest.mark.parametrize("taken_for", Deed)
 @pytest.mark.parametrize("state", [State.ASKED, State.CANCELLING, State.HELD, State.CANCELLED])
 async def test_what_was_looked_at_too_early_is_looked_at_again(
@@ -45,7 +53,7 @@ async def test_what_was_looked_at_too_early_is_looked_at_again(
     if taken_for is deed(site.bookings()[0]):
         return
     with monkeypatch.context() as early:
-        early.setattr(followup.FollowUp, "_deed", lambda *_: taken_for)
+        early.setattr(followup.FollowUp, "_look", lambda *_: TAKEN_FOR[taken_for])
         await site.office.following_up.start(RESERVATION)
     row = site.bookings()[0]
     assert (row.due_at, row.lease_owner) == (NOON, None), "nothing was done, and it is due as before"
@@ -62,3 +70,8 @@ async def test_a_row_that_is_not_due_is_left_alone(site: Site) -> None:
     await site.work()
     with site.office.database.reading() as session:
         assert session.get_one(Booking, RESERVATION).due_at is None
+
+
+async def test_a_row_that_has_gone_is_left_alone(site: Site) -> None:
+    await site.office.following_up.start(RESERVATION)
+    assert site.street.asked == []

@@ -15,6 +15,8 @@ from schemathesis.python.asgi import get_client
 
 from cloud_sync.central.accounts import Caller, Role
 from cloud_sync.central.app import api
+from cloud_sync.central.booking import State
+from cloud_sync.central.tables import Booking
 from cloud_sync.link.ticket import Ticket, TicketKey
 from cloud_sync.link.v1.facts import SpotChanged, TicketKeyPublished
 from cloud_sync.link.v1.messages import AdmitAnswer
@@ -42,7 +44,7 @@ BY_LOT = {"hub_offline", "no_answer"}
 BY_GATE = {*BY_LOT, "gate_offline"}
 BY_START = {"catching_up"}
 MAY_LACK = {
-    "POST /reservations": BY_LOT,
+    "POST /reservations": BY_LOT | BY_START,
     "POST /gate/check-in": BY_GATE | BY_START,
     "POST /gate/check-out": BY_GATE | BY_START,
     "GET /reservations/{reservation_id}": BY_START,
@@ -113,11 +115,30 @@ class World:
             self.site.street.step(name, status, "test")
         self.site.street.stay(self.known["reservation_id"][0], left_at=START)
         self.site.take_in()
+        for spot_id in SPOTS[len(self.known["reservation_id"]) :: 2]:
+            self.leave_unanswered(spot_id)
 
     def book(self, spot_id: str, user_id: str, vehicle_id: str) -> str:
         window = {"start_time": rfc3339(START), "end_time": rfc3339(END)}
         wish = {"spot_id": spot_id, "user_id": user_id, "vehicle_id": vehicle_id, **window}
         return str(self.post("/reservations", wish)["reservation_id"])
+
+    def leave_unanswered(self, spot_id: str) -> None:
+        """The driver has asked for a spot, and it is not known whether they have it: a restart came in between."""
+        with self.site.office.database.transaction() as session:
+            session.add(
+                Booking(
+                    reservation_id=spot_id[-3:].rjust(10, "0"),
+                    lot_id=LOT,
+                    user_id=self.known["user_id"][0],
+                    vehicle_id=self.known["vehicle_id"][0],
+                    spot_id=spot_id,
+                    start_time=START,
+                    end_time=END,
+                    state=State.ASKED.value,
+                    asked_at=self.site.watch().utc,
+                )
+            )
 
     def pay(self, reservation_id: str) -> str:
         body = {"reservation_id": reservation_id, "payment_method_token": CARD}
@@ -137,7 +158,7 @@ class World:
         no_car, no_gate = Refused("no_car", "nobody is there"), TryLater("gate_offline", "not on the link")
         street.answer = rng.choice((decided, decided, no_car, no_gate))
         starting = rng.random() < 0.1
-        self.site.office.is_catching_up = lambda: starting
+        self.site.catch_up(starting)
         self.lacks = {"hub_offline"} if street.away else {"no_answer"} if street.deaf or street.mute else set()
         self.lacks |= {"gate_offline"} if street.answer is no_gate else set()
         self.lacks |= {"catching_up"} if starting else set()

@@ -79,6 +79,7 @@ class Walk:
         headers = {**self._world.headers[by], **said.pop("headers", {})}
         response = self._world.http.request(method, path.format(**(names or {})), headers=headers, **said)
         assert response.status_code == status, (label, response.text)
+        assert status < 500 or response.json()["code"] in MAY_LACK[label], response.text
         OPERATIONS[label].validate_response(response)
         self.walked.add(label)
 
@@ -120,6 +121,11 @@ def browse(walk: Walk, world: World) -> None:
     world.site.street.away = True
     walk("POST /reservations", 503, json={**wish, "spot_id": SPOTS[-2]})
     world.site.street.away = False
+    world.leave_unanswered(SPOTS[-2])
+    world.site.catch_up(True)
+    walk("POST /reservations", 503, json={**wish, "spot_id": SPOTS[-2]})
+    world.site.catch_up(False)
+    walk("POST /reservations", 201, json={**wish, "spot_id": SPOTS[-2]})
 
 
 def pay(walk: Walk, world: World) -> None:
@@ -164,9 +170,9 @@ def come_and_go(walk: Walk, world: World) -> None:
     walk("POST /gate/check-in", 200, json={"gate_id": GATE, "qr_code": world.signed(first)})
     walk("POST /gate/check-in", 422, json={"gate_id": GATE, "qr_code": world.signed(first)[:-2]})
     walk("POST /gate/check-in", 404, json={"gate_id": GATE, "qr_code": world.signed("0000000000")})
-    world.site.office.is_catching_up = lambda: True
+    world.site.catch_up(True)
     walk("POST /gate/check-in", 503, json={"gate_id": GATE, "qr_code": world.signed("0000000000")})
-    world.site.office.is_catching_up = lambda: False
+    world.site.catch_up(False)
     walk("POST /gate/check-out", 200, by="operator", json={"gate_id": EXIT_GATE, "license_plate": PLATE})
     walk("POST /gate/check-out", 422, json={"gate_id": EXIT_GATE})
     world.site.street.away = True
