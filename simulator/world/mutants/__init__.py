@@ -55,6 +55,7 @@ MUTANTS = (
     _mutant("ticket_revision_ignored", "barrier-clear", seed=66),
     _mutant("ack_before_commit", "converges", "barrier-clear", "no-lost-fact", seed=7, faults="crash,power-cut"),
     _mutant("fence_ignored", "converges", faults="clone"),
+    _mutant("decision_waits_for_the_link", "gate-never-waits", "paid-gets-in", seed=66, faults="partition,broker"),
     _mutant("replay_off_by_one", "no-lost-fact", hours=1, faults=FAULTS),
     _mutant("epoch_ignored", "converges", seed=35, hours=1, faults="clone,crash,power-cut"),
     _mutant("snapshot_without_version", "converges", seed=66, faults="clone,restore,lost-disk"),
