@@ -90,9 +90,11 @@ def keep_facts(sql: sqlite3.Connection, facts: Sequence[Fact], set_aside: str | 
 
 
 def keep_latest_of(sql: sqlite3.Connection, unit: str, facts: Sequence[Fact]) -> None:
-    """Of a unit's facts none but `facts` is the latest about anything."""
+    """Of a unit's facts none but `facts` is the latest about anything that is not over."""
     kept = {(fact.epoch, fact.seq) for fact in facts}
-    places = [tuple(row) for row in sql.execute("SELECT epoch, seq FROM latest WHERE unit = ?", (unit,))]
+    now = max((rfc3339(fact.at) for fact in facts), default="")
+    not_over = "SELECT epoch, seq FROM latest WHERE unit = ? AND (over_at IS NULL OR over_at > ?)"
+    places = [tuple(row) for row in sql.execute(not_over, (unit, now))]
     sql.executemany(
         "DELETE FROM latest WHERE unit = ? AND epoch = ? AND seq = ?",
         ((unit, *place) for place in places if place not in kept),
