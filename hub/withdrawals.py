@@ -109,14 +109,27 @@ class Withdrawals:
         return done.rowcount > 0
 
     def restore_vouched(self, said: WithdrawalVouched) -> bool:
-        """Take over that a manager has vouched, without telling of it; whether that is news. What was settled by it is
-        told behind it."""
+        """Take over that a manager has vouched, without telling of it; whether that is news.
+
+        What was settled by it is told behind it. Where that is lost, `settle_answered` settles it.
+        """
         done = self._sql.execute(
             "DELETE FROM withdrawal_awaits WHERE gate_id = ? AND reservation_id ="
             " (SELECT reservation_id FROM withdrawal WHERE reservation_id = ? AND revision = ?)",
             (said.gate_id, said.reservation_id, said.revision),
         )
         return done.rowcount > 0
+
+    def settle_answered(self, now: Now) -> None:
+        """Settle what awaits nobody any more."""
+        with self._store.transaction():
+            answered = self._sql.execute(
+                "SELECT reservation_id FROM withdrawal WHERE settled_at IS NULL AND NOT EXISTS"
+                " (SELECT 1 FROM withdrawal_awaits WHERE reservation_id = withdrawal.reservation_id)"
+                " ORDER BY reservation_id"
+            ).fetchall()
+            for row in answered:
+                self._settle(row["reservation_id"], now)
 
     def gates_changed(self, now: Now) -> None:
         """The lot's gates are others: who is no entry gate any more is not waited for, and will never answer."""
