@@ -266,6 +266,22 @@ async def test_what_does_not_wait_is_not_vouched_for(
     assert riverside.told(WithdrawalVouched) == []
 
 
+async def test_a_hub_that_may_not_hear_a_gate_offers_nothing_for_it(
+    riverside: Riverside, browser: httpx.AsyncClient
+) -> None:
+    riverside.booked(1)
+    riverside.woken(0.9)
+    riverside.listens(up=False)
+    assert "/vouch/" not in (await browser.get("/")).text
+    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
+    answer = await browser.get(path)
+    assert answer.status_code == 409
+    assert "look again later" in answer.text
+    assert "I vouch" not in answer.text
+    assert (await browser.post(path, data={"name": RUTH, "code": CODE})).status_code == 409
+    assert riverside.told(WithdrawalVouched) == []
+
+
 async def test_a_fee_that_waits_longer_than_a_day_stays_on_the_page(
     riverside: Riverside, browser: httpx.AsyncClient
 ) -> None:
