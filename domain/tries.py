@@ -1,7 +1,7 @@
 """Secrets that are typed: wrong tries are slowed down, and then locked out.
 
-After each wrong try nothing is taken for a while, twice as long each time; after `tries_max` of them for `locked_s`. Then
-it begins anew. What is kept is lost with a restart.
+After each wrong try nothing is taken for a while, twice as long each time; after `tries_max` of them for `locked_s`.
+Then it begins anew. What is kept is lost with a restart.
 """
 
 from domain.errors import TryLater

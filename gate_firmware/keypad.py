@@ -1,8 +1,8 @@
 """Reservation ids that are typed at the lane: wrong tries are slowed down, and then locked out.
 
 An id has 45 random bits, of which nobody guesses one by hand; this keeps a machine on the keypad's line from trying.
-How is in `domain/tries.py`. Only an id that lets a car pass begins anew: a known one that does not, typed in between, is
-no way around it.
+How is in `domain/tries.py`. Only an id that lets a car pass begins anew: a known one that does not, typed in between,
+is no way around it.
 """
 
 import asyncio

@@ -64,7 +64,8 @@ def page_app(view: LotView, desk: Desk, timezone: str, clock: Clock) -> FastAPI:
             status = 403 if error.code == "manager_unknown" else 409
             return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
         except TryLater as error:
-            return vouching(request, reservation, gate_id, status=503, why=error.message, by=by)
+            status = 429 if error.code == "too_many_tries" else 503
+            return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
         return RedirectResponse("/", 303)
 
     def vouching(
