@@ -44,7 +44,7 @@ class Reason(Enum):
     SECOND_CAR = "second_car"  # a car is inside on this booking by weaker evidence: an attendant sorts it out
     NO_BOOKING = "no_booking"
     TOO_EARLY = "too_early"
-    ENDED = "ended"
+    ENDED = "ended"  # its window, or the one stay that it was for
     CANCELLED = "cancelled"
     PAYMENT_PENDING = "payment_pending"
     ALREADY_INSIDE = "already_inside"
@@ -96,7 +96,7 @@ _MAY_COME_IN = frozenset({Status.CONFIRMED, Status.CHECKED_IN, Status.NO_SHOW})
 
 _BY_STATUS: dict[Status, Decision] = {
     Status.HELD: Decision(Verdict.REFUSE, Reason.PAYMENT_PENDING),
-    Status.COMPLETED: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
+    Status.COMPLETED: Decision(Verdict.REFUSE, Reason.ENDED),
     Status.EXPIRED: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
     Status.CANCELLED: Decision(Verdict.REFUSE, Reason.CANCELLED),
 }
@@ -157,7 +157,7 @@ def _one(
 def _over_or_early(right: Right, policy: Policy, now: Now) -> Reason | None:
     window = right.window
     if right.status is Status.NO_SHOW and right.has_left:
-        return Reason.NO_BOOKING  # it came late after all, and that stay is over
+        return Reason.ENDED  # it came late after all, and that stay is over
     if now.utc >= window.end:
         return Reason.ENDED
     # Without a trusted clock the true time is only known to be at or after `now.utc`: it may well have started.

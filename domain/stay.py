@@ -26,7 +26,9 @@ class SpotOutcome(Enum):
 
 
 class MoneyOutcome(Enum):
-    NOTHING = "nothing"
+    """What such a stay means for who paid for the reservation."""
+
+    NOTHING = "nothing"  # it is somebody else's car, or nobody knows whose
     DRIVE_UP = "drive-up"  # billed by the tariff as if there had been no booking
     FEE_BACK = "fee-back"  # the no-show fee is paid back
 
@@ -43,7 +45,7 @@ OUTCOMES: dict[Conflict, Outcome] = {
     Conflict.AFTER_NO_SHOW: Outcome(SpotOutcome.ANOTHER, MoneyOutcome.FEE_BACK, alarm=False),
     Conflict.DOUBLE_ENTRY: Outcome(SpotOutcome.NONE, MoneyOutcome.NOTHING, alarm=True),
     Conflict.EXIT_WITHOUT_ENTRY: Outcome(SpotOutcome.NONE, MoneyOutcome.NOTHING, alarm=True),
-    Conflict.NO_RIGHT: Outcome(SpotOutcome.NONE, MoneyOutcome.DRIVE_UP, alarm=True),
+    Conflict.NO_RIGHT: Outcome(SpotOutcome.NONE, MoneyOutcome.NOTHING, alarm=True),
 }
 
 _ENTRY_ON: dict[Status, Conflict | None] = {

@@ -23,6 +23,7 @@ from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided
 from cloud_sync.link.v1.messages import Ack, Reply
 from domain.errors import Refused, TryLater
 from domain.fact import Fact
+from domain.tries import Tries
 from gate_firmware.api import local_api
 from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
@@ -42,7 +43,7 @@ from gate_firmware.events import (
     SafetyLoop,
     Tell,
 )
-from gate_firmware.keypad import Keypad, TypedIds
+from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.looking import Looker
 from gate_firmware.replica import Replica
@@ -114,7 +115,7 @@ class GateService:
         self._unit.receivers.append(FactReceiver(self._link, heard, down, self._take_in, lambda: self._unit.is_granted))
         self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)
         self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
-        keypad = Keypad(tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
+        keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
         self.typed_ids = TypedIds(
             keypad, self._identify, lambda typed: self._replica.right(typed) is not None, self._clock
         )

@@ -6,12 +6,19 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from cloud_sync.link.clock import Clock
 from domain.errors import OperatorError, Refused
+from domain.tries import Tries
 from hub.lot import Lot
 
 log = logging.getLogger(__name__)
 
 CODE_LENGTH_MIN = 12
 """Of a manager's code: too long to be found by trying."""
+
+TRIES_MAX, LOCKED_S = 5, 300
+"""Of a manager's name: after so many wrong codes in a row none is taken for so long (`domain/tries.py`)."""
+
+NOBODY = ""
+"""Under this name those tries are counted whose name is no manager's."""
 
 
 class Desk:
@@ -29,6 +36,7 @@ class Desk:
         self._managers = managers
         self._carry_out = carry_out
         self._clock = clock
+        self._tries = {name: Tries("codes", tries_max=TRIES_MAX, locked_s=LOCKED_S) for name in (*managers, NOBODY)}
 
     @property
     def managers(self) -> list[str]:
@@ -39,14 +47,24 @@ class Desk:
         """A manager vouches that nobody came in on a no-show by a gate that does not answer.
 
         Raises Refused where name and code do not go together (`manager_unknown`), or as `Lot.vouch`; TryLater where it
-        could not be stored.
+        could not be stored, or this name has been tried too often (`too_many_tries`).
         """
-        known = self._managers.get(name)
-        if known is None or not hmac.compare_digest(known.encode(), code.encode()):
-            log.warning("vouch.manager_unknown", extra={"reservation": reservation_id, "gate": gate_id})
-            raise Refused("manager_unknown", "name and code do not go together")
+        self._check(name, code)
         await self._carry_out(lambda: self._lot.vouch(reservation_id, gate_id, name, self._clock()))
         log.info("vouch.given", extra={"reservation": reservation_id, "gate": gate_id})
+
+    def _check(self, name: str, code: str) -> None:
+        known = self._managers.get(name)
+        tries = self._tries[NOBODY if known is None else name]
+        tries.check(self._clock())
+        if known is not None and hmac.compare_digest(known.encode(), code.encode()):
+            tries.right()
+            return
+        count = tries.wrong(self._clock())
+        if count in (1, TRIES_MAX):
+            event = "vouch.manager_unknown" if count == 1 else "vouch.locked"
+            log.warning(event, extra={"manager": None if known is None else name})
+        raise Refused("manager_unknown", "name and code do not go together")
 
 
 def manager_code(text: str) -> str:

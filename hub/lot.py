@@ -113,6 +113,10 @@ class Lot:
             self.withdrawals.gates_changed(now)
             self.moves.check(now)
 
+    def link_is(self, *, up: bool, now: Now) -> None:
+        """This hub has come onto the lot's link, or is not on it any more; at its start it is not."""
+        self.no_shows.link_is(up=up, now=now)
+
     def gate_heard(self, gate_id: str, *, online: bool, now: Now) -> None:
         """Whether a gate is on the link, as often as it is said; after a restart none is until it is heard."""
         self.no_shows.gate_heard(gate_id, online=online, now=now)
@@ -135,12 +139,16 @@ class Lot:
     def vouch(self, reservation_id: str, gate_id: str, by: str, now: Now) -> None:
         """A manager, `by` name, vouches that nobody came in on a no-show by a gate that is not on the link.
 
-        Raises Refused where the gate is there to answer for itself, or nothing waits for it.
+        Raises Refused where the gate is there to answer for itself, or may be, or nothing waits for it.
         """
         with self.store.transaction():
-            if self.no_shows.is_heard(gate_id):
-                raise Refused("gate_answers", f"{gate_id} is connected, and answers for itself in a moment")
+            self.check_vouch(reservation_id, gate_id, now)
             self.withdrawals.vouch(reservation_id, gate_id, by, now)
+
+    def check_vouch(self, reservation_id: str, gate_id: str, now: Now) -> None:
+        """Raises Refused where nobody may vouch for this gate, as `vouch`."""
+        self.withdrawals.check_awaited(reservation_id, gate_id)
+        self.no_shows.check_silent(gate_id, now)
 
     def take_back(self, facts: Sequence[Fact], now: Now, *, insert: bool) -> None:
         """Take back facts of this hub's own that it has lost (`recovery.py`)."""

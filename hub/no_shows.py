@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.wire import utc
+from domain.errors import Refused
 from domain.now import Now, parse_instant, rfc3339
 from domain.reservation import Step
 from hub.book import Book
@@ -20,6 +21,10 @@ from hub.withdrawals import Withdrawals
 
 RELEASED_AT_ONCE_MAX = 500
 """No-shows that one transaction decides at most; the rest follow in the next."""
+
+LISTENS_FIRST_MS = 60_000
+"""How long a hub is on the lot's link before a gate that it does not hear counts as silent: a gate that lives tries to
+be on it too every few seconds."""
 
 _EVER, _NEVER = "", "~"  # as text, before and after every instant
 
@@ -33,6 +38,13 @@ class NoShows:
         self._book = book
         self._withdrawals = withdrawals
         self._heard_since: dict[str, datetime] = {}
+        self._listens_since_ms: int | None = None
+
+    def link_is(self, *, up: bool, now: Now) -> None:
+        """This hub has come onto the lot's link, or is not on it any more: no gate is heard then."""
+        self._listens_since_ms = now.mono_ms if up else None
+        if not up:
+            self._heard_since.clear()
 
     def gate_heard(self, gate_id: str, *, online: bool, now: Now) -> None:
         """A gate is on the link, or is not. Changes nothing else: a gate that is still there may be said again."""
@@ -41,9 +53,20 @@ class NoShows:
         else:
             self._heard_since.pop(gate_id, None)
 
-    def is_heard(self, gate_id: str) -> bool:
-        """Whether a gate is known to be on the link."""
-        return gate_id in self._heard_since
+    def is_silent(self, gate_id: str, now: Now) -> bool:
+        """Whether a gate is surely not on the link. Neither is known while this hub itself may not hear it."""
+        return gate_id not in self._heard_since and self._hears(now)
+
+    def check_silent(self, gate_id: str, now: Now) -> None:
+        """Raises Refused where `is_silent` does not hold, and says why."""
+        if gate_id in self._heard_since:
+            raise Refused("gate_answers", f"{gate_id} is connected, and answers for itself in a moment")
+        if not self._hears(now):
+            raise Refused(
+                "gates_not_heard",
+                f"this hub has not been on the lot's own network for {LISTENS_FIRST_MS // 1_000} s yet, so nobody can"
+                f" say whether {gate_id} answers; look again later",
+            )
 
     def release(self, now: Now) -> int:
         """Release the spots of those whose time to come is over; returns how many."""
@@ -75,6 +98,9 @@ class NoShows:
         waits_s = (policy.grace_s, policy.grace_s + policy.silent_gate_wait_s)
         releases = [parse_instant(at) + timedelta(seconds=s) for at, s in zip(row, waits_s, strict=True) if at]
         return min(releases, default=None)
+
+    def _hears(self, now: Now) -> bool:
+        return self._listens_since_ms is not None and now.mono_ms >= self._listens_since_ms + LISTENS_FIRST_MS
 
     def _all_heard_from(self, grace_s: int) -> str:
         """Who is expected at this instant or later has their grace period end with every entry gate heard."""

@@ -25,6 +25,9 @@ STATES = ("available", "held", "reserved", "occupied", "overstayed", "closed")
 ALWAYS_COUNTED = ("available", "occupied")
 """Also where there is none: that, too, is what somebody looks for."""
 
+NOT_NOW = ("gate_answers", "gates_not_heard")
+"""A fee does wait for the gate, and nobody can vouch for it as things are."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -61,17 +64,23 @@ def page_app(view: LotView, desk: Desk, timezone: str, clock: Clock) -> FastAPI:
             status = 403 if error.code == "manager_unknown" else 409
             return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
         except TryLater as error:
-            return vouching(request, reservation, gate_id, status=503, why=error.message, by=by)
+            status = 429 if error.code == "too_many_tries" else 503
+            return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
         return RedirectResponse("/", 303)
 
     def vouching(
         request: Request, reservation: str, gate_id: str, *, status: int = 200, why: str = "", by: str = ""
     ) -> Response:
         """What is to be vouched for; where nothing is, only `why` not, and the way back."""
-        waiting = {(row.reservation, gate): row for row in view.no_shows(clock()) for gate in row.silent}
-        no_show = waiting.get((reservation, gate_id)) if desk.managers else None
-        if no_show is None and not why:
-            status, why = 404, "No fee waits for this gate's answer any more."
+        no_show = None
+        try:
+            if desk.managers:
+                no_show = view.vouchable(parse_reservation_id(reservation), gate_id, clock())
+            elif not why:
+                status, why = 404, "this hub's configuration names no manager who could vouch"
+        except Refused as error:
+            if not why:
+                status, why = 409 if error.code in NOT_NOW else 404, error.message
         shown = {"name": view.name, "lot_id": view.lot_id, "managers": desk.managers}
         about = {"no_show": no_show, "gate_id": gate_id, "why": why, "by": by}
         return templates.TemplateResponse(request, "vouch.html", {**shown, **about}, status)

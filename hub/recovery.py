@@ -76,6 +76,7 @@ class Recovery:
             retold = [fact for fact in strays if self._restore(fact, now)]
             for fact in retold:
                 self._journal.repeat(fact)
+            self._withdrawals.settle_answered(now)  # whoever vouched may have been heard of, and what it led to not
         return len(inserted) + len(retold)
 
     def by_ticket(self, text: str, plate: SealedPlate | None, now: Now) -> None:

@@ -73,6 +73,7 @@ class HubService:
         self._send(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL, parent=True)
         self._receive(self._to_central, topics.lot_facts(lot_id, "down"), f"{CENTRAL}:{lot_id}")
         self._presence = Presence(self._clock)
+        self._to_lot.when_connected(lambda: self.lot.link_is(up=True, now=self._clock()))
         self._to_lot.when_lost(self._gates_lost)
         self._gate_ids = tuple(settings.gate_directions())
         subscribers = CENTRAL, *self._gate_ids
@@ -158,7 +159,8 @@ class HubService:
 
     def _gates_lost(self) -> None:
         self._presence.lost()
-        self._gates_are()
+        self.lot.link_is(up=False, now=self._clock())
+        self._wake.set()
 
     def _online(self) -> list[bool]:
         return [self._presence.is_online(gate_id) for gate_id in self._gate_ids]

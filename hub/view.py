@@ -1,20 +1,19 @@
 """What the attendants' page shows, gathered from the lot's own database; each part says how fresh it is."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.seal import Seal
-from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, WithdrawalVouched, payload_of
-from domain.errors import PeerError
+from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, payload_of
+from domain.errors import PeerError, Refused
 from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
 from hub.book import instant_or_none
 from hub.lot import Lot
+from hub.missed import Missed, NoShowRow
 from hub.presence import Presence
 
 LATEST_MAX = 12
@@ -74,31 +73,6 @@ class MoveRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VouchRow:
-    """A manager, `by` name, has vouched that nobody came in by a gate that did not answer."""
-
-    at: datetime
-    gate_id: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoShowRow:
-    """A booking whose car did not come; its spot was given up `at` this instant.
-
-    Whether a fee is due waits for the `silent` gates, which are not on the link.
-    """
-
-    at: datetime
-    reservation: str
-    driver: str
-    spot_id: str
-    start: datetime
-    silent: tuple[str, ...]
-    vouched: tuple[VouchRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class LaneRow:
     gate_id: str
     direction: str
@@ -132,6 +106,7 @@ class LotView:
         self.lot_id = lot.journal.unit
         self._sql = lot.store.connection
         self._lot = lot
+        self._missed = Missed(lot)
         self._seal = seal
         self._presence = presence
         self._to_central = to_central
@@ -229,30 +204,16 @@ class LotView:
         ]
 
     def no_shows(self, now: Now) -> list[NoShowRow]:
-        """Whose car did not come lately, or whose fee still waits, newest first. Not who came late after all, or was
-        seen leaving."""
-        rows = self._sql.execute(
-            "SELECT * FROM reservation WHERE status = 'no_show' AND reservation_id IN"
-            " (SELECT reservation_id FROM reservation WHERE status = 'no_show' AND no_show_at > ?"
-            " UNION SELECT reservation_id FROM withdrawal WHERE settled_at IS NULL AND complete)"
-            " AND NOT EXISTS (SELECT 1 FROM stay WHERE stay.reservation_id = reservation.reservation_id"
-            " AND (conflict = 'after-no-show' OR (entered_at IS NULL AND stay.plate_mark = reservation.plate_mark)))"
-            " ORDER BY no_show_at DESC LIMIT ?",
-            (rfc3339(now.utc - RECENT), RECENT_MAX),
-        ).fetchall()
-        vouched = self._vouched()
-        return [
-            NoShowRow(
-                at=parse_instant(row["no_show_at"]),
-                reservation=shown(row["reservation_id"]),
-                driver=row["driver_name"],
-                spot_id=row["spot_id"],
-                start=parse_instant(row["start_time"]),
-                silent=self._silent(row["reservation_id"]),
-                vouched=tuple(vouched[row["reservation_id"]]),
-            )
-            for row in rows
-        ]
+        """Whose fee still waits, and whose car did not come lately (`missed.py`)."""
+        return self._missed.latest(RECENT, RECENT_MAX, now)
+
+    def vouchable(self, reservation_id: str, gate_id: str, now: Now) -> NoShowRow:
+        """The no-show whose fee waits for this gate, which does not answer. Raises Refused where that is not so."""
+        self._lot.check_vouch(reservation_id, gate_id, now)
+        no_show = self._missed.one(reservation_id, now)
+        if no_show is None:
+            raise Refused("not_awaited", "this car did come, and no fee waits for this gate's answer")
+        return no_show
 
     def lanes(self) -> list[LaneRow]:
         rows = self._sql.execute("SELECT gate_id, direction FROM gate ORDER BY gate_id").fetchall()
@@ -281,23 +242,6 @@ class LotView:
             for fact in self._lot.journal.latest(AlarmRaised.kind, 2 * LATEST_MAX)
             if fact.unit == self.lot_id and isinstance(alarm := _payload(fact), AlarmRaised)
         ][:LATEST_MAX]
-
-    def _silent(self, reservation_id: str) -> tuple[str, ...]:
-        """The gates whose answer a fee waits for, and that are not there to give it."""
-        rows = self._sql.execute(
-            "SELECT gate_id FROM withdrawal_awaits JOIN withdrawal USING (reservation_id)"
-            " WHERE reservation_id = ? AND complete ORDER BY gate_id",
-            (reservation_id,),
-        )
-        return tuple(row["gate_id"] for row in rows if not self._presence.is_online(row["gate_id"]))
-
-    def _vouched(self) -> Mapping[str, list[VouchRow]]:
-        """What managers have vouched for lately, by reservation."""
-        found: defaultdict[str, list[VouchRow]] = defaultdict(list)
-        for fact in self._lot.journal.latest(WithdrawalVouched.kind, 2 * RECENT_MAX):
-            if fact.unit == self.lot_id and isinstance(said := _payload(fact), WithdrawalVouched):
-                found[said.reservation_id].insert(0, VouchRow(fact.at, said.gate_id, said.by))
-        return found
 
     def _lane(self, gate_id: str, direction: str) -> LaneRow:
         seen = self._presence.of(gate_id)

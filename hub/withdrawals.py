@@ -75,18 +75,23 @@ class Withdrawals:
         Raises Refused where nothing waits for it, or no fee will be charged whatever it answers.
         """
         with self._store.transaction():
-            row = self._sql.execute(
-                "SELECT withdrawal.revision FROM withdrawal JOIN withdrawal_awaits USING (reservation_id)"
-                " JOIN reservation USING (reservation_id)"
-                " WHERE reservation_id = ? AND gate_id = ? AND status = 'no_show' AND complete",
-                (reservation_id, gate_id),
-            ).fetchone()
-            if row is None:
-                raise Refused("not_awaited", "no fee for not coming waits for this gate's answer any more")
-            vouched = WithdrawalVouched(reservation_id=reservation_id, revision=row["revision"], gate_id=gate_id, by=by)
+            revision = self.check_awaited(reservation_id, gate_id)
+            vouched = WithdrawalVouched(reservation_id=reservation_id, revision=revision, gate_id=gate_id, by=by)
             self._journal.append(vouched, now)
             self.restore_vouched(vouched)
             self._settle_if_answered(reservation_id, now)
+
+    def check_awaited(self, reservation_id: str, gate_id: str) -> int:
+        """By which revision a no-show's fee waits for this gate. Raises Refused where none does."""
+        row = self._sql.execute(
+            "SELECT withdrawal.revision FROM withdrawal JOIN withdrawal_awaits USING (reservation_id)"
+            " JOIN reservation USING (reservation_id)"
+            " WHERE reservation_id = ? AND gate_id = ? AND status = 'no_show' AND complete",
+            (reservation_id, gate_id),
+        ).fetchone()
+        if row is None:
+            raise Refused("not_awaited", "no fee for not coming waits for this gate's answer any more")
+        return int(row["revision"])
 
     def log_lost(self, gate_id: str) -> None:
         """An entry gate has lost some of its log: whom it let in before may never be known."""
@@ -109,14 +114,27 @@ class Withdrawals:
         return done.rowcount > 0
 
     def restore_vouched(self, said: WithdrawalVouched) -> bool:
-        """Take over that a manager has vouched, without telling of it; whether that is news. What was settled by it is
-        told behind it."""
+        """Take over that a manager has vouched, without telling of it; whether that is news.
+
+        What was settled by it is told behind it. Where that is lost, `settle_answered` settles it.
+        """
         done = self._sql.execute(
             "DELETE FROM withdrawal_awaits WHERE gate_id = ? AND reservation_id ="
             " (SELECT reservation_id FROM withdrawal WHERE reservation_id = ? AND revision = ?)",
             (said.gate_id, said.reservation_id, said.revision),
         )
         return done.rowcount > 0
+
+    def settle_answered(self, now: Now) -> None:
+        """Settle what awaits nobody any more."""
+        with self._store.transaction():
+            answered = self._sql.execute(
+                "SELECT reservation_id FROM withdrawal WHERE settled_at IS NULL AND NOT EXISTS"
+                " (SELECT 1 FROM withdrawal_awaits WHERE reservation_id = withdrawal.reservation_id)"
+                " ORDER BY reservation_id"
+            ).fetchall()
+            for row in answered:
+                self._settle(row["reservation_id"], now)
 
     def gates_changed(self, now: Now) -> None:
         """The lot's gates are others: who is no entry gate any more is not waited for, and will never answer."""

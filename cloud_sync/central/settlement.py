@@ -20,7 +20,7 @@ from cloud_sync.central.tables import Booking, Movement, Payment, ReservationCop
 from domain.money import Money
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
-from domain.stay import Conflict
+from domain.stay import OUTCOMES, Conflict, MoneyOutcome
 from domain.window import Window
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,18 @@ UNPAID = "unpaid"
 _DECIDED = (Kind.EARLY_EXIT, Kind.CANCEL, Kind.NO_SHOW, Kind.FEE_BACK)
 """Refunds that are decided here; what an operator gives back comes on top."""
 
+_MATTERS = {
+    Ending.USED: (),
+    Ending.UNPAID: (),
+    Ending.CANCELLED: (MoneyOutcome.DRIVE_UP, MoneyOutcome.FEE_BACK),
+    Ending.BY_LOT: (MoneyOutcome.DRIVE_UP,),
+    Ending.NO_SHOW: (MoneyOutcome.FEE_BACK,),
+}
+"""What a stay in conflict can still mean for the money, by how the reservation ended."""
+
 _COUNTS = {
-    Ending.USED: (None,),
-    Ending.UNPAID: (None,),
-    Ending.CANCELLED: (None, Conflict.AFTER_CANCEL.value, Conflict.AFTER_NO_SHOW.value),
-    Ending.BY_LOT: (None, Conflict.AFTER_CANCEL.value),
-    Ending.NO_SHOW: (None, Conflict.AFTER_NO_SHOW.value),
+    ending: (None, *(conflict.value for conflict, outcome in OUTCOMES.items() if outcome.money in matters))
+    for ending, matters in _MATTERS.items()
 }
 """The conflicts of stays that are this reservation's; the others are somebody else's car, or nobody knows whose."""
 

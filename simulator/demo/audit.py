@@ -29,6 +29,7 @@ from simulator import books
 from simulator.account import Account, wrong
 from simulator.cli import street_record
 from simulator.demo import provider
+from simulator.demo.configuration import plate_key
 from simulator.demo.replay import replay
 
 CENTRAL = "central"
@@ -88,7 +89,7 @@ class Kept:
         return [{**dict(row), "payload": json.loads(row["payload"])} for row in self.rows(database, sql, unit, kind)]
 
     def seal(self, lot_id: str) -> Seal:
-        return Seal.from_hex((self.folder / "secrets" / f"{lot_id}.plate").read_text(encoding="ascii").strip())
+        return Seal.from_hex((self.folder / plate_key(lot_id)).read_text(encoding="ascii").strip())
 
 
 def audit(folder: Path) -> list[Finding]:

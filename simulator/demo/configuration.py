@@ -77,6 +77,20 @@ class LotSite:
         return next(gate for gate in self.gates if gate.direction == direction)
 
 
+SECRETS = "secrets"
+"""The folder of keys and passwords, in the site's own."""
+
+
+def plate_key(owner: str) -> str:
+    """The file of the key that a lot's units, or central, seal plates with, in the site's folder."""
+    return f"{SECRETS}/{owner}.plate"
+
+
+def broker_password(user: str, level: str) -> str:
+    """The file of a user's password at central's or a lot's broker, in the site's folder."""
+    return f"{SECRETS}/{user}@{level}.broker"
+
+
 def central_toml(central: CentralSite, lots: Sequence[LotSite]) -> str:
     """central.toml"""
     return f"""\
@@ -88,19 +102,19 @@ url = "sqlite:///../data/central.db"
 
 {_broker("broker", central.broker_port, "central", "central")}
 [stripe]
-secret_key = {{ file = "../secrets/stripe" }}
+secret_key = {{ file = "../{SECRETS}/stripe" }}
 api_base = "http://{LOOPBACK}:{central.bank_port}"
 
 [auth]
-token_secret = {{ file = "../secrets/token" }}
+token_secret = {{ file = "../{SECRETS}/token" }}
 
 [seal]
-plate_key = {{ file = "../secrets/central.plate" }}
+plate_key = {{ file = "../{plate_key("central")}" }}
 
 [[operators]]
 email = "{OPERATOR_EMAIL}"
 name = "Operator"
-password = {{ file = "../secrets/operator" }}
+password = {{ file = "../{SECRETS}/operator" }}
 """ + "".join(_lot(lot) for lot in lots)
 
 
@@ -120,8 +134,8 @@ timezone = "{TIMEZONE}"
 path = "../data/{lot.lot_id}.db"
 
 [keys]
-ticket = {{ file = "../secrets/{lot.lot_id}.ticket" }}
-plate = {{ file = "../secrets/{lot.lot_id}.plate" }}
+ticket = {{ file = "../{SECRETS}/{lot.lot_id}.ticket" }}
+plate = {{ file = "../{plate_key(lot.lot_id)}" }}
 
 [page]
 port = {lot.page_port}
@@ -161,7 +175,7 @@ direction = "{gate.direction}"
 path = "../data/{gate.gate_id}.db"
 
 [keys]
-plate = {{ file = "../secrets/{lot.lot_id}.plate" }}
+plate = {{ file = "../{plate_key(lot.lot_id)}" }}
 
 [api]
 port = {gate.api_port}
@@ -187,7 +201,7 @@ def _broker(section: str, port: int, user: str, level: str) -> str:
 [{section}]
 port = {port}
 username = "{user}"
-password = {{ file = "../secrets/{user}@{level}.broker" }}
+password = {{ file = "../{broker_password(user, level)}" }}
 """
 
 
@@ -197,7 +211,7 @@ def _lot(lot: LotSite) -> str:
 lot_id = "{lot.lot_id}"
 name = "{lot.name}"
 timezone = "{TIMEZONE}"
-plate_key = {{ file = "../secrets/{lot.lot_id}.plate" }}
+plate_key = {{ file = "../{plate_key(lot.lot_id)}" }}
 tariff = {{ currency = "{CURRENCY}", step_minutes = 30, step_minor = {lot.step_minor}, day_max_minor = 2800 }}
 [lots.policy]
 grace_s = {lot.grace_s}

@@ -142,6 +142,11 @@ def window_from_now(hours: float, *, begins_in_s: float = 0) -> dict[str, str]:
     return {"start_time": rfc3339(start), "end_time": rfc3339(start + timedelta(hours=hours))}
 
 
+async def sleep_until(instant: datetime) -> None:
+    """Let the time go by; returns at once where it has."""
+    await asyncio.sleep(max((instant - datetime.now(UTC)).total_seconds(), 0))
+
+
 async def until(look: Callable[[], Awaitable[T]], seen: Callable[[T], bool], what: str) -> T:
     """Look again and again until it is seen. Raises StepFailed after `WAIT_S_MAX`."""
     latest: T | None = None

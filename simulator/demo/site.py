@@ -15,17 +15,22 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud_sync.link.process import bound_socket
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.settings import Secret
 from simulator.broker import broker_command, write_broker
 from simulator.demo.configuration import (
     EVERYDAY,
     LOOPBACK,
+    SECRETS,
     CentralSite,
     GateSite,
     LotSite,
     Pace,
+    broker_password,
     central_toml,
     gate_toml,
     hub_toml,
+    plate_key,
 )
 from simulator.demo.supervisor import Ready, Unit
 from simulator.ports import free_ports
@@ -79,18 +84,26 @@ class Site:
             for (lot_id, name, grace_s), page_port in zip(names, hub_ports, strict=True)
         )
 
+    def plate_key(self, owner: str) -> Seal:
+        """What a lot's units, or central, seal plates with."""
+        return Seal.from_hex((self.folder / plate_key(owner)).read_text(encoding="ascii").strip())
+
+    def central_password(self) -> Secret:
+        """Central's own, at its broker."""
+        return Secret(file=self.folder / broker_password("central", "central"))
+
     def write(self) -> list[Unit]:
         """Write keys, accounts and configuration; returns the processes."""
-        for folder in ("secrets", "config", "data", "logs"):
+        for folder in (SECRETS, "config", "data", "logs"):
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
-        (self.folder / "secrets").chmod(0o700)
-        self._secret("token", secrets.token_hex(32))
-        self._secret("stripe", "sk_test_" + secrets.token_hex(12))
-        self._secret("central.plate", secrets.token_hex(32))
-        self._secret("operator", self.operator_password)
+        (self.folder / SECRETS).chmod(0o700)
+        self._secret(f"{SECRETS}/token", secrets.token_hex(32))
+        self._secret(f"{SECRETS}/stripe", "sk_test_" + secrets.token_hex(12))
+        self._secret(plate_key("central"), secrets.token_hex(32))
+        self._secret(f"{SECRETS}/operator", self.operator_password)
         for lot in self.lots:
-            self._secret(f"{lot.lot_id}.plate", secrets.token_hex(32))
-            self._secret(f"{lot.lot_id}.ticket", _ticket_key())
+            self._secret(plate_key(lot.lot_id), secrets.token_hex(32))
+            self._secret(f"{SECRETS}/{lot.lot_id}.ticket", _ticket_key())
         return [
             self._broker(
                 "central", "central", self.central.broker_port, ["central", *(lot.lot_id for lot in self.lots)]
@@ -115,7 +128,7 @@ class Site:
         ]
 
     def _secret(self, name: str, text: str) -> None:
-        path = self.folder / "secrets" / name
+        path = self.folder / name
         path.touch(mode=0o600)
         path.write_text(text + "\n", encoding="ascii")
 
@@ -134,7 +147,7 @@ class Site:
         name = f"{owner}.broker"
         passwords = {user: secrets.token_hex(16) for user in users}
         for user, password in passwords.items():
-            self._secret(f"{user}@{name}", password)
+            self._secret(broker_password(user, owner), password)
         config = write_broker(
             self.folder / "config" / name, port, passwords, "central" if level == "central" else "lot"
         )

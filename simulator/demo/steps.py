@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
+from domain.admission import Decision, Reason, Verdict
 from domain.ids import shown
 from domain.money import Money
+from gate_firmware.words import words
 from simulator.demo.configuration import GateSite, LotSite
 from simulator.demo.driver import Driver, until, window_from_now
 from simulator.demo.provider import moved, refunds
@@ -192,18 +194,20 @@ class Steps:
             document: dict[str, Any] = (await http.get(f"{lot.page_url}/lot.json")).json()
         return document
 
-    async def decided_as(self, gate: GateSite, reason: str) -> None:
-        """Wait until the gate's last decision has this reason."""
-        await until(lambda: self.last_decision(gate), lambda answer: answer["reason"] == reason, reason)
+    async def decided_as(self, gate: GateSite, reason: Reason) -> dict[str, Any]:
+        """Wait until the gate's last decision has this reason; that decision."""
+        return await until(
+            lambda: self.last_decision(gate), lambda answer: answer["reason"] == reason.value, reason.value
+        )
 
-    async def code_refused(self, visit: Visit, code: str, reason: str) -> str:
+    async def code_refused(self, visit: Visit, code: str, reason: Reason) -> str:
         """The driver in the lane shows a code that is refused for this reason; what the display says then."""
         await visit.show_code(code)
-        await self.decided_as(visit.gate, reason)
-        told = " / ".join(await visit.told_again())
-        answer = await self.last_decision(visit.gate)
+        answer = await self.decided_as(visit.gate, reason)
         expect(answer["decision"] == "refuse", f"refused, not {answer['decision']}")
-        return f"display: {told}"
+        told = words(Decision(Verdict.REFUSE, reason))
+        await visit.told(told)
+        return f"display: {' / '.join(told)}"
 
     async def last_decision(self, gate: GateSite) -> dict[str, Any]:
         """The gate's last answer, by its local interface."""

@@ -71,11 +71,9 @@ class Visit:
         await self._until(lambda: self._decided and "car_arrived" in self._at, "decided on")
         return self.display
 
-    async def told_again(self) -> tuple[str, str]:
-        """Wait until the display has changed since anybody looked; what it says then."""
-        before = self.display
-        await self._until(lambda: self.display != before, "told anything new")
-        return self.display
+    async def told(self, lines: tuple[str, str]) -> None:
+        """Wait until the display says this."""
+        await self._until(lambda: self.display == lines, f"told {' / '.join(lines)}")
 
     async def show_code(self, text: str, held: Held = BY_HAND) -> None:
         """Hold a phone with `text` as its QR code up to the camera."""

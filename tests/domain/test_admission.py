@@ -84,7 +84,7 @@ class TestOneRight:
             (Status.HELD, Verdict.REFUSE, Reason.PAYMENT_PENDING),
             (Status.CONFIRMED, Verdict.ADMIT, Reason.BOOKED),
             (Status.CHECKED_IN, Verdict.ASK, Reason.ALREADY_INSIDE),
-            (Status.COMPLETED, Verdict.REFUSE, Reason.NO_BOOKING),
+            (Status.COMPLETED, Verdict.REFUSE, Reason.ENDED),
             (Status.EXPIRED, Verdict.REFUSE, Reason.NO_BOOKING),
             (Status.CANCELLED, Verdict.REFUSE, Reason.CANCELLED),
             (Status.NO_SHOW, Verdict.ASK, Reason.NO_SHOW),
@@ -123,9 +123,9 @@ class TestSpot:
 class TestSecondCar:
     """Somebody came in on this booking before; whose it is shows who can show more."""
 
-    def test_who_came_late_and_left_has_no_booking_any_more(self) -> None:
+    def test_who_came_late_and_left_is_told_that_it_has_ended(self) -> None:
         late = replace(RIGHT, status=Status.NO_SHOW, has_left=True)
-        assert admitted(late) == Decision(Verdict.REFUSE, Reason.NO_BOOKING, late)
+        assert admitted(late) == Decision(Verdict.REFUSE, Reason.ENDED, late)
         second = admitted(late, by=Evidence.ID, inside={late.reservation_id: Evidence.PLATE})
         assert second.reason is Reason.SECOND_CAR, "another car is inside still"
         assert decide(replace(RIGHT, has_left=True)) == (Verdict.ADMIT, Reason.BOOKED)

@@ -11,7 +11,7 @@ from domain.stay import OUTCOMES, Conflict, MoneyOutcome, Outcome, SpotOutcome, 
         (Conflict.AFTER_NO_SHOW, Outcome(SpotOutcome.ANOTHER, MoneyOutcome.FEE_BACK, alarm=False)),
         (Conflict.DOUBLE_ENTRY, Outcome(SpotOutcome.NONE, MoneyOutcome.NOTHING, alarm=True)),
         (Conflict.EXIT_WITHOUT_ENTRY, Outcome(SpotOutcome.NONE, MoneyOutcome.NOTHING, alarm=True)),
-        (Conflict.NO_RIGHT, Outcome(SpotOutcome.NONE, MoneyOutcome.DRIVE_UP, alarm=True)),
+        (Conflict.NO_RIGHT, Outcome(SpotOutcome.NONE, MoneyOutcome.NOTHING, alarm=True)),
     ],
 )
 def test_each_conflict_has_its_one_outcome(conflict: Conflict, outcome: Outcome) -> None:

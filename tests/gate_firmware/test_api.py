@@ -14,9 +14,10 @@ from cloud_sync.link.v1.facts import GateDecided
 from domain.fact import Fact
 from domain.ids import shown
 from domain.reservation import Status
+from domain.tries import Tries
 from gate_firmware.api import local_api
 from gate_firmware.events import Identified, Sight
-from gate_firmware.keypad import Keypad, TypedIds
+from gate_firmware.keypad import TypedIds
 from gate_firmware.lane_states import State
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right, stay
 from tests.parts import ENTRY, EXIT, running
@@ -29,7 +30,7 @@ def api_of(gate: Gate) -> FastAPI:
         assert decided is not None
         return decided
 
-    keypad = Keypad(tries_max=5, locked_s=300)
+    keypad = Tries("ids", tries_max=5, locked_s=300)
     typed_ids = TypedIds(keypad, identify, lambda typed: gate.replica.right(typed) is not None, lambda: gate.now)
     link = Link(Broker(port=1), "gate@1")
     return local_api(gate.unit, gate.direction, gate.lane, gate.journal, link, typed_ids)

@@ -1,4 +1,4 @@
-"""Wrong ids are slowed down and locked out; a right one begins anew."""
+"""Which ids count as wrong tries, and which as right ones."""
 
 import pytest
 
@@ -6,62 +6,13 @@ from domain.errors import BadInput, Refused, TryLater
 from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now
+from domain.tries import Tries
 from gate_firmware.events import ArmMoved, ById, Identified
-from gate_firmware.keypad import WAIT_MS, Keypad, TypedIds
+from gate_firmware.keypad import TypedIds
 from hardware.barrier import Position as Arm
-from tests.gate_firmware.gate import NOW, Gate, rid, right
+from tests.gate_firmware.gate import Gate, rid, right
 
 LOCKED_S = 300
-
-
-@pytest.fixture
-def keypad() -> Keypad:
-    return Keypad(tries_max=5, locked_s=LOCKED_S)
-
-
-def is_closed(keypad: Keypad, now: Now) -> bool:
-    try:
-        keypad.check(now)
-    except TryLater:
-        return True
-    return False
-
-
-def waits_ms(keypad: Keypad, now: Now) -> int:
-    """After how long it takes the next one: one of those that there are, to the millisecond."""
-    waits = (0, *(WAIT_MS << power for power in range(4)), LOCKED_S * 1_000)
-    found = next(ms for ms in waits if not is_closed(keypad, now.later(ms)))
-    assert not found or is_closed(keypad, now.later(found - 1))
-    return found
-
-
-def test_each_wrong_try_doubles_the_wait_and_the_last_locks(keypad: Keypad) -> None:
-    now, waits = NOW, []
-    for _ in range(7):
-        keypad.wrong(now)
-        waits.append(waits_ms(keypad, now))
-        now = now.later(waits[-1])
-    assert waits == [1_000, 2_000, 4_000, 8_000, LOCKED_S * 1_000, 1_000, 2_000]
-
-
-def test_one_that_lets_pass_begins_anew(keypad: Keypad) -> None:
-    for _ in range(2):
-        keypad.wrong(NOW)
-    keypad.let_pass()
-    keypad.wrong(NOW)
-    assert waits_ms(keypad, NOW) == 1_000
-
-
-def test_it_says_how_long(keypad: Keypad) -> None:
-    for _ in range(5):
-        keypad.wrong(NOW)
-    with pytest.raises(TryLater, match="300 s") as refused:
-        keypad.check(NOW)
-    assert refused.value.code == "too_many_tries"
-    assert refused.value.retry_after_s == LOCKED_S
-    with pytest.raises(TryLater) as refused:
-        keypad.check(NOW.later(LOCKED_S * 1_000 - 1))
-    assert refused.value.retry_after_s == 1
 
 
 class Typing:
@@ -69,9 +20,10 @@ class Typing:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        keypad = Keypad(tries_max=5, locked_s=LOCKED_S)
+        keypad = Tries("ids", tries_max=5, locked_s=LOCKED_S)
         self.typed_ids = TypedIds(keypad, self.identify, lambda typed: gate.replica.right(typed) is not None, self.now)
         self.said: list[Identified] = []
+        self.takes_ms = 0
 
     def now(self) -> Now:
         return self.gate.now
@@ -79,6 +31,7 @@ class Typing:
     async def identify(self, said: Identified) -> Fact:
         self.said.append(said)
         self.gate.happens(said)
+        self.gate.now = self.gate.now.later(self.takes_ms)
         decided = self.gate.journal.last_own("gate.decided/1")
         assert decided is not None
         return decided
@@ -113,6 +66,16 @@ async def test_a_wrong_check_character_and_an_unknown_id_are_wrong_tries(typing:
     assert await typing.types(wrong) == "too_many_tries"
     typing.gate.now = typing.gate.now.later(1_000)
     assert await typing.types(wrong) == first
+
+
+async def test_the_wait_begins_with_the_answer(typing: Typing) -> None:
+    typing.gate.car_comes()
+    typing.takes_ms = 2_000
+    assert await typing.types(rid(7)) == "no_booking"
+    typing.gate.now = typing.gate.now.later(999)
+    assert await typing.types(rid(7)) == "too_many_tries"
+    typing.gate.now = typing.gate.now.later(1)
+    assert await typing.types(rid(7)) == "no_booking"
 
 
 async def test_five_in_a_row_lock_it_also_for_the_right_one(typing: Typing) -> None:

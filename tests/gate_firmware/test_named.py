@@ -78,7 +78,7 @@ class TestTicket:
             (Status.CONFIRMED, 3, (Verdict.REFUSE, Reason.TICKET_REPLACED)),
             (Status.HELD, 1, (Verdict.ADMIT, Reason.BOOKED)),
             (Status.CANCELLED, 3, (Verdict.REFUSE, Reason.CANCELLED)),
-            (Status.COMPLETED, 4, (Verdict.REFUSE, Reason.NO_BOOKING)),
+            (Status.COMPLETED, 4, (Verdict.REFUSE, Reason.ENDED)),
             (Status.CHECKED_IN, 3, (Verdict.ASK, Reason.ALREADY_INSIDE)),
             (Status.NO_SHOW, 3, (Verdict.ASK, Reason.NO_SHOW)),
         ],

@@ -131,13 +131,14 @@ def _new_stores() -> TemporaryDirectory[str]:
 
 
 class Riverside:
-    """The lot, its requests in short words, and what it has told."""
+    """The lot, long on its own link, its requests in short words, and what it has told."""
 
     def __init__(self, folder: Path) -> None:
         copytree(_new_stores().name, folder, dirs_exist_ok=True)
         self.store = Store(folder / "riverside.db")
         self.journal = Journal(self.store, LOT, "boot-1")
         self.lot = Lot(self.store, self.journal, KEY)
+        self.listens(now=NOW.later(-HOUR_MS))
         self._gates = Store(folder / "gates.db")  # one file for all their logs: each has its own numbers in it
         self._logs: dict[str, Journal] = {}
 
@@ -198,6 +199,10 @@ class Riverside:
                 if status is Status.COMPLETED:
                     self.went_out(hours=0.1)
         assert self.status() is status
+
+    def listens(self, *, up: bool = True, now: Now = NOW) -> None:
+        """The hub comes onto the lot's link, or goes."""
+        self.lot.link_is(up=up, now=now)
 
     def heard(self, *gates: str, online: bool = True, now: Now = NOW) -> None:
         """These gates are on the lot's link, or are not."""

@@ -137,6 +137,12 @@ class TestSilentGate:
         assert not heard.woken(GRACE_H)
         assert heard.woken(GRACE_H + WAIT_H)
 
+    def test_none_is_heard_once_the_hub_is_not_on_the_link_itself(self, heard: Riverside) -> None:
+        heard.booked()
+        heard.listens(up=False, now=NOW.later(GRACE_MS - 1))
+        assert not heard.woken(GRACE_H)
+        assert heard.woken(GRACE_H + WAIT_H)
+
     def test_one_that_comes_back_before_the_end_is_heard(self, heard: Riverside) -> None:
         heard.booked()
         heard.heard(ENTRY, online=False, now=NOW.later(MINUTE_MS))

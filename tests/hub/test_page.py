@@ -234,12 +234,16 @@ async def test_whoever_is_no_manager_vouches_for_nothing(riverside: Riverside, b
     riverside.booked(1)
     riverside.woken(0.9)
     path = f"/vouch/{shown(rid(1))}/{ENTRY}"
-    for form in ({}, {"name": RUTH}, {"name": RUTH, "code": "x"}, {"name": "Eve", "code": CODE}, {"name": "Eve"}):
+    for form in ({}, {"name": RUTH, "code": "x"}, {"name": "Tom"}):
         answer = await browser.post(path, data=form)
         assert answer.status_code == 403
         assert "name and code do not go together" in answer.text
         assert "I vouch" in answer.text, "they may try again"
-    assert (await browser.post(path, content=b"\xff=\xfe&name")).status_code == 403
+    for form in ({"name": "Eve", "code": CODE}, {"name": RUTH, "code": CODE}):
+        answer = await browser.post(path, data=form)
+        assert answer.status_code == 429
+        assert "too many wrong codes; try again in 1 s" in answer.text
+    assert (await browser.post(path, content=b"\xff=\xfe&name")).status_code == 429
     assert (await browser.post(path, content=b"x" * 20_000)).status_code == 413
     assert riverside.told(WithdrawalVouched) == []
 
@@ -263,6 +267,22 @@ async def test_what_does_not_wait_is_not_vouched_for(
     answer = await browser.post(path, data=form)
     assert answer.status_code == 409
     assert "answers for itself" in answer.text
+    assert riverside.told(WithdrawalVouched) == []
+
+
+async def test_a_hub_that_may_not_hear_a_gate_offers_nothing_for_it(
+    riverside: Riverside, browser: httpx.AsyncClient
+) -> None:
+    riverside.booked(1)
+    riverside.woken(0.9)
+    riverside.listens(up=False)
+    assert "/vouch/" not in (await browser.get("/")).text
+    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
+    answer = await browser.get(path)
+    assert answer.status_code == 409
+    assert "look again later" in answer.text
+    assert "I vouch" not in answer.text
+    assert (await browser.post(path, data={"name": RUTH, "code": CODE})).status_code == 409
     assert riverside.told(WithdrawalVouched) == []
 
 

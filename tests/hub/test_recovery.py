@@ -126,6 +126,22 @@ class TestANewDisk:
         hub.noted(unit=ENTRY)
         assert [(told.revision, told.complete) for told in hub.told(WithdrawalSettled)] == [(3, True)]
 
+    @pytest.mark.parametrize("insert", [True, False])
+    def test_settles_what_awaits_nobody_any_more_by_what_a_manager_had_vouched_for(
+        self, new: New, insert: bool
+    ) -> None:
+        """The disk was set back to before, and whoever had heard of it had not heard what it led to."""
+        old, hub = new("old"), new("new")
+        old.booked()
+        old.woken(2 * GRACE_H)
+        set_back(hub, old)
+        old.lot.vouch(rid(1), ENTRY, "Ruth", HALF_PAST)
+        *heard, settled = returned(old)
+        assert settled.kind == WithdrawalSettled.kind
+        hub.lot.take_back(heard, HALF_PAST, insert=insert)
+        assert [(told.revision, told.complete) for told in hub.told(WithdrawalSettled)] == [(3, True)]
+        assert not hub.woken(48), "and not again as one that nobody is sure of"
+
     def test_tells_an_alarm_again_that_its_other_run_had_raised_and_once(self, new: New) -> None:
         old, hub = new("old"), new("new")
         old.lot.alarm("no-spot-to-move", "somebody must look", NOW)

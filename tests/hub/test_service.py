@@ -51,6 +51,7 @@ from domain.ids import shown
 from domain.now import Now, Trust
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
+from hub.no_shows import LISTENS_FIRST_MS
 from hub.service import HubService
 from hub.settings import GateEntry, HubSettings, Keys, Lot, Manager, Page, SpotRow
 from simulator.ports import free_port
@@ -362,6 +363,7 @@ async def test_a_manager_vouches_by_the_page_and_not_at_a_hub_that_was_succeeded
     hub.lot.reservations.confirm(ConfirmRequest(reservation_id=rid(1)), NOW)
     clock.now = Now(NOW.mono_ms, at(0.9))
     hub.lot.woken(clock.now)
+    hub.lot.link_is(up=True, now=clock.now.later(-60_000))
     url = f"http://127.0.0.1:{settings.page.port}/vouch/{shown(rid(1))}/{ENTRY}"
     form = {"name": "Ruth", "code": "horse battery staple"}
     async with running(hub.run()), httpx.AsyncClient() as browser:
@@ -372,6 +374,26 @@ async def test_a_manager_vouches_by_the_page_and_not_at_a_hub_that_was_succeeded
         assert hub.lot.journal.last_own(WithdrawalVouched.kind) is None
         assert (await browser.post(url, data=form)).status_code == 303
         assert hub.lot.journal.last_own(WithdrawalSettled.kind) is not None
+
+
+async def test_a_gate_is_silent_only_after_the_hub_has_listened_a_while(
+    tmp_path: Path, clock: Clock, lot_broker: BrokerSite
+) -> None:
+    nowhere = Broker(port=free_port())
+    settings = hub_settings(tmp_path, lot_broker.seen_by(LOT), nowhere)
+    lot = settings.lot.model_copy(update={"central_first_s": 0})
+    host = replace(this_machine(Trust.NTP), clock=clock)
+    hub = HubService(settings.model_copy(update={"lot": lot}), host)
+    listens = asyncio.Event()
+    hub._to_lot.when_connected(listens.set)
+    clock.now = NOW.later(LISTENS_FIRST_MS)
+    async with running(hub.run()):
+        await soon(listens.wait())
+        assert not hub.lot.no_shows.is_silent(ENTRY, clock())
+        clock.now = clock.now.later(LISTENS_FIRST_MS)
+        assert hub.lot.no_shows.is_silent(ENTRY, clock())
+        hub._gates_lost()
+        assert not hub.lot.no_shows.is_silent(ENTRY, clock())
 
 
 def test_a_managers_code_that_could_be_guessed(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.facts import AlarmRaised, Payload
 from cloud_sync.link.v1.messages import UnitStatus
 from domain.admission import Reason, Verdict
-from domain.errors import PeerError
+from domain.errors import PeerError, Refused
 from domain.ids import shown
 from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
 from domain.spot import SpotKind
 from hub.presence import Presence
-from hub.view import LATEST_MAX, LaneRow, LotView
+from hub.view import LATEST_MAX, RECENT_MAX, LaneRow, LotView
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -184,6 +184,35 @@ class TestRecently:
         riverside.noted(1)
         assert [row.reservation for row in view.no_shows(NOW.later(24 * HOUR_MS))] == [shown(rid(1))]
         assert not view.no_shows(NOW.later(25 * HOUR_MS))
+
+    def test_however_many_waits_for_a_gate_come_before_what_is_decided(
+        self, riverside: Riverside, view: LotView
+    ) -> None:
+        """A gate that has been dead for days collects them, and those that run out first are first."""
+        for number in range(1, RECENT_MAX + 2):
+            start = number / 4 - 20
+            riverside.booked(number, hold_request(number, start=start, end=start + 0.25), NOW.later(-21 * HOUR_MS))
+            riverside.woken(start + 1)
+        riverside.noted(1)
+        waits = [shown(rid(number)) for number in range(2, RECENT_MAX + 2)]
+        assert [row.reservation for row in view.no_shows(NOW)] == waits
+        riverside.noted(RECENT_MAX)
+        listed = view.no_shows(NOW)
+        assert [row.reservation for row in listed[:-1]] == [*waits[:-2], waits[-1]]
+        assert [bool(row.silent) for row in listed] == [True] * (RECENT_MAX - 1) + [False]
+
+    def test_one_that_is_not_among_the_latest_can_be_vouched_for(self, riverside: Riverside, view: LotView) -> None:
+        for number in range(1, RECENT_MAX + 3):
+            start = number / 4 - 20
+            riverside.booked(number, hold_request(number, start=start, end=start + 0.25), NOW.later(-21 * HOUR_MS))
+        riverside.woken(0)
+        listed = {row.reservation for row in view.no_shows(NOW)}
+        for number in range(1, RECENT_MAX + 3):
+            row = view.vouchable(rid(number), ENTRY, NOW)
+            assert (row.reservation, row.silent) == (shown(rid(number)), (ENTRY,))
+        assert len(listed) == RECENT_MAX
+        with pytest.raises(Refused, match="any more"):
+            view.vouchable(rid(1), EXIT, NOW)
 
     def test_who_came_late_is_no_no_show_any_more(self, riverside: Riverside, view: LotView) -> None:
         riverside.booked(1)

@@ -21,6 +21,7 @@ from domain.policy import Policy
 from domain.reservation import Status
 from domain.stay import Conflict
 from hub.lot import LOG_LOST, Lot
+from hub.no_shows import LISTENS_FIRST_MS
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -266,6 +267,18 @@ class TestVouchedFor:
         lot.heard(SECOND_ENTRY)
         with pytest.raises(Refused, match="answers for itself"):
             lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+
+    def test_not_while_the_hub_itself_may_not_hear_a_gate(self, lot: Riverside) -> None:
+        lot.listens(up=False)
+        with pytest.raises(Refused, match="look again later") as refused:
+            lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF)
+        assert refused.value.code == "gates_not_heard"
+        lot.listens(now=HALF)
+        with pytest.raises(Refused, match="look again later"):
+            lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF.later(LISTENS_FIRST_MS - 1))
+        assert not lot.told(WithdrawalVouched)
+        lot.lot.vouch(rid(1), SECOND_ENTRY, "Ruth", HALF.later(LISTENS_FIRST_MS))
+        assert [told.by for told in lot.told(WithdrawalVouched)] == ["Ruth"]
 
     def test_not_for_a_cancellation(self, lot: Riverside) -> None:
         lot.cancel(requested_at=at(0.1), now=HALF)

@@ -4,15 +4,17 @@ import time
 
 import httpx
 
+from domain.admission import Reason
 from domain.ids import shown
+from domain.tries import WAIT_MS
 from simulator.demo.configuration import TRIES_MAX
 from simulator.demo.driver import until
 from simulator.demo.steps import HTTP_S, Steps, expect, say_passage
 from simulator.demo.street import UNREADABLE
 
 BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-SLOWED_S = (1 << TRIES_MAX - 1) - 1
-"""After each wrong id the keypad waits, 1 s at first and then twice as long each time; after the last it is locked."""
+SLOWED_S = sum(WAIT_MS << wrong for wrong in range(TRIES_MAX - 1)) / 1_000
+"""After each wrong id the keypad waits, twice as long each time; after the last it is locked."""
 
 
 async def plate_unreadable(steps: Steps) -> None:
@@ -31,7 +33,7 @@ async def _by_code(steps: Steps) -> None:
             notes.say(f"display: {' / '.join(await visit.decided())}")
             expect((await steps.last_decision(gate))["decision"] == "ask", "asked")
         async with steps.step("a code that was tampered with is refused") as notes:
-            notes.say(await steps.code_refused(visit, _tampered(ticket), "ticket_invalid"))
+            notes.say(await steps.code_refused(visit, _tampered(ticket), Reason.TICKET_INVALID))
         async with steps.step("her own, held up at an angle, opens the gate") as notes:
             await visit.show_code(ticket)
             passage = await visit.through()
@@ -43,7 +45,7 @@ async def _by_code(steps: Steps) -> None:
         steps.street.visit(gate, steps.draw_plate(), by="replayed ticket") as visit,
     ):
         await visit.decided()
-        notes.say(await steps.code_refused(visit, ticket, "ticket_used"))
+        notes.say(await steps.code_refused(visit, ticket, Reason.TICKET_USED))
         passage = await visit.back_out()
         expect(passage.raised_ms is None, "the arm stayed down")
     await steps.drive_out(driver, lot)
@@ -65,7 +67,7 @@ async def _by_id(steps: Steps) -> None:
                 refused = await _taken(keypad, wrong)
                 expect(refused.status_code == 422, f"422, not {refused.status_code} {refused.text}")
             took_s = time.monotonic() - began_s
-            expect(took_s >= SLOWED_S, f"slowed down to {SLOWED_S} s, not {took_s:.1f} s")
+            expect(took_s >= SLOWED_S, f"slowed down to {SLOWED_S:g} s, not {took_s:.1f} s")
             notes.say(f"{wrong}: {refused.json()['title']}; to type it {TRIES_MAX} times took {took_s:.1f} s")
             locked = await _typed(keypad, right)
             expect(locked.status_code == 429, f"429, not {locked.status_code} {locked.text}")

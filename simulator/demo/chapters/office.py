@@ -52,7 +52,9 @@ async def vehicle_types(steps: Steps) -> None:
 async def _too_large(steps: Steps) -> None:
     lot, window = steps.lot, window_from_now(2)
     driver = await steps.sign_up("Evelyn", VehicleType.SUV.value)
-    small, kind = f"{lot.lot_id}.1-001", SpotKind.STANDARD.value
+    small = f"{lot.lot_id}.1-001"
+    kind = (await driver.get(f"/spots/{small}"))["kind"]
+    expect(SpotKind(kind) not in FITS[VehicleType.SUV], f"{small} fits no SUV, but is {kind}")
     async with steps.step(f"Evelyn wants a {kind} spot for her SUV all the same") as notes:
         offered = [spot["spot_id"] for spot in await driver.search(lot.lot_id, window)]
         expect(small not in offered, f"{small} is not offered")

@@ -1,13 +1,17 @@
 """Cars that are where they should not be: too long, twice, or with no booking at all."""
 
+from datetime import timedelta
+
+from domain.admission import Reason
 from domain.money import Money
+from domain.now import parse_instant
 from simulator.demo.configuration import MOVE_S
-from simulator.demo.driver import until, window_from_now
+from simulator.demo.driver import sleep_until, until, window_from_now
 from simulator.demo.steps import Steps, expect, say_passage
 from simulator.demo.street import UNREADABLE
 
-SHORT_S = MOVE_S + 6
-"""Long enough for Leslie to be in before it is seen to that her spot is free for who comes next."""
+SHORT_S = MOVE_S + 18
+"""Long enough for two bookings, and for Leslie to be in, on a machine that has much to do."""
 
 
 async def overstay(steps: Steps) -> None:
@@ -20,6 +24,7 @@ async def overstay(steps: Steps) -> None:
     ticket = await niklaus.ticket(second["reservation_id"])
     await steps.drive_in(leslie, lot, first)
     async with steps.step("shortly before Niklaus's time she is still there: he is moved to as good a spot") as notes:
+        await sleep_until(parse_instant(short["end_time"]) - timedelta(seconds=MOVE_S))
         moved = await steps.moved(niklaus, second)
         notes.say(f"from {second['spot_id']} to {moved['spot_id']}")
         new_ticket = await steps.new_ticket(niklaus, second, ticket)
@@ -27,7 +32,7 @@ async def overstay(steps: Steps) -> None:
     async with steps.street.visit(gate, niklaus.number, UNREADABLE, by="ticket") as visit:
         async with steps.step("Niklaus drives up, muddy too, and shows the ticket that was replaced") as notes:
             await visit.decided()
-            notes.say(await steps.code_refused(visit, ticket, "ticket_replaced"))
+            notes.say(await steps.code_refused(visit, ticket, Reason.TICKET_REPLACED))
         async with steps.step("he shows the new one, and is told his new spot") as notes:
             await visit.show_code(new_ticket)
             passage = await visit.through()
@@ -36,6 +41,7 @@ async def overstay(steps: Steps) -> None:
             expect(moved["spot_id"].partition(".")[2] in passage.display[1], "the display names the new spot")
             say_passage(notes.say, passage, answer)
     async with steps.step("Leslie stays too long, and the attendants' page shows it") as notes:
+        await sleep_until(parse_instant(short["end_time"]))
         await steps.hub_sees(lot, first["spot_id"], "overstayed")
         notes.say(f"{first['spot_id']} is overstayed")
     await steps.drive_out(leslie, lot)

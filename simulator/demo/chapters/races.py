@@ -9,6 +9,8 @@ from simulator.demo.steps import Reservation, Steps, expect, say_passage
 
 TWO_DAYS_S = 48 * 3600
 LATER_S = 25
+STARTED = "window_started"
+"""Central's answer once the window has begun, whether a car has come in on the booking or not."""
 
 
 async def cancels_meanwhile(steps: Steps) -> None:
@@ -57,7 +59,9 @@ async def _driving_in(steps: Steps) -> None:
             await steps.conflict_shown(lot, "after-cancel", reservation)
             notes.say("cancelled, then entered: after-cancel on the attendants' page")
         else:
-            notes.say(f"entered, then not cancelled: {cancelled.json().get('title', cancelled.json()['status'])}")
+            answer = cancelled.json()
+            why = "her window had begun by then" if answer.get("code") == STARTED else "her entry was first"
+            notes.say(f"entered and not cancelled, {why}: {answer.get('title', answer.get('status'))}")
     await steps.drive_out(driver, lot)
     await steps.refunded(driver, reservation, "Jean pays for what she parked, and gets the rest back")
 

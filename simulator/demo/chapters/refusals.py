@@ -1,9 +1,8 @@
 """Cars that are not let in: on no booking, on one for another lot, on one that is over."""
 
-from datetime import UTC, datetime
-
+from domain.admission import Reason
 from domain.now import parse_instant
-from simulator.demo.driver import until, window_from_now
+from simulator.demo.driver import sleep_until, window_from_now
 from simulator.demo.steps import Steps, expect
 from simulator.demo.street import UNREADABLE
 
@@ -20,17 +19,16 @@ async def not_let_in(steps: Steps) -> None:
     missed = await steps.book(hedy, lot, short)
     await _no_booking(steps)
     async with steps.step(f"Hedy's {SHORT_S} s at {lot.name} are over before she comes") as notes:
-        end = parse_instant(short["end_time"])
-        await until(_now, lambda now: now >= end, "over")
+        await sleep_until(parse_instant(short["end_time"]))
         notes.say(f"{missed['spot_id']} was hers until {short['end_time']}")
     async with steps.street.visit(gate, hedy.number, UNREADABLE, by="ticket") as visit:
         async with steps.step(f"she drives up, and shows her ticket for {other.name}") as notes:
             await visit.decided()
             ticket = await hedy.ticket(elsewhere["reservation_id"])
-            notes.say(await steps.code_refused(visit, ticket, "ticket_elsewhere"))
+            notes.say(await steps.code_refused(visit, ticket, Reason.TICKET_ELSEWHERE))
         async with steps.step("she shows the one whose window has ended, and has to turn round") as notes:
             ticket = await hedy.ticket(missed["reservation_id"])
-            notes.say(await steps.code_refused(visit, ticket, "ended"))
+            notes.say(await steps.code_refused(visit, ticket, Reason.ENDED))
             passage = await visit.back_out()
             expect(passage.raised_ms is None, "the arm stayed down")
 
@@ -44,7 +42,3 @@ async def _no_booking(steps: Steps) -> None:
         expect(answer["decision"] == "refuse", f"refused, not {answer['decision']} ({answer['reason']})")
         expect(passage.display[0] == "NO BOOKING FOUND", f"the display says why, not {' / '.join(passage.display)}")
         notes.say(f"display: {' / '.join(passage.display)}")
-
-
-async def _now() -> datetime:
-    return datetime.now(UTC)
