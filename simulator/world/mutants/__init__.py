@@ -58,6 +58,6 @@ MUTANTS = (
     _mutant("decision_waits_for_the_link", "gate-never-waits", "paid-gets-in", seed=66, faults="partition,broker"),
     _mutant("replay_off_by_one", "no-lost-fact", hours=1, faults=FAULTS),
     _mutant("epoch_ignored", "converges", seed=35, hours=1, faults="clone,crash,power-cut"),
-    _mutant("snapshot_without_version", "converges", seed=66, faults="clone,restore,lost-disk"),
+    _mutant("snapshot_without_version", "converges", seed=97, hours=3, faults="clone,crash,power-cut,restore"),
     _mutant("after_cancel_not_billed", "money-adds-up", seed=13, hours=8, faults="partition"),
 )
