@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub.riverside import Riverside
+from tests.hub.units import Clock
 
 
 @pytest.fixture
@@ -14,3 +15,8 @@ def riverside(tmp_path: Path) -> Iterator[Riverside]:
     riverside = Riverside(tmp_path)
     yield riverside
     riverside.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -9,6 +9,7 @@ from domain.errors import OperatorError, Refused, TryLater
 from domain.now import Now
 from hub.desk import CODE_LENGTH_MIN, LOCKED_S, Desk, manager_code
 from tests.hub.riverside import HOUR_MS, NOW, Riverside, rid
+from tests.hub.units import Clock
 from tests.parts import ENTRY
 
 CODE = "horse battery staple"
@@ -40,16 +41,6 @@ async def test_a_manager_is_known_by_name_and_code(riverside: Riverside) -> None
     assert [told.by for told in riverside.told(WithdrawalVouched)] == ["Ruth"]
 
 
-class Clock:
-    """Stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOW.later(HOUR_MS)
-
-    def __call__(self) -> Now:
-        return self.now
-
-
 async def outcome(asked: Desk, name: str, code: str) -> str:
     try:
         await asked.vouch(rid(1), ENTRY, name=name, code=code)
@@ -61,7 +52,7 @@ async def outcome(asked: Desk, name: str, code: str) -> str:
 async def test_wrong_codes_are_slowed_down_and_locked_out_also_for_the_right_one(
     riverside: Riverside, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = Clock()
+    clock = Clock(NOW.later(HOUR_MS))
     asked = desk(riverside, clock=clock)
     for wait_s in (1, 2, 4, 8, LOCKED_S):
         assert await outcome(asked, "Ruth", "wrong") == "manager_unknown"

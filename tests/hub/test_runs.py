@@ -17,7 +17,8 @@ from domain.now import Trust
 from domain.reservation import Status
 from hub.service import HubService
 from tests.hub.riverside import LARGE_SPOT, hold_request, rid
-from tests.hub.test_service import Central, Clock, hub_settings
+from tests.hub.test_service import Central
+from tests.hub.units import Clock, hub_settings
 from tests.parts import LOT, BrokerSite, linked, running, soon
 
 

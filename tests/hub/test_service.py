@@ -1,16 +1,11 @@
-"""The hub's shell: between two real brokers, and with none at all."""
+"""The hub's shell between two real brokers, and what comes over them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cloud_sync.link import topics
 from cloud_sync.link.carrier import Handler, Server, Will
@@ -18,21 +13,16 @@ from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
-from cloud_sync.link.process import bound_socket
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
-from cloud_sync.link.settings import Broker, Secret
-from cloud_sync.link.settings import StoreSection as StoreSettings
+from cloud_sync.link.settings import Broker
 from cloud_sync.link.store import Store
-from cloud_sync.link.tenure import Standing
 from cloud_sync.link.v1.facts import (
     Direction,
     GatePassed,
     PolicyChanged,
     ReservationChanged,
     StayChanged,
-    WithdrawalSettled,
-    WithdrawalVouched,
     payload_of,
 )
 from cloud_sync.link.v1.messages import (
@@ -45,49 +35,21 @@ from cloud_sync.link.v1.messages import (
 )
 from cloud_sync.link.v1.wire import Envelope
 from domain.admission import Reason, Verdict
-from domain.errors import OperatorError, TryLater
+from domain.errors import TryLater
 from domain.fact import Fact
-from domain.ids import shown
 from domain.now import Now, Trust
 from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from hub.no_shows import LISTENS_FIRST_MS
 from hub.service import HubService
-from hub.settings import GateEntry, HubSettings, Keys, Lot, Manager, Page, SpotRow
 from simulator.ports import free_port
 from tests.hub.riverside import NOW, at, hold_request, rid
+from tests.hub.units import Clock, alone, hub_settings
 from tests.parts import ENTRY, LOT, PATIENCE_S, BrokerSite, linked, running, soon
 
 CENTRAL = f"central:{LOT}"
 PASSED_IN = GatePassed(passage_id="p1", direction=Direction.ENTRY, reservation_id=rid(1), plate=None)
 REPLIES = topics.lot_replies(LOT, "central-1")
-
-
-class Clock:
-    """Stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> Now:
-        return self.now
-
-
-def hub_settings(folder: Path, lot_broker: Broker, central_broker: Broker) -> HubSettings:
-    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "ticket.pem").write_bytes(pem)
-    (folder / "plate.key").write_text(bytes(range(32)).hex(), encoding="ascii")
-    return HubSettings(
-        lot=Lot(lot_id=LOT, name="Riverside"),
-        store=StoreSettings(path=folder / "hub.db"),
-        broker=lot_broker,
-        central=central_broker,
-        keys=Keys(ticket=Secret(file=folder / "ticket.pem"), plate=Secret(file=folder / "plate.key")),
-        page=Page(port=free_port()),
-        spots=(SpotRow(level="1", first=1, count=2),),
-        gates=(GateEntry(name="entry-1", direction=Direction.ENTRY),),
-    )
 
 
 class Central:
@@ -119,11 +81,6 @@ class Central:
     def _apply(self, fact: Fact) -> None:
         self.heard.append(fact)
         self._came.set()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -319,63 +276,6 @@ async def test_requests_that_come_together_wait_for_the_disk_once(tmp_path: Path
     hub.lot.store.close()
 
 
-def alone(folder: Path) -> HubSettings:
-    """The settings of a hub whose brokers are both out of reach."""
-    return hub_settings(folder, Broker(port=free_port()), Broker(port=free_port()))
-
-
-async def test_without_any_broker_the_page_is_served_and_the_end_is_clean(tmp_path: Path) -> None:
-    settings = alone(tmp_path)
-    hub = HubService(settings)
-    async with running(hub.run()), httpx.AsyncClient() as browser:
-        document = await _served(browser, settings.page.port)
-        assert document["central_online"] is False
-        assert {spot["state"] for spot in document["spots"]} == {"available"}
-    with bound_socket("127.0.0.1", settings.page.port):
-        pass  # the port is free again
-    HubService(settings)._store.close()  # and so is the store
-
-
-async def _served(browser: httpx.AsyncClient, port: int) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                document: dict[str, Any] = (await browser.get(f"http://127.0.0.1:{port}/lot.json")).json()
-            except httpx.TransportError:
-                await asyncio.sleep(0)
-            else:
-                return document
-
-
-async def test_a_page_port_that_is_taken_is_the_operators(tmp_path: Path) -> None:
-    settings = alone(tmp_path)
-    with bound_socket("127.0.0.1", settings.page.port), pytest.raises(OperatorError) as refused:
-        await HubService(settings).run()
-    assert refused.value.code == "port_taken"
-
-
-async def test_a_manager_vouches_by_the_page_and_not_at_a_hub_that_was_succeeded(tmp_path: Path, clock: Clock) -> None:
-    (tmp_path / "ruth.code").write_text("horse battery staple\n", encoding="utf-8")
-    ruth = Manager(name="Ruth", code=Secret(file=tmp_path / "ruth.code"))
-    settings = alone(tmp_path).model_copy(update={"managers": (ruth,)})
-    hub = HubService(settings, replace(this_machine(Trust.NTP), clock=clock))
-    hub.lot.reservations.hold(hold_request(), NOW)
-    hub.lot.reservations.confirm(ConfirmRequest(reservation_id=rid(1)), NOW)
-    clock.now = Now(NOW.mono_ms, at(0.9))
-    hub.lot.woken(clock.now)
-    hub.lot.link_is(up=True, now=clock.now.later(-60_000))
-    url = f"http://127.0.0.1:{settings.page.port}/vouch/{shown(rid(1))}/{ENTRY}"
-    form = {"name": "Ruth", "code": "horse battery staple"}
-    async with running(hub.run()), httpx.AsyncClient() as browser:
-        await _served(browser, settings.page.port)
-        with pytest.MonkeyPatch.context() as fenced:
-            fenced.setattr(hub._unit.tenure, "standing", Standing.FENCED)
-            assert (await browser.post(url, data=form)).status_code == 503
-        assert hub.lot.journal.last_own(WithdrawalVouched.kind) is None
-        assert (await browser.post(url, data=form)).status_code == 303
-        assert hub.lot.journal.last_own(WithdrawalSettled.kind) is not None
-
-
 async def test_a_gate_is_silent_only_after_the_hub_has_listened_a_while(
     tmp_path: Path, clock: Clock, lot_broker: BrokerSite
 ) -> None:
@@ -394,27 +294,3 @@ async def test_a_gate_is_silent_only_after_the_hub_has_listened_a_while(
         assert hub.lot.no_shows.is_silent(ENTRY, clock())
         hub._gates_lost()
         assert not hub.lot.no_shows.is_silent(ENTRY, clock())
-
-
-def test_a_managers_code_that_could_be_guessed(tmp_path: Path) -> None:
-    (tmp_path / "ruth.code").write_text("1234", encoding="utf-8")
-    ruth = Manager(name="Ruth", code=Secret(file=tmp_path / "ruth.code"))
-    with pytest.raises(OperatorError, match=r"ruth\.code: .* 12 characters"):
-        HubService(alone(tmp_path).model_copy(update={"managers": (ruth,)}))
-
-
-@pytest.mark.parametrize("key", ["no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
-def test_a_ticket_key_that_is_none(tmp_path: Path, key: str) -> None:
-    settings = alone(tmp_path)
-    (tmp_path / "ticket.pem").write_text(key, encoding="ascii")
-    with pytest.raises(OperatorError) as refused:
-        HubService(settings)
-    assert refused.value.code == "ticket_key_invalid"
-
-
-def test_a_ticket_key_of_another_kind(tmp_path: Path) -> None:
-    settings = alone(tmp_path)
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "ticket.pem").write_bytes(pem)
-    with pytest.raises(OperatorError, match="must be Ed25519"):
-        HubService(settings)

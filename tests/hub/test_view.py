@@ -36,24 +36,10 @@ from tests.hub.riverside import (
     hold_request,
     rid,
 )
+from tests.hub.units import Clock
 from tests.parts import ENTRY, EXIT
 
 AFTER_2H = NOW.later(2 * HOUR_MS)
-
-
-class Clock:
-    """Stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> Now:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
