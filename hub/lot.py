@@ -92,12 +92,14 @@ class Lot:
         """Take over the lot's layout from its configuration, and tell of what has changed.
 
         A spot that is no longer configured goes out of service, and is never forgotten: somebody may stand there, or
-        have booked it. A gate that is no longer configured is only no longer shown.
+        have booked it, who is moved. A gate that is no longer configured is only no longer shown.
         """
         with self.store.transaction():
             known = {row["spot_id"]: row for row in self.store.connection.execute("SELECT * FROM spot")}
-            for spot_id in sorted(spots.keys() | known.keys()):
+            changed = [
                 self._lay_out_spot(spot_id, spots.get(spot_id), known.get(spot_id), now)
+                for spot_id in sorted(spots.keys() | known.keys())
+            ]
             lanes = {row["gate_id"]: row["direction"] for row in self.store.connection.execute("SELECT * FROM gate")}
             for gate_id in lanes.keys() - gates.keys():
                 self.store.connection.execute("DELETE FROM gate WHERE gate_id = ?", (gate_id,))
@@ -111,7 +113,8 @@ class Lot:
             if published is None or published.payload["key_id"] != self._key.key_id:
                 self.journal.append(TicketKeyPublished(key_id=self._key.key_id, public_key=self._key.public_key), now)
             self.withdrawals.gates_changed(now)
-            self.moves.check(now)
+            if any(changed):
+                self.moves.check(now)
 
     def link_is(self, *, up: bool, now: Now) -> None:
         """This hub has come onto the lot's link, or is not on it any more; at its start it is not."""
@@ -151,11 +154,11 @@ class Lot:
         self.no_shows.check_silent(gate_id, now)
 
     def take_back(self, facts: Sequence[Fact], now: Now, *, insert: bool) -> None:
-        """Take back facts of this hub's own that it has lost (`recovery.py`)."""
+        """Take back facts of this hub's own that it has lost (`recovery.py`). Once all are there, `woken` sees to what
+        follows: before that, nobody knows who is in whose way."""
         with self.store.transaction():
             if news := self._recovery.take_back(facts, now, insert=insert):
                 log.warning("lot.recovered", extra={"facts": news})
-                self.moves.check(now)
 
     def apply(self, fact: Fact, now: Now) -> None:
         """Take in a fact of a gate or of central; called in the transaction that moves its cursor.
@@ -221,17 +224,19 @@ class Lot:
         sql = "SELECT 1 FROM gate WHERE gate_id = ? AND direction = 'entry'"
         return self.store.connection.execute(sql, (gate_id,)).fetchone() is not None
 
-    def _lay_out_spot(self, spot_id: str, kind: SpotKind | None, known: Mapping[str, object] | None, now: Now) -> None:
+    def _lay_out_spot(self, spot_id: str, kind: SpotKind | None, known: Mapping[str, object] | None, now: Now) -> bool:
+        """Whether anything about this spot has changed."""
         in_service = kind is not None
         kind = kind or (SpotKind(known["kind"]) if known else SpotKind.STANDARD)
         if known and known["kind"] == kind.value and bool(known["in_service"]) == in_service:
-            return
+            return False
         self.store.connection.execute(
             "INSERT INTO spot VALUES (?, ?, ?) ON CONFLICT (spot_id) DO UPDATE SET"
             " kind = excluded.kind, in_service = excluded.in_service",
             (spot_id, kind.value, int(in_service)),
         )
         self.journal.append(SpotChanged(spot_id=spot_id, spot_kind=kind, in_service=in_service), now)
+        return True
 
 
 def _ok(result: dict[str, object]) -> Reply:

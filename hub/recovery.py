@@ -35,8 +35,17 @@ from hub.stays import Stays
 from hub.tickets import Tickets
 from hub.withdrawals import Withdrawals
 
+_NEVER_BEFORE = {
+    Status.EXPIRED: frozenset(Status) - {Status.HELD, Status.EXPIRED},
+    Status.NO_SHOW: frozenset({Status.CHECKED_IN, Status.COMPLETED, Status.CANCELLED}),
+}
+"""What time alone makes of a booking, and what it cannot have been before."""
+
 BY_TICKET = "ticket"
 """The cause of a reservation that its ticket alone has told of."""
+
+RESTORED = "restored"
+"""The cause of a change that comes back after time had ended the booking here."""
 
 NO_SPOT = "no_spot"
 """The cause of a cancellation by the lot: what was promised cannot be had any more."""
@@ -145,6 +154,8 @@ class Recovery:
         known = self._book.find(said.reservation_id)
         displaced_at = self._displaced_at(said.reservation_id)
         if known is not None and (displaced_at or known.revision) >= said.revision:
+            if displaced_at is None and said.status in _NEVER_BEFORE.get(known.status, ()):
+                self._given_up_unknowing(self._as_said(said, fact, known), known, now)
             return False
         restored = self._as_said(said, fact, known)
         if known is not None and displaced_at is not None:
@@ -156,8 +167,7 @@ class Recovery:
         except IntegrityError:
             self._find_room(restored, now)
             return False
-        if restored.status in (Status.CANCELLED, Status.NO_SHOW) and restored.ticket is not None:
-            self._withdrawals.begin(restored, now)
+        self._await_gates(restored, now)
         return True
 
     def _as_said(self, said: ReservationChanged, fact: Fact, known: Reservation | None) -> Reservation:
@@ -207,9 +217,28 @@ class Recovery:
         if known.status not in HOLDS_SPOT:
             return  # the lot has given it up
         after = replace(restored.on_spot(known.spot_id), revision=max(known.revision, restored.revision))
-        if restored.ticket is not None and restored.status in HOLDS_SPOT:
+        if restored.ticket is not None and restored.status in HOLDS_SPOT and known.spot_id != restored.spot_id:
             after = self._tickets.issued_for(after)
-        self._book.tell_anew(replace(after, revision=after.revision + 1), "moved", now)
+        after = replace(after, revision=after.revision + 1)
+        self._book.tell_anew(after, "moved", now)
+        self._await_gates(after, now)
+
+    def _given_up_unknowing(self, restored: Reservation, known: Reservation, now: Now) -> None:
+        """This run let a hold run out, or gave a car up, and had lost what had become of the booking: that counts."""
+        after = replace(restored, revision=known.revision + 1)
+        self._withdrawals.called_off(known.reservation_id)
+        try:
+            with self._store.transaction():
+                self._book.tell_anew(after, RESTORED, now)
+            self._await_gates(after, now)
+        except IntegrityError:
+            self._find_room(replace(restored, revision=known.revision), now)
+        self._displace(restored.reservation_id, restored.revision)
+
+    def _await_gates(self, restored: Reservation, now: Now) -> None:
+        """Of a right that was withdrawn the gates' answers may not have come back."""
+        if restored.status in (Status.CANCELLED, Status.NO_SHOW) and restored.ticket is not None:
+            self._withdrawals.begin(restored, now)
 
     def _find_room(self, restored: Reservation, now: Now) -> None:
         """Its spot was given to somebody else meanwhile: another, or none."""

@@ -43,6 +43,9 @@ CENTRAL = "central"
 GATES_FORGET = timedelta(days=1)
 """A gate that gets a snapshot need not hear of what is over for longer: who is still inside is not over."""
 
+TAKING_BACK_S = 0.5
+"""While what this hub has lost comes back, time decides nothing: how often it is looked whether all of it is there."""
+
 PAUSE_S_MAX = 60.0
 """How long the lot sleeps at most: the wall clock may be set meanwhile, and its windows are by that clock."""
 
@@ -63,7 +66,7 @@ class HubService:
         self._wake = asyncio.Event()
         self._commits = GroupCommit(self._store, self._changed)  # also after refusals: holds may have expired before
         managers = {manager.name: manager.code.parse(manager_code) for manager in settings.managers}
-        self._desk = Desk(self.lot, managers, self._of_attendant, self._clock)
+        self.desk = Desk(self.lot, managers, self._of_attendant, self._clock)
         self._unit = Unit(journal, host, topics.lot_status(lot_id), self._fenced)
         self._to_central = self._unit.connect(settings.central, with_status=True)
         asking = f"{lot_id}-{self._unit.run}"
@@ -89,7 +92,7 @@ class HubService:
         page = self._settings.page
         lot = self._settings.lot
         view = LotView(lot.name, self.lot, self._seal, self._presence, self._to_central)
-        app = page_app(view, self._desk, lot.timezone, self._clock)
+        app = page_app(view, self.desk, lot.timezone, self._clock)
         with closing(self._store), bound_socket(page.host, page.port) as listening:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
@@ -107,11 +110,15 @@ class HubService:
             tasks.create_task(self._pruning.run())
 
     async def _join_the_lot(self) -> None:
-        """Hear central before the gates, if it can be heard: it may know of bookings that this disk has lost."""
+        await self._central_first()
+        await self._to_lot.run()
+
+    async def _central_first(self) -> None:
+        """Hear central, if it can be heard, before the gates, and before time decides anything: it may know of bookings
+        that this disk has lost, and of what has become of others."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.lot.central_first_s):
                 await self._unit.decided.wait()
-        await self._to_lot.run()
 
     async def _request(self, topic: str, payload: bytes) -> Reply:
         name = topic.rsplit("/", 1)[1]
@@ -138,7 +145,11 @@ class HubService:
         self.lot.alarm("fenced", detail, self._clock())
 
     async def _wake_the_lot(self) -> None:
+        await self._central_first()
         while True:
+            if self._is_taking_back:
+                await asyncio.sleep(TAKING_BACK_S)
+                continue
             wakeup_ms = self.lot.next_wakeup_ms(self._clock())
             pause_s = None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000
             if pause_s is not None:
@@ -147,9 +158,13 @@ class HubService:
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()
             except TimeoutError:
-                if self.lot.woken(self._clock()):
+                if not self._is_taking_back and self.lot.woken(self._clock()):
                     self._changed()
             self._wake.clear()
+
+    @property
+    def _is_taking_back(self) -> bool:
+        return any(sender.is_taking_back for sender in self._unit.senders)
 
     async def _gate_heard(self, topic: str, payload: bytes) -> None:
         before = self._online()
@@ -190,6 +205,7 @@ class HubService:
 
     def _take_back(self, facts: Sequence[Fact]) -> None:
         self.lot.take_back(facts, self._clock(), insert=self._unit.tenure.may_insert)
+        self._wake.set()
 
     def _receive(self, link: Carrier, topic: str, unit: str, after: FactSender | None = None) -> None:
         of_gate = link is self._to_lot

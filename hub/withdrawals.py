@@ -93,6 +93,12 @@ class Withdrawals:
             raise Refused("not_awaited", "no fee for not coming waits for this gate's answer any more")
         return int(row["revision"])
 
+    def called_off(self, reservation_id: str) -> None:
+        """That right was not to be withdrawn: nothing is waited for any more, and what was not told is not told."""
+        with self._store.transaction():
+            for sql in ("withdrawal_awaits WHERE", "withdrawal WHERE settled_at IS NULL AND"):
+                self._sql.execute(f"DELETE FROM {sql} reservation_id = ?", (reservation_id,))  # noqa: S608  our own SQL
+
     def log_lost(self, gate_id: str) -> None:
         """An entry gate has lost some of its log: whom it let in before may never be known."""
         awaiting = "SELECT reservation_id FROM withdrawal_awaits WHERE gate_id = ?"

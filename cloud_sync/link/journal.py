@@ -20,8 +20,8 @@ from domain.now import Now, parse_instant, rfc3339
 ANOTHER_RUN_MAX = 10_000
 """How far back it is looked for where another run's facts follow on."""
 
-WRITTEN_MAX = 1_000_000
-"""Facts of one run that can be numbered anew at most: more than any keeps."""
+ALL = -1
+"""As a limit: what is taken out is written anew, whole, and its disk is what bounds it."""
 
 EPOCH_MAX = 1 << 62
 
@@ -216,6 +216,9 @@ class Journal:
         with self._store.transaction():
             keep_latest_of(self._sql, unit, facts)
             place = (unit, at.position.epoch, at.position.seq)
+            for table in ("fact", "latest"):  # told by a run whose log the unit does not go on with
+                sql = f"DELETE FROM {table} WHERE unit = ? AND (epoch, seq) > (?, ?)"  # noqa: S608  our own tables
+                self._sql.execute(sql, place)
             self._sql.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, at.chain))
             self._sql.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?)", place)
 
@@ -309,7 +312,7 @@ class Journal:
         sql = "SELECT settled FROM own_epoch WHERE unit = ?"
         settled = Position(int(self._sql.execute(sql, (self.unit,)).fetchone()["settled"]) + 1)
         place = settled if behind is None else min(behind, settled)
-        written = self.after(place, WRITTEN_MAX)
+        written = self.after(place, ALL)
         sql = "DELETE FROM fact WHERE unit = ? AND (epoch, seq) > (?, ?)"
         self._sql.execute(sql, (self.unit, place.epoch, place.seq))
         return written

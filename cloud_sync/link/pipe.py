@@ -45,6 +45,11 @@ class FactSender:
         """As `Sender.met`."""
         return self._sender.met
 
+    @property
+    def is_taking_back(self) -> bool:
+        """As `Sender.is_taking_back`."""
+        return self._sender.is_taking_back(self._clock())
+
     def nudge(self) -> None:
         """The log has grown. Call it after the transaction, never inside."""
         self._queue(self._sender.appended(self._clock()))

@@ -38,6 +38,9 @@ RESEND_MS = 5_000
 
 RESEND_MS_MAX = 60_000
 
+RETURNS_MS_MAX = 15_000
+"""How long what a subscriber was asked to return is believed to be on its way."""
+
 
 def no_recovery(_facts: Sequence[Fact]) -> None:
     """Where a log has nothing that could be lost."""
@@ -75,6 +78,7 @@ class Sender:
         self._met = False  # the subscriber's place is in this log, and nothing is in the way of sending
         self._parts: list[Facts] | None = None  # of a snapshot that is on its way
         self._part = 0
+        self._heard_ms = 0
         self._had_back: WireMark | None = None  # what came back, and cannot be where it was
         self._resend_at_ms: int | None = None
         self._resend_ms = RESEND_MS
@@ -83,6 +87,11 @@ class Sender:
     def met(self) -> bool:
         """Whether the subscriber's place is in this log: whatever it knew of this unit, this unit knows again."""
         return self._met
+
+    def is_taking_back(self, now: Now) -> bool:
+        """Whether what this unit has lost is on its way back from the subscriber: how things are is not known yet."""
+        is_asking = self._asking is not None and self._asking.ask is Ask.RETURN
+        return is_asking and now.mono_ms - self._heard_ms < RETURNS_MS_MAX
 
     def connected(self, now: Now) -> list[Facts]:
         """The link is up: compare before anything else."""
@@ -116,6 +125,7 @@ class Sender:
             raise PeerError("ack_foreign", f"{self._outbox.unit} was sent an acknowledgement for {ack.unit}")
         if not self._connected:
             return []
+        self._heard_ms = now.mono_ms
         if ack.grant is not None and self._parent:
             self._tenure.granted(ack.grant.run, ack.grant.epoch)
         if ack.returned:

@@ -156,12 +156,18 @@ def _count(seen: Seen, plan: Plan) -> None:
             "exits": "SELECT count(*) FROM stay WHERE left_at IS NOT NULL",
             "no-shows": "SELECT count(*) FROM reservation WHERE no_show_at IS NOT NULL",
             "cancelled": "SELECT count(*) FROM reservation WHERE status = 'cancelled'",
+            "vouched": "SELECT count(*) FROM fact WHERE kind LIKE 'withdrawal.vouched%'",
             "moved bookings": 'SELECT count(*) FROM fact WHERE payload LIKE \'%"cause": "moved"%\'',
         }
         for name, sql in sums.items():
             seen.counts[name] += store.execute(sql).fetchone()[0]
         for conflict, count in store.execute("SELECT conflict, count(*) FROM stay GROUP BY 1 HAVING conflict NOT NULL"):
             seen.counts[f"conflict {conflict}"] += count
-        for (count,) in store.execute("SELECT count(*) FROM fact WHERE kind LIKE 'alarm%'"):
-            seen.counts["alarms"] += count
+        decided = "SELECT payload ->> 'reason', count(*) FROM fact WHERE kind LIKE 'gate.decided/%' GROUP BY 1"
+        for reason, count in store.execute(decided):
+            seen.counts[f"decided {reason}"] += count
+        for alarm, count in store.execute(
+            "SELECT payload ->> 'alarm', count(*) FROM fact WHERE kind LIKE 'alarm%' GROUP BY 1"
+        ):
+            seen.counts[f"alarm {alarm}"] += count
         store.close()

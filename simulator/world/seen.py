@@ -96,7 +96,8 @@ class Credential(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What a driver showed or typed at a lane while their car stood there, and for which reservation."""
+    """What a driver showed or typed at a lane while their car stood there, and for which reservation: the id as it was
+    typed, which may be wrong."""
 
     at_ms: int
     gate_id: str
@@ -185,6 +186,8 @@ class Seen:
     unsettled: list[Unsettled] = field(default_factory=list)
     log: Path | None = None
     """What all units logged, a line each."""
+    wire: Path | None = None
+    """Each message that came to a broker, a line each, topic first; without those of facts, which lie in the stores."""
     counts: Counter[str] = field(default_factory=Counter)
     faults_end_ms: int = 0
     ends_ms: int = 0

@@ -21,7 +21,7 @@ from cloud_sync.link.v1.facts import Direction
 from gate_firmware.settings import Gate, GateSettings
 from gate_firmware.settings import Keys as GateKeys
 from hardware.wiring import Wiring
-from hub.settings import GateEntry, HubSettings, Lot, SpotRow
+from hub.settings import GateEntry, HubSettings, Lot, Manager, SpotRow
 from hub.settings import Keys as HubKeys
 from simulator.world.plan import Plan
 from simulator.world.seen import LotPlan
@@ -32,6 +32,7 @@ LOT_PORT = 2
 """Ports stand for brokers here: each machine knows one of each kind at most."""
 
 OPERATOR = "operator@example.com"
+MANAGER = "Manager"
 
 
 class Site:
@@ -50,6 +51,8 @@ class Site:
         self._write("token", dice.randbytes(KEY_BYTES).hex())
         self._write("stripe", "sk_test_world")
         self._write("operator", dice.randbytes(8).hex())
+        self.manager_code = dice.randbytes(8).hex()
+        self._write("manager", self.manager_code)
 
     def central(self, store: Path) -> CentralSettings:
         return CentralSettings(
@@ -80,6 +83,7 @@ class Site:
                 GateEntry(name=gate_id.partition(".")[2], direction=direction)
                 for gate_id, direction in lot.gates.items()
             ),
+            managers=(Manager(name=MANAGER, code=self._secret("manager")),),
         )
 
     def gate(self, gate_id: str, direction: Direction, store: Path) -> GateSettings:

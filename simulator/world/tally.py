@@ -86,6 +86,7 @@ class Tally:
         """Something was done to a unit."""
         until_ms = self._loop.now_ms + int(lasts_s * 1000) if lasts_s else None
         self.seen.faults.append(Fault(self._loop.now_ms, kind, unit, detail, until_ms))
+        self.count(f"fault {kind}")
         self.trace("fault", f"{kind} {unit} {detail}".encode())
 
     def unsettled(self, where: str, what: str) -> None:

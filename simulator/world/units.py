@@ -200,11 +200,16 @@ def is_death(error: BaseException) -> bool:
 class HubUnit(Unit):
     def __init__(self, machine: Machine, tally: Tally, site: Site, lot_id: str) -> None:
         super().__init__(machine, tally, lot_id)
+        self.service: HubService | None = None
         self._site = site
 
     async def _work(self, process: Process) -> None:
         settings = self._site.hub(self.speaks_for, self.machine.disk.path)
-        await HubService(settings, self._host(process)).work()
+        self.service = HubService(settings, self._host(process))
+        await self.service.work()
+
+    def _close(self) -> None:
+        self.service = None
 
 
 class GateUnit(Unit):

@@ -99,10 +99,10 @@ class Visit:
     async def _identify(self, gate: GateUnit) -> None:
         """Show what there is, one thing after the other."""
         lane, papers = gate.lane, self._papers
-        if papers.ticket is not None:
+        if papers.ticket is not None and papers.reservation_id is not None:
             if self._dice.random() >= PHONE_IN_HAND:
                 await self._asked_for_more(lane)
-            self._presented(lane, Credential.TICKET)
+            self._presented(lane, Credential.TICKET, papers.reservation_id)
             lane.hold_up(self._car, papers.ticket)
             await asyncio.sleep(self._dice.uniform(10, 25))
         await self._asked_for_more(lane)
@@ -129,8 +129,7 @@ class Visit:
             process, service = gate.process, gate.service
             if process is None or service is None or not process.alive:
                 continue
-            if text == reservation_id:
-                self._presented(gate.lane, Credential.ID)
+            self._presented(gate.lane, Credential.ID, text)
             typing = process.start(service.typed_ids.typed(text))
             await asyncio.wait([typing, process.died], return_when=asyncio.FIRST_COMPLETED)
             if typing.done() and not typing.cancelled():
@@ -138,8 +137,7 @@ class Visit:
                 if error is not None and not isinstance(error, GatehouseError | Died):
                     raise error
 
-    def _presented(self, lane: Lane, by: Credential) -> None:
-        assert self._papers.reservation_id is not None, "it is for a booking"
+    def _presented(self, lane: Lane, by: Credential, reservation_id: str) -> None:
         self._town.seen.street.append(
-            Presented(self._town.loop.now_ms, lane.gate_id, self._car.name, by, self._papers.reservation_id)
+            Presented(self._town.loop.now_ms, lane.gate_id, self._car.name, by, reservation_id)
         )

@@ -21,6 +21,7 @@ from simulator.world.disk import Disk, watched
 from simulator.world.drivers import Driver
 from simulator.world.faults import Faults, Kind
 from simulator.world.loop import VirtualLoop
+from simulator.world.manager import Manager
 from simulator.world.network import Broker, Way
 from simulator.world.plan import Plan
 from simulator.world.process import How, Process
@@ -41,6 +42,8 @@ QUIET_S, QUIET_WAITS_MAX = 5.0, 12
 
 PROGRESS_STEPS = 24
 
+LOG, WIRE = "log.jsonl", "wire"
+
 LOOPBACK_S, LAN_S, INTERNET_S = 0.000_2, 0.001, 0.02
 THREAD_S = (0.000_3, 0.003)
 COLLECTIONS = (100_000, 50, 100)
@@ -52,7 +55,7 @@ class World:
     def __init__(self, plan: Plan, kinds: frozenset[Kind], folder: Path, *, tell: bool = False) -> None:
         """`tell`: keep the trace itself beside its digest."""
         self.plan = plan
-        self.seen = Seen(BEGINS, plan.lots, log=folder / "log.jsonl")
+        self.seen = Seen(BEGINS, plan.lots, log=folder / LOG, wire=folder / WIRE)
         threads = self._dice("threads")
         self.loop = VirtualLoop(lambda: threads.uniform(*THREAD_S))
         self.tally = Tally(self.loop, self.seen, tell)
@@ -67,8 +70,13 @@ class World:
 
     def run(self, progress: Callable[[], None] = lambda: None) -> None:
         """From the first virtual second to the end. `progress` is called `PROGRESS_STEPS` times."""
-        taker = LogTaker(self._folder / "log.jsonl", self.loop, self.tally)
-        with _logging_to(taker), loaded(self.plan.seed), watched(self._committed):
+        taker = LogTaker(self._folder / LOG, self.loop, self.tally)
+        with (
+            _logging_to(taker),
+            (self._folder / WIRE).open("wb") as self._wire,
+            loaded(self.plan.seed),
+            watched(self._committed),
+        ):
             asyncio.set_event_loop(self.loop)
             self.loop.set_exception_handler(self._not_handled)
             try:
@@ -86,7 +94,8 @@ class World:
         units = self._units = self._build()
         self._faults.begin()
         self._living = [self._go(unit.live()) for unit in units]
-        drivers = [self._go(driver.live()) for driver in self._drivers]
+        lives = [*(driver.live() for driver in self._drivers), *(manager.live() for manager in self._managers)]
+        people = [self._go(life) for life in lives]
         for _ in range(PROGRESS_STEPS):
             await asyncio.sleep(self.plan.ends_ms / 1000 / PROGRESS_STEPS)
             progress()
@@ -103,9 +112,9 @@ class World:
         for unit in units:
             unit.is_over = True
             unit.die(How.STOP, "the end")
-        for driver in drivers:
-            driver.cancel()
-        await asyncio.gather(*drivers, return_exceptions=True)
+        for person in people:
+            person.cancel()
+        await asyncio.gather(*people, return_exceptions=True)
         await asyncio.gather(*self._living)
         for unit in units:
             self.seen.disks.append(SeenDisk(unit.speaks_for, unit.machine.disk.path))
@@ -139,6 +148,7 @@ class World:
             self._machine(CENTRAL, {CENTRAL_PORT: (central_broker, lan)}), self.tally, self._site, self.bank
         )
         units: list[Unit] = [central]
+        self._managers: list[Manager] = []
         entries: dict[str, list[GateUnit]] = {}
         exits: dict[str, list[GateUnit]] = {}
         for lot in self.plan.lots:
@@ -149,7 +159,10 @@ class World:
             }
             machine = self._machine(lot.lot_id, sockets)
             machine.broker = broker
-            units.append(HubUnit(machine, self.tally, self._site, lot.lot_id))
+            hub = HubUnit(machine, self.tally, self._site, lot.lot_id)
+            units.append(hub)
+            manager_dice = self._dice(f"manager {lot.lot_id}")
+            self._managers.append(Manager(hub, self._site.manager_code, self.seen, manager_dice))
             for gate_id, direction in lot.gates.items():
                 lane = Lane(gate_id, direction, self.loop, self.seen)
                 machine = self._machine(gate_id, {LOT_PORT: (broker, self._way(gate_id, LAN_S))})
@@ -216,10 +229,13 @@ class World:
         self.tally.unsettled(broker, "its units answered each other without end")
 
     def _traced(self, topic: str, payload: bytes) -> None:
-        if "/facts/" in topic:
+        if "/facts/" not in topic:
+            self._wire.write(b"%s %s\n" % (topic.encode(), payload))
+        elif topic.endswith("/ack"):
             self._heard_s = self.loop.time()
-            if not topic.endswith("/ack"):
-                self.tally.facts_sent(payload)
+        else:
+            self._heard_s = self.loop.time()
+            self.tally.facts_sent(payload)
         self.tally.trace(topic, payload)
 
     def _committed(self, process: Process, synchronous: int) -> None:

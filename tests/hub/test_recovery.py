@@ -211,6 +211,59 @@ class TestABackup:
         assert hub.facts() == before, "once"
 
 
+class TestWhatTimeHasEndedMeanwhile:
+    """Central was not heard, and time went on: what had become of the booking counts, and is told to all anew."""
+
+    def test_a_hold_that_ran_out_was_paid_for(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.hold(hold_request(1, end=2))
+        set_back(hub, old)
+        old.confirm()
+        hub.woken(1)
+        assert hub.status() is Status.EXPIRED
+        hub.lot.take_back(old.facts(), NOW.later(3_700_000), insert=True)
+        assert (hub.status(), hub.reservation().ticket) == (Status.CONFIRMED, old.reservation().ticket)
+        assert hub.reservation().revision == 3, "more than anybody has heard"
+        assert hub.told(ReservationChanged)[-1].cause == "restored"
+
+    @pytest.mark.parametrize("became", [Status.CHECKED_IN, Status.COMPLETED, Status.CANCELLED])
+    @pytest.mark.parametrize("batch", [1, 100])
+    def test_a_car_that_was_given_up_had_come_or_never_was_to_come(self, new: New, became: Status, batch: int) -> None:
+        old, hub = new("old"), new("new")
+        old.booked(1, hold_request(1, end=2))
+        set_back(hub, old)
+        if became is Status.CANCELLED:
+            old.cancel()
+        else:
+            old.came_in(hours=0.1, plate=PLATE)
+        if became is Status.COMPLETED:
+            old.went_out(hours=0.2, plate=PLATE)
+        hub.heard(ENTRY)
+        hub.woken(0.1 + GRACE_H)
+        assert hub.status() is Status.NO_SHOW
+        facts = old.facts()
+        for begin in range(0, len(facts), batch):
+            hub.lot.take_back(facts[begin : begin + batch], HALF_PAST, insert=True)
+        assert hub.status() is became
+        assert hub.reservation().revision > max(3, old.reservation().revision - 1)
+        assert hub.told(ReservationChanged)[-1].status is became
+        waiting = hub.store.connection.execute("SELECT revision FROM withdrawal WHERE settled_at IS NULL").fetchall()
+        assert [row["revision"] for row in waiting] == [hub.reservation().revision] * (became is Status.CANCELLED)
+        hub.lot.take_back(facts, HALF_PAST, insert=False)
+        assert hub.status() is became, "once"
+
+    def test_a_spot_that_was_sold_since_is_not_taken_from_anybody(self, new: New) -> None:
+        old, hub = new("old"), new("new")
+        old.hold(hold_request(1, end=2))
+        set_back(hub, old)
+        old.confirm()
+        hub.woken(1)
+        hub.booked(2, hold_request(2, end=2), NOW.later(3_600_000))
+        hub.lot.take_back(old.facts(), NOW.later(3_700_000), insert=False)
+        assert (hub.status(1), hub.reservation(1).spot_id) == (Status.CONFIRMED, OTHER_SPOT)
+        assert hub.reservation(2).spot_id == SPOT
+
+
 class TestASpotThatIsAnothersByNow:
     def test_the_booking_that_comes_back_is_moved(self, new: New) -> None:
         old, hub = new("old"), new("new")

@@ -16,6 +16,7 @@ from cloud_sync.link.v1.messages import ConfirmRequest, UnitStatus
 from domain.now import Trust
 from domain.reservation import Status
 from hub.service import HubService
+from hub.settings import GateEntry
 from tests.hub.riverside import LARGE_SPOT, hold_request, rid
 from tests.hub.test_service import Central
 from tests.hub.units import Clock, hub_settings
@@ -25,8 +26,10 @@ from tests.parts import LOT, BrokerSite, linked, running, soon
 class Runs:
     """Central, and hubs that run beside each other or one after the other."""
 
-    def __init__(self, folder: Path, lot_broker: BrokerSite, central_broker: BrokerSite) -> None:
+    def __init__(self, folder: Path, lot_broker: BrokerSite, central_broker: BrokerSite, *gates: GateEntry) -> None:
+        """`gates` are the lot's, in place of the usual one."""
         self._folder = folder
+        self._gates = gates
         self._brokers = lot_broker.seen_by(LOT), central_broker.seen_by(LOT)
         self.central = Central(central_broker, folder)
         self.granted: asyncio.Queue[UnitStatus] = asyncio.Queue()
@@ -42,7 +45,9 @@ class Runs:
         """A hub on the disk of this name, once it is granted its epoch."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
-        hub = HubService(hub_settings(folder, *self._brokers), replace(this_machine(Trust.NTP), clock=Clock()))
+        settings = hub_settings(folder, *self._brokers)
+        settings = settings.model_copy(update={"gates": self._gates or settings.gates})
+        hub = HubService(settings, replace(this_machine(Trust.NTP), clock=Clock()))
         async with running(hub.run()):
             while (await soon(self.granted.get())).run != hub._unit.run:
                 pass

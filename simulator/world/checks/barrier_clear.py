@@ -19,6 +19,9 @@ DECIDED_WITHIN_MS = 15 * 60_000
 DROVE_WITHIN_MS = 90_000
 """From a decision to the car on the far side, at the slowest."""
 
+CLOSES_MS = 2_000
+"""How long an arm takes to close: while its gate runs, a car that comes under it is seen, and the arm raised again."""
+
 _PASSES = ("admit", "release")
 
 
@@ -38,6 +41,8 @@ def _lowered_onto_cars(scene: Scene, gate_id: str) -> Iterator[Finding]:
     for arm in scene.arms.get(gate_id, []):
         if arm.arm is Arm.LOWER and arm.under:
             yield Finding(NAME, gate_id, "the arm was asked to close with a car under it", arm.at_ms)
+        if arm.arm is Arm.DOWN and arm.under and not scene.was_down(gate_id, arm.at_ms - CLOSES_MS, arm.at_ms):
+            yield Finding(NAME, gate_id, "the arm came down on a car that had come under it", arm.at_ms)
 
 
 def _raised_for_nobody(scene: Scene, gate_id: str) -> Iterator[Finding]:

@@ -41,7 +41,8 @@ def check(scene: Scene) -> Iterator[Finding]:
         for gate_id in lot.gates:
             for what in _gate(scene, lot, hub, scene.store(gate_id)):
                 yield Finding(NAME, gate_id, what, scene.seen.ends_ms)
-        for what in (*_central(lot, hub, scene.central), *_told(lot, hub, scene.central), *_overdue(scene, hub)):
+        told = _told(lot, hub, scene.central)
+        for what in (*_central(lot, hub, scene.central), *told, *_tickets(scene, hub), *_overdue(scene, hub)):
             yield Finding(NAME, lot.lot_id, what, scene.seen.ends_ms)
     for what in _in_doubt(scene):
         yield Finding(NAME, CENTRAL, what, scene.seen.ends_ms)
@@ -102,6 +103,14 @@ def _told(lot: LotPlan, hub: StoreSeen, central: StoreSeen) -> Iterator[str]:
     )
     known = hub.rows("SELECT reservation_id, paid_minor, refunded_minor FROM reservation WHERE paid_minor > 0")
     yield from _differ("payment", _keyed(paid), _keyed(known))
+
+
+def _tickets(scene: Scene, hub: StoreSeen) -> Iterator[str]:
+    """The tickets that drivers fetch from central, of cars that may still come."""
+    sql = "SELECT reservation_id, ticket FROM reservation WHERE status = 'confirmed' AND end_time > ?"
+    signed = _keyed(hub.rows(sql, rfc3339(scene.instant(scene.seen.ends_ms))))
+    fetched = _keyed(scene.central.rows("SELECT reservation_id, ticket FROM bookings WHERE ticket IS NOT NULL"))
+    yield from _differ("ticket", signed, {key: row for key, row in fetched.items() if key in signed}, signed.keys())
 
 
 def _overdue(scene: Scene, hub: StoreSeen) -> Iterator[str]:

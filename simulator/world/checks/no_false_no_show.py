@@ -45,7 +45,8 @@ def _decided_too_soon(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
 
 
 def _settled_too_soon(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
-    """Withdrawals that the hub called complete before each entry gate had written its answer down."""
+    """Withdrawals that the hub called complete before each entry gate had written its answer down, or a manager had
+    vouched for it."""
     noted: dict[tuple[str, str, int], int] = {}
     entries = [gate_id for gate_id, direction in lot.gates.items() if direction is Direction.ENTRY]
     for gate_id in entries:
@@ -54,14 +55,20 @@ def _settled_too_soon(scene: Scene, lot: LotPlan) -> Iterator[Finding]:
                 at_ms, said = scene.made_at_ms(fact), fact.payload
                 if at_ms is not None:
                     noted.setdefault((gate_id, said["reservation_id"], said["revision"]), at_ms)
-    for fact in scene.store(lot.lot_id).of_kind(lot.lot_id, "withdrawal.settled"):
+    hub = scene.store(lot.lot_id)
+    for fact in hub.of_kind(lot.lot_id, "withdrawal.vouched"):
+        at_ms, said = scene.made_at_ms(fact), fact.payload
+        if at_ms is not None:
+            key = said["gate_id"], said["reservation_id"], said["revision"]
+            noted[key] = min(at_ms, noted.get(key, at_ms))
+    for fact in hub.of_kind(lot.lot_id, "withdrawal.settled"):
         settled, at_ms = fact.payload, scene.made_at_ms(fact)
         if not settled["complete"] or at_ms is None:
             continue
         for gate_id in entries:
             answered_ms = noted.get((gate_id, settled["reservation_id"], settled["revision"]))
             if answered_ms is None or answered_ms > at_ms:
-                what = f"the hub was sure that nobody came in, and {gate_id} had not said so"
+                what = f"the hub was sure that nobody came in, and nobody had said so of {gate_id}"
                 yield Finding(NAME, settled["reservation_id"], what, at_ms)
 
 

@@ -1,13 +1,14 @@
 """no-lost-fact: what a unit has recorded reaches every unit that needs it exactly once, and survives any one disk.
 
-Logs are compared as multisets of unit, epoch and sequence number, as far back as both ends keep all of them: of what is
-older, or came as a snapshot, the copies must be right (converges). Exactly once is more than to have a fact once: what
-follows from it must have happened once too, and the hub's log says of each stay from which fact it follows.
+Logs are compared as multisets of unit, epoch and sequence number, and by what each fact says, as far back as both ends
+keep all of them: of what is older, or came as a snapshot, the copies must be right (converges). Exactly once is more
+than to have a fact once: what follows from it must have happened once too, and the hub's log says of each stay from
+which fact it follows.
 
 And what a driver was told of a booking is known for good to hub and central both, whatever any unit acknowledged.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from simulator.world.checks.scene import CENTRAL, Finding, Scene, StoredFact, StoreSeen
@@ -32,6 +33,7 @@ def check(scene: Scene) -> Iterator[Finding]:
             taken = scene.store(copy).whole(unit, floor)
             floor = max(floor, scene.store(copy).thinned.get(unit, floor))
             yield from _differences(unit, scene.store(owner).whole(unit, floor), copy, taken)
+            yield from _told_otherwise(unit, own, copy, taken)
             for fact in scene.store(copy).facts.get(unit, []):
                 if fact.set_aside is not None:
                     what = f"{copy} set {fact.kind} {fact.epoch}/{fact.seq} aside: {fact.set_aside}"
@@ -70,6 +72,15 @@ def _differences(unit: str, own: list[StoredFact], copy: str, taken: list[Stored
         yield Finding(NAME, unit, f"{copy} has {_named(too_many)}, which {unit} does not know")
 
 
+def _told_otherwise(unit: str, own: list[StoredFact], copy: str, taken: list[StoredFact]) -> Iterator[Finding]:
+    """Facts that do not say at both ends the same under the same number."""
+    log = {fact.key: fact for fact in own}
+    for fact in taken:
+        said = log.get(fact.key)
+        if said is not None and (said.kind, said.payload) != (fact.kind, fact.payload):
+            yield Finding(NAME, unit, f"{copy} has another {fact.kind} {fact.epoch}/{fact.seq} than its unit")
+
+
 def _forgotten(unit: str, disk: StoreSeen, own: list[StoredFact], copies: list[str]) -> Iterator[Finding]:
     """What the log on a lost disk had that others had acknowledged, and that is gone."""
     where = "acknowledged WHERE unit = ?" if disk.unit == CENTRAL else "acknowledged"
@@ -91,21 +102,27 @@ def _forgotten(unit: str, disk: StoreSeen, own: list[StoredFact], copies: list[s
 def _said(fact: StoredFact, unit: str) -> str:
     """What a lost fact is known by where it was told again.
 
-    Central tells how a payment stands; where it has lost its books it tells that again as it is by then.
+    Central tells how a payment stands; where it has lost its books it tells that again as it is by then. A hub tells
+    what became of a booking by a higher revision, and maybe on another spot, where it had told something else since.
     """
-    return f"{fact.kind} {fact.payload.get('reservation_id')}" if unit == CENTRAL else fact.text + fact.at
+    if unit == CENTRAL:
+        return f"{fact.kind} {fact.payload.get('reservation_id')}"
+    if fact.kind.startswith("reservation.changed/"):
+        return f"{fact.kind} {fact.payload['reservation_id']} {fact.payload['status']}"
+    return fact.text + fact.at
 
 
 def _followed_once(scene: Scene, lot_id: str, gate_id: str) -> Iterator[Finding]:
-    """Each passage that the hub has taken in made or changed one stay, once."""
+    """Each passage that the hub has taken in made or changed one stay, once; two runs of it may both have said so."""
     hub = scene.store(lot_id)
-    follows: Counter[Key] = Counter()
+    follows: dict[Key, set[str]] = defaultdict(set)
     for fact in hub.of_kind(lot_id, "stay.changed"):
         origin = fact.payload["origin"]
-        follows[origin["unit"], origin["epoch"], origin["seq"]] += 1
+        follows[origin["unit"], origin["epoch"], origin["seq"]].add(fact.text)
     for fact in hub.of_kind(gate_id, "gate.passed"):
-        if fact.set_aside is None and follows[fact.key] != 1:
-            what = f"passage {fact.epoch}/{fact.seq} was taken in, and {follows[fact.key]} changes of stays follow"
+        changes = len(follows[fact.key])
+        if fact.set_aside is None and changes != 1:
+            what = f"passage {fact.epoch}/{fact.seq} was taken in, and {changes} changes of stays follow"
             yield Finding(NAME, gate_id, what, scene.made_at_ms(fact))
 
 

@@ -1,9 +1,11 @@
-"""paid-gets-in: a captured booking is admitted at any entry gate from start - early to start + grace.
+"""paid-gets-in: a captured booking is admitted at any entry gate from start - early to start + grace, and until its end
+where it is not a no-show by then.
 
 Judged by the bank (when the money was taken), the street (what was shown, and whether the arm went up) and the hub's
-book for the window. By ticket it holds at every gate, also at one that was cut off before the booking was made. By
-plate it holds where the plate was surely read and the gate must have heard of the booking: nothing was wrong with the
-lot's network since, or for some minutes. Margins allow for the units' clocks, whose errors are known from their facts.
+book for the window. By ticket it holds at every gate, also at one that was cut off before the booking was made. By a
+typed id, and by a plate that was surely read, it holds where the gate must have heard of the booking: nothing was wrong
+with the lot's network since, or for some minutes. Margins allow for the units' clocks, whose errors are known from
+their facts.
 """
 
 from collections import defaultdict
@@ -12,10 +14,12 @@ from dataclasses import dataclass
 
 from cloud_sync.link.v1.facts import Direction
 from domain.admission import Reason
+from gate_firmware.settings import KeypadSection
+from hub.recovery import NO_SPOT
 from simulator.world.checks.arrivals import Arrival, arrivals
 from simulator.world.checks.scene import HEARD_MS, Finding, Scene
 from simulator.world.provider import What
-from simulator.world.seen import NEW_DISK, Arm, Credential, LotPlan
+from simulator.world.seen import NEW_DISK, Arm, Credential, LotPlan, Presented
 
 NAME = "paid-gets-in"
 
@@ -63,7 +67,7 @@ def check(scene: Scene) -> Iterator[Finding]:
         for gate_id, direction in lot.gates.items():
             if direction is not Direction.ENTRY:
                 continue
-            turned_away = (*_by_ticket(scene, lot, gate_id, rights), *_by_plate(scene, lot, gate_id, rights))
+            turned_away = (*_by_code(scene, lot, gate_id, rights), *_by_plate(scene, lot, gate_id, rights))
             for at_ms, right, how in turned_away:
                 if came_in.get(right.reservation_id, at_ms) >= at_ms:
                     what = f"{right.car} has paid for {right.reservation_id}, came in time, and {how}"
@@ -74,14 +78,15 @@ def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
     paid = {deed.cause.partition(":")[0]: deed.at_ms for deed in scene.bank.deeds if deed.what is What.CAPTURED}
     sql = "SELECT reservation_id, cancel_requested_at AS at FROM bookings WHERE cancel_requested_at IS NOT NULL"
     wished = {row["reservation_id"]: scene.ms_of(row["at"]) for row in scene.central.rows(sql)}
+    missed, without_spot = _given_up(scene, lot)
     margin_ms = MARGIN_MS + _off_ms(scene, lot)
     rights = {}
     for row in scene.store(lot.lot_id).rows("SELECT * FROM reservation"):
         reservation_id = row["reservation_id"]
-        if reservation_id not in paid or (row["status"] == "cancelled" and reservation_id not in wished):
+        if reservation_id not in paid or reservation_id in without_spot:
             continue
-        start_ms = scene.ms_of(row["start_time"])
-        until_ms = start_ms + lot.policy.grace_s * 1000
+        start_ms, end_ms = scene.ms_of(row["start_time"]), scene.ms_of(row["end_time"])
+        until_ms = min(max(start_ms + lot.policy.grace_s * 1000, missed.get(reservation_id, end_ms)), end_ms)
         rights[reservation_id] = _Right(
             reservation_id,
             scene.cars.get(reservation_id),
@@ -92,6 +97,20 @@ def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
             row["moved_at"] is not None,
         )
     return rights
+
+
+def _given_up(scene: Scene, lot: LotPlan) -> tuple[dict[str, int], set[str]]:
+    """When the hub first called each no-show one; and the bookings that came back to it and for which it had no spot
+    any more: no other that was paid for may end by the lot alone."""
+    missed: dict[str, int] = {}
+    without_spot = set()
+    for fact in scene.store(lot.lot_id).of_kind(lot.lot_id, "reservation.changed"):
+        now, at_ms = fact.payload, scene.made_at_ms(fact)
+        if now["status"] == "no_show":
+            missed.setdefault(now["reservation_id"], 0 if at_ms is None else at_ms)
+        elif now["cause"] == NO_SPOT:
+            without_spot.add(now["reservation_id"])
+    return missed, without_spot
 
 
 def _off_ms(scene: Scene, lot: LotPlan) -> int:
@@ -114,22 +133,34 @@ def _came_in(scene: Scene, lot: LotPlan) -> dict[str, int]:
     return found
 
 
-def _by_ticket(
-    scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]
-) -> Iterator[tuple[int, _Right, str]]:
-    """The cars that showed a ticket which must let them in, and waited in vain."""
+def _by_code(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]) -> Iterator[tuple[int, _Right, str]]:
+    """The cars that showed a ticket, or typed an id, which must let them in, and waited in vain."""
     for arrival in arrivals(scene, gate_id):
         for one in scene.presented.get(gate_id, []):
             right = rights.get(one.reservation_id)
-            if one.car != arrival.car or one.by is not Credential.TICKET or right is None or right.car != one.car:
+            if one.car != arrival.car or right is None or right.car != one.car:
                 continue
-            at_ms = one.at_ms
-            here = arrival.first_ms <= at_ms <= arrival.until_ms and not _is_blind(scene, gate_id, arrival)
-            if not here or not right.stands(at_ms) or right.has_moved or not _has_keys(scene, gate_id, lot, at_ms):
+            here = arrival.first_ms <= one.at_ms <= arrival.until_ms and not _is_blind(scene, gate_id, arrival)
+            if not here or not right.stands(one.at_ms) or not _must_take(scene, lot, gate_id, right, one):
                 continue
-            if not _let_in(scene, gate_id, arrival, at_ms) and not _was_taken_for_another(scene, lot, gate_id, arrival):
-                yield at_ms, right, "showed the ticket in vain"
+            is_in = _let_in(scene, gate_id, arrival, one.at_ms)
+            if not is_in and not _was_taken_for_another(scene, lot, gate_id, arrival):
+                yield one.at_ms, right, f"showed the {one.by.value} in vain"
                 break
+
+
+def _must_take(scene: Scene, lot: LotPlan, gate_id: str, right: _Right, one: Presented) -> bool:
+    """Whether a gate must know what it is shown, by itself or by now, and must look at it."""
+    if one.by is Credential.TICKET:
+        return not right.has_moved and _has_keys(scene, gate_id, lot, one.at_ms)
+    return scene.have_heard(lot.lot_id, right.paid_ms, one.at_ms) and not _is_slowed_down(scene, gate_id, one)
+
+
+def _is_slowed_down(scene: Scene, gate_id: str, one: Presented) -> bool:
+    """Whether the keypad may not take anything: somebody typed what may have been wrong not long before."""
+    since_ms = one.at_ms - KeypadSection().locked_s * 1000
+    typed = [other.at_ms for other in scene.presented[gate_id] if other.by is Credential.ID and other is not one]
+    return any(since_ms <= at_ms <= one.at_ms for at_ms in typed)
 
 
 def _by_plate(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]) -> Iterator[tuple[int, _Right, str]]:

@@ -1,4 +1,4 @@
-"""plates-sealed: no plate of a car that drove stands in clear in any store or log line."""
+"""plates-sealed: no plate of a car that drove stands in clear in any store, log line, topic or message."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -47,5 +47,4 @@ def _tree(words: list[str]) -> str:
 def _files(scene: Scene) -> Iterator[Path]:
     for store in scene.stores:
         yield from sorted(store.path.parent.glob(f"{store.path.name}*"))
-    if scene.seen.log is not None:
-        yield scene.seen.log
+    yield from (path for path in (scene.seen.log, scene.seen.wire) if path is not None)

@@ -12,7 +12,7 @@ from cloud_sync.central import journal as central
 from cloud_sync.central.database import Database
 from cloud_sync.link import pruning
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Position
+from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
@@ -205,6 +205,17 @@ class TestWhatASnapshotHasReplaced:
 
 
 class TestASubscriber:
+    def test_that_was_told_by_another_run_forgets_what_came_behind_a_snapshot(self, opened: Open) -> None:
+        """The unit goes on without that: it must not be handed back to it as its own."""
+        source, copy = opened(OTHER, "b"), opened(UNIT, "a")
+        receiver = Receiver(OTHER, copy, lambda _fact: None)
+        tell(source, 0, spot(1), spot(2), spot(3), NEWS)
+        *facts, behind, _ = source.after(Position(), 9)
+        receiver.receive([*facts, behind])
+        receiver.part(Part(at=Cursor(Position(1, 2), facts[1].chain).wire(), number=1, of=1), facts)
+        assert [fact.seq for fact in copy.kept(OTHER, Position(), 9)] == [1, 2]
+        assert copy.seen(OTHER, Position(1, 3)) is None
+
     def test_that_is_before_what_is_kept_gets_a_snapshot(self, opened: Open) -> None:
         source, shelf = opened(OTHER, "b"), opened(UNIT, "a")
         tell(source, 0, spot(1), NEWS, spot(1), NEWS)

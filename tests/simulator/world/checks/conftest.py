@@ -40,8 +40,9 @@ class Run:
             target = folder / disk.unit / disk.path.name
             shutil.copytree(disk.path.parent, target.parent)
             seen.disks[number] = replace(disk, path=target)
-        if seen.log is not None:
-            seen.log = Path(shutil.copyfile(seen.log, folder / "log.jsonl"))
+        assert seen.log is not None and seen.wire is not None, "a run that is over has written them"  # noqa: PT018
+        seen.log = Path(shutil.copyfile(seen.log, folder / "log.jsonl"))
+        seen.wire = Path(shutil.copyfile(seen.wire, folder / "wire"))
         bank = WorldBank(lambda: seen.ends_ms, dice(SEED, "bank"), seen.begins)
         bank.provider.intents = copy.deepcopy(self.bank.provider.intents)
         bank.provider.refunds = dict(self.bank.provider.refunds)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from simulator.world.checks.barrier_clear import check
-from simulator.world.seen import Arm, ArmSeen
+from simulator.world.seen import Arm, ArmSeen, Fault
 from tests.simulator.world.checks.conftest import ENTRY, EXIT, LOT, Run
 
 
@@ -21,6 +21,15 @@ def test_an_arm_that_falls_while_a_car_comes_is_raised_again(run: Run) -> None:
         ArmSeen(1_100, EXIT, Arm.UP, under=True),
         ArmSeen(1_200, EXIT, Arm.RAISE, under=True),
     )
+    assert run.found(check) == []
+
+
+def test_an_arm_that_comes_down_on_who_came_under_it(run: Run) -> None:
+    """Nobody asked for that while the car was there; a gate that runs sees it, and raises the arm again."""
+    run.see(ArmSeen(3_000, EXIT, Arm.LOWER, under=False), ArmSeen(4_500, EXIT, Arm.DOWN, under=True))
+    (finding,) = run.found(check)
+    assert (finding.which, finding.at_ms) == (EXIT, 4_500)
+    run.seen.faults.append(Fault(3_500, "crash", EXIT, until_ms=8_000))
     assert run.found(check) == []
 
 

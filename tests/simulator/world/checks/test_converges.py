@@ -65,6 +65,20 @@ def test_a_ticket_that_a_gate_does_not_know_to_be_used(run: Run) -> None:
     assert any("'abcd'" in finding.what for finding in run.found(check))
 
 
+def test_a_ticket_that_is_not_the_one_to_be_had(run: Run) -> None:
+    """A driver who still may come fetches it from central."""
+    (booked, *_) = run.reservations("ticket IS NOT NULL AND status = 'completed'")
+    reservation_id = booked["reservation_id"]
+    central = run.sql("central", "SELECT ticket FROM bookings WHERE reservation_id = ?", reservation_id)
+    assert central[0]["ticket"] == booked["ticket"]
+    run.sql(LOT, "UPDATE reservation SET status = 'confirmed', end_time = '2040-01-01T00:00:00.000Z'"
+                 " WHERE reservation_id = ?", reservation_id)  # fmt: skip
+    assert not [finding for finding in run.found(check) if finding.what.startswith("ticket ")]
+    for spoiled in ("'another'", "NULL"):
+        run.sql("central", f"UPDATE bookings SET ticket = {spoiled} WHERE reservation_id = ?", reservation_id)  # noqa: S608
+        assert [finding for finding in run.found(check) if finding.what.startswith("ticket ")]
+
+
 def test_a_hub_with_another_policy(run: Run) -> None:
     (promise,) = run.sql(LOT, "SELECT policy FROM promise")
     other = json.loads(promise["policy"]) | {"grace_s": 7}

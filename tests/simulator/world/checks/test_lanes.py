@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from simulator.world.checks import gate_never_waits, inside_gets_out, paid_gets_in
+from simulator.world.checks.scene import Scene
 from simulator.world.seen import Arm, ArmSeen, At, CarMoved, Credential, Fault, Presented, Told
 from tests.simulator.world.checks.conftest import ENTRY, EXIT, LOT, Run
 
@@ -106,6 +107,67 @@ def test_a_ticket_that_is_shown_in_vain(run: Run) -> None:
     (finding,) = run.found(paid_gets_in.check)
     assert finding.which == ENTRY
     assert reservation_id in finding.what
+
+
+def test_an_id_that_is_typed_in_vain(run: Run) -> None:
+    car, reservation_id = paid_car(run)
+    kept_waiting(run, car)
+    typed = Presented(car.at_ms + 20_000, ENTRY, car.car, Credential.ID, reservation_id)
+    run.see(typed)
+    (finding,) = run.found(paid_gets_in.check)
+    assert "showed the id in vain" in finding.what
+    run.see(replace(typed, at_ms=typed.at_ms - 60_000, reservation_id="mistyped"))
+    assert run.found(paid_gets_in.check) == [], "a keypad may be closed for a while after that"
+
+
+def test_an_id_that_the_gate_cannot_have_heard_of(run: Run) -> None:
+    car, reservation_id = paid_car(run)
+    kept_waiting(run, car)
+    run.see(Presented(car.at_ms + 20_000, ENTRY, car.car, Credential.ID, reservation_id))
+    run.seen.faults.append(Fault(120_000, "partition", ENTRY, until_ms=car.at_ms + WAITED_MS))
+    assert run.found(paid_gets_in.check) == []
+
+
+def turned_away(run: Run, reservation_id: str, at_ms: int) -> None:
+    """Have the entry gate tell a booked car so late that nobody knows it."""
+    (booked,) = run.reservations(f"reservation_id = '{reservation_id}'")
+    decided = run.facts(ENTRY, "gate.decided/1")[0]["payload"] | {"verdict": "refuse", "reason": "no_booking"}
+    decided |= {"plate": {"box": booked["plate_box"], "mark": booked["plate_mark"]}}
+    run.append(ENTRY, "gate.decided/1", decided, at_ms)
+
+
+def late_and_nobody_knows(run: Run, reservation_id: str) -> int:
+    """Have a booking's car not come at all, and the booking go on until much later; an instant long after grace."""
+    (booked,) = run.reservations(f"reservation_id = '{reservation_id}'")
+    driver = next(told.driver for told in run.seen.drivers if told.reservation_id == reservation_id)
+    run.keep(lambda event: getattr(event, "car", "") != driver or getattr(event, "to", None) is At.LOOP)
+    run.sql(LOT, "UPDATE reservation SET end_time = '2030-04-02T06:00:00.000Z' WHERE reservation_id = ?",
+            reservation_id)  # fmt: skip
+    with Scene(run.seen, run.bank) as scene:
+        return scene.ms_of(booked["start_time"]) + 3_600_000
+
+
+def test_who_comes_after_grace_gets_in_while_it_is_no_no_show(run: Run) -> None:
+    _, reservation_id = paid_car(run)
+    at_ms = late_and_nobody_knows(run, reservation_id)
+    turned_away(run, reservation_id, at_ms)
+    (finding,) = run.found(paid_gets_in.check)
+    assert (finding.which, finding.at_ms) == (ENTRY, at_ms)
+    said = next(fact["payload"] for fact in run.facts(LOT, "reservation.changed/1")
+                if fact["payload"]["reservation_id"] == reservation_id)  # fmt: skip
+    run.append(LOT, "reservation.changed/1", said | {"status": "no_show", "cause": "no_show"}, at_ms - 600_000)
+    assert run.found(paid_gets_in.check) == []
+
+
+@pytest.mark.parametrize(("cause", "found"), [("no_spot", 0), ("anything", 1)])
+def test_no_lot_ends_by_itself_what_was_paid_for(run: Run, cause: str, found: int) -> None:
+    car, reservation_id = paid_car(run)
+    said = next(fact["payload"] for fact in run.facts(LOT, "reservation.changed/1")
+                if fact["payload"]["reservation_id"] == reservation_id)  # fmt: skip
+    turned_away(run, reservation_id, car.at_ms)
+    run.sql(LOT, "UPDATE reservation SET status = 'cancelled' WHERE reservation_id = ?", reservation_id)
+    run.append(LOT, "reservation.changed/1", said | {"status": "cancelled", "cause": cause}, car.at_ms - 1)
+    assert len(run.found(paid_gets_in.check)) == found
 
 
 @pytest.mark.parametrize("kind", ["partition", "weather", "clock-lost"])

@@ -46,6 +46,19 @@ def test_a_fee_that_was_decided_before_every_entry_gate_had_answered(run: Run) -
     assert [found.which for found in run.found(check)] == [reservation_id]
 
 
+def test_a_manager_who_has_vouched_is_as_good_as_a_gate(run: Run) -> None:
+    settled = next(fact for fact in run.facts(LOT, "withdrawal.settled/1") if fact["payload"]["complete"])
+    said = {key: settled["payload"][key] for key in ("reservation_id", "revision")}
+    notes = run.facts(ENTRY, "withdrawal.noted/1")
+    noted = next(fact for fact in notes if fact["payload"]["reservation_id"] == said["reservation_id"])
+    run.sql(ENTRY, "DELETE FROM fact WHERE unit = ? AND seq = ?", ENTRY, noted["seq"])
+    vouched = said | {"gate_id": ENTRY, "by": "Mona"}
+    run.append(LOT, "withdrawal.vouched/1", vouched, settled["mono_ms"] + 1_000)
+    assert len(run.found(check)) == 1, "it was settled before that"
+    run.append(LOT, "withdrawal.vouched/1", vouched, settled["mono_ms"] - 1_000)
+    assert run.found(check) == []
+
+
 def test_a_spot_that_is_released_before_its_time(run: Run) -> None:
     missed = next(fact for fact in run.facts(LOT, "reservation.changed/1") if fact["payload"]["status"] == "no_show")
     run.sql(LOT, "UPDATE fact SET at = ? WHERE unit = ? AND seq = ?", missed["payload"]["start_time"], LOT,

@@ -44,6 +44,14 @@ def test_a_fact_that_nobody_has_made(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize("column", ["payload", "kind"])
+def test_a_fact_that_says_something_else_at_its_copy(run: Run, column: str) -> None:
+    said = {"payload": "'{}'", "kind": "'gate.decided/2'"}[column]
+    run.sql(LOT, f"UPDATE fact SET {column} = {said} WHERE unit = ? AND seq = 1", ENTRY)  # noqa: S608
+    (finding,) = run.found(check)
+    assert (finding.which, finding.what.partition(" has another ")[0]) == (ENTRY, LOT)
+
+
 def test_a_log_with_a_gap(run: Run) -> None:
     for holder in (EXIT, LOT):
         run.sql(holder, "DELETE FROM fact WHERE unit = ? AND seq = 3", EXIT)
@@ -60,6 +68,9 @@ def test_a_passage_that_took_effect_twice_or_never(run: Run) -> None:
     stays = run.facts(LOT, "stay.changed/1")
     copies = ("central", ENTRY, EXIT)
     run.append(LOT, "stay.changed/1", stays[0]["payload"], run.seen.ends_ms, copies=copies)
+    assert run.found(check) == [], "said twice by two runs of the hub, of one change"
+    other = stays[0]["payload"] | {"stay_id": "another"}
+    run.append(LOT, "stay.changed/1", other, run.seen.ends_ms, copies=copies)
     (finding,) = run.found(check)
     assert "2 changes of stays follow" in finding.what
     for holder in (LOT, *copies):

@@ -26,6 +26,18 @@ def test_a_plate_in_a_log_line(run: Run) -> None:
     assert [finding.which for finding in run.found(check)] == ["log.jsonl"]
 
 
+def test_a_plate_in_a_topic(run: Run) -> None:
+    assert run.seen.wire is not None
+    with run.seen.wire.open("ab") as wire:
+        wire.write(f"gatehouse/v1/lots/{LOT}/plates/{a_plate(run)} {{}}\n".encode())
+    assert [finding.which for finding in run.found(check)] == ["wire"]
+
+
+def test_messages_are_looked_at(run: Run) -> None:
+    assert run.seen.wire is not None
+    assert b"/requests/hold" in run.seen.wire.read_bytes()
+
+
 def test_short_plates_are_looked_for_as_words() -> None:
     pattern = in_clear(["BX1", "BX12", "KAXY123", "KAXY124", "KAXY12"])
     for text in (b"BX1", b'"BX12"', b"01KAXY12300", b"..KAXY124", b"KAXY12"):
