@@ -241,14 +241,9 @@ class GateService:
             self._challenge_used.set()
 
     async def _tell_the_challenge(self) -> None:
-        """Keep the challenge in this gate's status current; a link that comes back begins with it by itself."""
+        """Say in this gate's status what the challenge is after each request; a link that comes up does by itself."""
         while True:
-            pause_s = max(self._challenge.next_wakeup_ms() - self._clock().mono_ms, 0) / 1000
-            try:
-                async with asyncio.timeout(pause_s):
-                    await self._challenge_used.wait()
-            except TimeoutError:
-                self._challenge.woken(self._clock())
+            await self._challenge_used.wait()
             self._challenge_used.clear()
             await self._unit.tell_status()
 

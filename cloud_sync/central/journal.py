@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import and_, bindparam, delete, or_, tuple_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from cloud_sync.central.database import Database
 from cloud_sync.central.fact_rows import add_fact, answered_up_to, fact_of
@@ -32,6 +33,35 @@ from domain.now import Now
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """When the last fact of a log happened that has none."""
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+ABOVE_ALL = 2**31 - 1
+"""Epochs, as PostgreSQL keeps them."""
+
+# These are asked all the time, and made once: to make a statement costs more than to have it carried out.
+_PLACE = tuple_(col(FactRow.epoch), col(FactRow.seq))
+_KEPT = (
+    select(FactRow)
+    .where(col(FactRow.unit) == bindparam("unit"), tuple_(bindparam("epoch"), bindparam("seq")) < _PLACE)
+    .order_by(col(FactRow.epoch), col(FactRow.seq))
+    .limit(bindparam("limit"))
+)
+_NEWEST = (
+    select(FactRow.epoch, FactRow.seq, FactRow.chain)
+    .where(col(FactRow.unit) == bindparam("unit"), col(FactRow.epoch) < bindparam("below"))
+    .order_by(col(FactRow.epoch).desc(), col(FactRow.seq).desc())
+    .limit(1)
+)
+_ANSWERED = (
+    select(AnsweredFact)
+    .where(col(AnsweredFact.unit) == bindparam("unit"))
+    .order_by(col(AnsweredFact.epoch), col(AnsweredFact.seq))
+)
+_CURSOR = (
+    select(CursorRow.epoch, CursorRow.seq, CursorRow.chain)
+    .where(col(CursorRow.unit) == bindparam("unit"))
+    .with_for_update()
+)
+
 
 class Journal:
     """An `Outbox` of `unit` and an `Inbox` for others (`cloud_sync/link/log.py`).
@@ -44,6 +74,7 @@ class Journal:
         self.unit = unit
         self._database = database
         self._boot = boot
+        self._state = _state(database)
         with database.transaction() as session:
             if session.get(OwnLog, unit) is None:
                 session.add(OwnLog(unit=unit, epoch=1, seq=0, chain=GENESIS))
@@ -129,15 +160,9 @@ class Journal:
         return self.kept(self.unit, position, limit)
 
     def kept(self, unit: str, after: Position, limit: int) -> list[Fact]:
-        later = tuple_(col(FactRow.epoch), col(FactRow.seq)) > tuple_(after.epoch, after.seq)
-        found = (
-            select(FactRow)
-            .where(FactRow.unit == unit, later)
-            .order_by(col(FactRow.epoch), col(FactRow.seq))
-            .limit(limit)
-        )
+        said = {"unit": unit, "epoch": after.epoch, "seq": after.seq, "limit": limit}
         with self._database.reading() as session:
-            facts = [fact_of(row) for row in session.exec(found)]
+            facts = [fact_of(row) for row in session.exec(_KEPT, params=said)]
             if unit != self.unit and len(facts) < limit:
                 behind = max(self.cursor(unit).position, after)
                 facts += [fact for fact in self._answered(session, unit) if Cursor.at(fact).position > behind]
@@ -150,26 +175,19 @@ class Journal:
         return next((mark for mark in reversed(answered) if mark.position > place), None)
 
     def _answered(self, session: Session, unit: str) -> list[Fact]:
-        rows = (
-            select(AnsweredFact)
-            .where(AnsweredFact.unit == unit)
-            .order_by(col(AnsweredFact.epoch), col(AnsweredFact.seq))
-        )
-        return [WireFact.model_validate_json(row.fact).fact() for row in session.exec(rows)]
+        rows = session.exec(_ANSWERED, params={"unit": unit})
+        return [WireFact.model_validate_json(row.fact).fact() for row in rows]
 
     def marks(self, limit: int) -> list[Cursor]:
-        newest = (
-            select(FactRow.epoch, FactRow.seq, FactRow.chain)
-            .where(FactRow.unit == self.unit)
-            .order_by(col(FactRow.epoch).desc(), col(FactRow.seq).desc())
-            .limit(1)
-        )
         found: list[Cursor] = []
+        below = ABOVE_ALL
         with self._database.reading() as session:
-            row = session.exec(newest).first()
-            while row is not None and len(found) < limit:
+            while len(found) < limit:
+                row = session.exec(_NEWEST, params={"unit": self.unit, "below": below}).first()
+                if row is None:
+                    break
                 found.append(Cursor(Position(row[0], row[1]), row[2]))
-                row = session.exec(newest.where(col(FactRow.epoch) < row[0])).first()
+                below = row[0]
         return found
 
     def chain_at(self, position: Position) -> str | None:
@@ -200,21 +218,9 @@ class Journal:
             return at, [fact_of(row) for row in session.exec(found.where(up_to_there))]
 
     def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
-        subject = self._database.by_code_points(col(LatestFact.subject))
-        not_over = col(LatestFact.over_at).is_(None)
-        same = tuple_(col(FactRow.unit), col(FactRow.epoch), col(FactRow.seq)) == tuple_(
-            col(LatestFact.unit), col(LatestFact.epoch), col(LatestFact.seq)
-        )
-        found = (
-            select(FactRow)
-            .join(LatestFact, same)
-            .where(LatestFact.unit == self.unit, LatestFact.kind == kind, subject >= first)
-            .where(not_over if since is None else or_(not_over, col(LatestFact.over_at) > since))
-            .order_by(subject)
-            .limit(limit)
-        )
+        said = {"unit": self.unit, "kind": kind, "first": first, "since": since or NEVER, "limit": limit}
         with self._database.reading() as session:
-            return [fact_of(row) for row in session.exec(found)]
+            return [fact_of(row) for row in session.exec(self._state, params=said)]
 
     def acknowledged(self, subscriber: str) -> Position:
         with self._database.reading() as session:
@@ -228,8 +234,8 @@ class Journal:
     def cursor(self, unit: str) -> Cursor:
         """How far `unit` has been applied. Within a transaction its row is locked until the end."""
         with self._database.reading() as session:
-            row = session.get(CursorRow, unit, with_for_update=True, populate_existing=True)
-            return Cursor() if row is None else Cursor(Position(row.epoch, row.seq), row.chain)
+            row = session.exec(_CURSOR, params={"unit": unit}).first()
+            return Cursor() if row is None else Cursor(Position(row[0], row[1]), row[2])
 
     def keep(self, fact: Fact, set_aside: str | None) -> None:
         with self._database.transaction() as session:
@@ -301,3 +307,20 @@ class Journal:
             answer = tenure.granted(known, run, epoch, already=granted, above=above)
             session.merge(GrantRow(unit=unit, run=answer.run, epoch=answer.epoch))
         return answer
+
+
+def _state(database: Database) -> SelectOfScalar[FactRow]:
+    """What finds the latest facts about subjects of a kind that are not over."""
+    subject = database.by_code_points(col(LatestFact.subject))
+    over_at = col(LatestFact.over_at)
+    same = tuple_(col(FactRow.unit), col(FactRow.epoch), col(FactRow.seq)) == tuple_(
+        col(LatestFact.unit), col(LatestFact.epoch), col(LatestFact.seq)
+    )
+    return (
+        select(FactRow)
+        .join(LatestFact, same)
+        .where(col(LatestFact.unit) == bindparam("unit"), col(LatestFact.kind) == bindparam("kind"))
+        .where(subject >= bindparam("first"), or_(over_at.is_(None), over_at > bindparam("since")))
+        .order_by(subject)
+        .limit(bindparam("limit"))
+    )

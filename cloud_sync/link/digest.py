@@ -1,10 +1,11 @@
 """Comparing a copy with its owner: that finds what no gap shows, a row that was lost or changed although the cursor is
 right.
 
-Every few minutes the sender of a log says what that log amounts to: of each kind of subject a digest of each field,
-over the latest facts. A receiver that is at the same place makes the same digests of its own tables, and not of the
-facts that it keeps. Each has the fields that it has; those that both know are compared. Where one differs it asks for a
-snapshot. What is over is left out, as either may have forgotten it; so is what has happened, which has no state.
+Every few minutes, and more rarely while nothing is written, the sender of a log says what that log amounts to: of each
+kind of subject a digest of each field, over the latest facts. A receiver that is at the same place makes the same
+digests of its own tables, and not of the facts that it keeps. Each has the fields that it has; those that both know are
+compared. Where one differs it asks for a snapshot. What is over is left out, as either may have forgotten it; so is
+what has happened, which has no state.
 
 It goes page by page, each in a message of its own, so that no decision waits for long. Nothing is sent again: what is
 lost, or comes while facts are under way, is compared the next time.
@@ -23,6 +24,9 @@ from domain.now import Now
 
 DIGEST_EVERY_MS = 300_000
 """How often a copy is compared with its owner."""
+
+DIGEST_QUIET_MS = 3_600_000
+"""How often one is that was as it should be, while nothing was written since: only its disk can have changed it."""
 
 DIGEST_EVERY_MS_MAX = 86_400_000
 """A copy that a snapshot does not put right is compared, and sent anew, half as often each time, down to this."""
@@ -87,10 +91,12 @@ class Comparisons:
         self._goes_on: tuple[int, str] | None = None  # which kind, and from which subject on
         self._number = 0
         self._awaited: int | None = None
+        self._equal: tuple[Position, int] | None = None  # where the copy was as it should be, and when
         self._has_alarmed = False
 
     def met(self, now: Now) -> None:
-        """Facts can be sent: compare some time from now, if no time is set yet."""
+        """Facts can be sent: compare some time from now, if no time is set yet. It may be another copy."""
+        self._equal = None
         if self._due_at_ms is None:
             self._due_at_ms = now.mono_ms + self._every_ms
 
@@ -102,6 +108,8 @@ class Comparisons:
         if self._due_at_ms is None or now.mono_ms < self._due_at_ms:
             return []
         self._due_at_ms = now.mono_ms + self._every_ms
+        if self._equal is not None and self._equal[0] == sent and now.mono_ms - self._equal[1] < DIGEST_QUIET_MS:
+            return []
         self._goes_on = 0, ""
         return self._next(sent, now)
 
@@ -113,13 +121,14 @@ class Comparisons:
         if self._goes_on is not None:
             return self._next(sent, now)
         self._every_ms, self._has_alarmed = DIGEST_EVERY_MS, False
+        self._equal = sent, now.mono_ms
         return []
 
     def differs(self, number: int | None) -> bool:
         """The copy is not as it should be, says an answer: whether that is to be believed, once."""
         believed = number is not None and number == self._awaited
         if believed:
-            self._awaited = self._goes_on = None
+            self._awaited = self._goes_on = self._equal = None
         return believed
 
     def repairing(self, now: Now) -> None:

@@ -1,4 +1,4 @@
-"""A challenge is taken once, while it lives, and a request that crosses a new one on its way is still heard."""
+"""A challenge is taken once, while it lives; who comes too late for it hears another."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import TryLater
 from domain.now import Now
-from gate_firmware.challenge import LIFE_MS, OVERLAP_MS, Challenge
+from gate_firmware.challenge import LIFE_MS, Challenge
 from tests.gate_firmware.gate import NOW
 
 
@@ -42,38 +42,14 @@ def test_a_wrong_one_changes_nothing(challenge: Challenge, wrong: str | None) ->
 
 
 def test_it_grows_old_by_the_gates_own_clock(challenge: Challenge) -> None:
-    assert not taken(challenge, challenge.current, NOW.later(LIFE_MS))
     assert taken(challenge, challenge.current, NOW.later(LIFE_MS - 1))
+    assert not taken(challenge, challenge.current, NOW.later(2 * LIFE_MS - 1))
 
 
-def test_a_new_one_comes_before_that_and_the_old_one_stays_a_moment(challenge: Challenge) -> None:
-    first = challenge.current
-    due = NOW.later(LIFE_MS - OVERLAP_MS)
-    assert challenge.next_wakeup_ms() == due.mono_ms
-    assert not challenge.woken(due.later(-1))
-    assert challenge.woken(due)
-    assert challenge.current != first
-    assert not taken(challenge, first, due.later(OVERLAP_MS))
-    assert taken(challenge, first, due.later(OVERLAP_MS - 1))
-    assert not taken(challenge, first, due.later(OVERLAP_MS - 1))
-
-
-def test_taking_the_old_one_leaves_the_new_one_valid_a_moment(challenge: Challenge) -> None:
-    first = challenge.current
-    due = NOW.later(LIFE_MS - OVERLAP_MS)
-    challenge.woken(due)
-    second = challenge.current
-    assert taken(challenge, first, due)
-    assert challenge.current not in (first, second)
-    assert not taken(challenge, second, due.later(OVERLAP_MS))
-    assert taken(challenge, second, due.later(OVERLAP_MS - 1))
-
-
-def test_no_more_than_two_are_ever_valid(challenge: Challenge) -> None:
-    now, given = NOW, [challenge.current]
-    for _ in range(5):
-        now = now.later(challenge.next_wakeup_ms() - now.mono_ms)
-        challenge.woken(now)
-        given.append(challenge.current)
-    valid = [text for text in given if now.mono_ms < challenge._valid_until_ms.get(text, 0)]
-    assert valid == given[-2:]
+@pytest.mark.parametrize("said", ["c1", "c0"])
+def test_whoever_comes_too_late_hears_a_new_one(challenge: Challenge, said: str) -> None:
+    later = NOW.later(LIFE_MS)
+    assert not taken(challenge, said, later)
+    assert challenge.current == "c2"
+    assert not taken(challenge, "c1", later)
+    assert taken(challenge, "c2", later.later(LIFE_MS - 1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.link import digest
-from cloud_sync.link.digest import COPY_DIFFERS, DIGEST_EVERY_MS, DIGEST_EVERY_MS_MAX, SUBJECT, digests
+from cloud_sync.link.digest import COPY_DIFFERS, DIGEST_EVERY_MS, DIGEST_EVERY_MS_MAX, DIGEST_QUIET_MS, SUBJECT, digests
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.v1.facts import PAYLOADS, AlarmRaised, ReservationChanged, SpotChanged, StayChanged, values_of
@@ -29,6 +29,12 @@ def ends(tmp_path: Path) -> Iterator[Ends]:
     ends.sent.clear()
     yield ends
     ends.close()
+
+
+def writes(ends: Ends) -> None:
+    """The log goes on, and the copy with it."""
+    ends.tell(ALARM)
+    ends.deliver(ends.sender.appended(ends.now))
 
 
 class TestDigests:
@@ -58,10 +64,27 @@ class TestDigests:
 class TestACopyThatIsAsItShouldBe:
     def test_is_compared_now_and_then_and_nothing_follows(self, ends: Ends) -> None:
         for count in (1, 2, 3):
+            writes(ends)
             ends.deliver(ends.due())
             assert ends.now.mono_ms == START.mono_ms + count * DIGEST_EVERY_MS
-        assert [message.compare is not None for message in ends.sent] == [True] * 3
+        assert len([message for message in ends.sent if message.compare]) == 3
         assert (ends.alarms, ends.snapshots()) == ([], 0)
+
+    def test_is_compared_each_hour_while_nothing_is_written(self, ends: Ends) -> None:
+        compared_at = []
+        while ends.now.mono_ms < START.mono_ms + 2 * DIGEST_QUIET_MS:
+            messages = ends.due()
+            compared_at += [ends.now.mono_ms - START.mono_ms for message in messages if message.compare]
+            ends.deliver(messages)
+        assert compared_at == [DIGEST_EVERY_MS, DIGEST_EVERY_MS + DIGEST_QUIET_MS]
+
+    def test_is_compared_after_each_meeting(self, ends: Ends) -> None:
+        ends.deliver(ends.due())
+        ends.sender.disconnected()
+        ends.connect()
+        ends.copy.known[StayChanged.kind].clear()
+        ends.deliver(ends.due())
+        assert ends.alarms == [COPY_DIFFERS], "it may be on another disk"
 
     def test_is_compared_page_by_page(self, ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(digest, "ROWS_MAX", 2)
@@ -79,6 +102,7 @@ class TestACopyThatIsAsItShouldBe:
         del ends.copy.known[ReservationChanged.kind][right(1).reservation_id]
         ends.deliver(ends.due())
         assert ends.alarms == []
+        writes(ends)
         del ends.copy.known[ReservationChanged.kind][right(3).reservation_id]
         ends.deliver(ends.due())
         assert ends.alarms == [COPY_DIFFERS], "a car that is inside for too long is not over"
@@ -102,6 +126,7 @@ class TestACopyThatDiffers:
         assert vars(said)["what"] == ["spot.changed/1 spot_kind"]
         ends.deliver(ends.due())
         assert (ends.alarms, ends.snapshots()) == ([COPY_DIFFERS], 0)
+        writes(ends)
         del ends.copy.known[SpotChanged.kind][FIRST]
         ends.deliver(ends.due())
         assert ends.alarms == [COPY_DIFFERS] * 2, "it had been right again"
