@@ -7,7 +7,9 @@ confirmation is only put on its way.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import aiomqtt
 from paho.mqtt.client import Client as Paho
@@ -22,6 +24,22 @@ class Client(aiomqtt.Client):
     """One connection to a broker."""
 
     _take: Take | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect, for the first and only time. A connection that ends with the broker's greeting has ended: aiomqtt
+        forgets that, and would wait for its end for ever."""
+        disconnected = self._disconnected
+        await super().__aenter__()
+        if disconnected.done():
+            self._disconnected = disconnected
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect. What goes wrong with that is of no account: it must not take the place of a cancellation."""
+        with suppress(aiomqtt.MqttError):
+            await super().__aexit__(kind, error, trace)
 
     def hand_on(self, take: Take) -> None:
         """Give `take` what has come so far, and from now on each message as it is read."""

@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 QOS = 1
 """Of facts, acknowledgements and status. Requests and answers have 0: what confirms a request is its answer."""
 RECONNECT_S_MIN, RECONNECT_S_MAX = 0.1, 5.0
+HOLDS_S = 10.0
+"""After so long a connection holds, and the next pause is the shortest again: two clients of one name, which put each
+other off the broker, do so more and more slowly, and not as quickly as they can."""
 PUBLISH_TIMEOUT_S = 10.0
 LEAVE_S = 1.0
 REQUESTS_MAX = 256
@@ -116,12 +119,15 @@ class Link:
                 task.cancel()
 
     async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
         pause_s, told = RECONNECT_S_MIN, False
         while not self._left:
+            up_s = math.inf
             try:
                 async with self._connection() as client:
+                    _heed_cancellation()
                     await self._subscribe_all(client)
-                    self._client, pause_s, told = client, RECONNECT_S_MIN, False
+                    self._client, told, up_s = client, False, loop.time()
                     await self._greet()
                     log.info("link.up", extra={"client": self._client_id, "port": self._broker.port})
                     for call in self._when_connected:
@@ -137,6 +143,8 @@ class Link:
             if self._renamed:
                 self._renamed = False
                 continue
+            if loop.time() - up_s >= HOLDS_S:
+                pause_s = RECONNECT_S_MIN
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_S_MAX)
 
@@ -272,3 +280,10 @@ class Link:
         properties.CorrelationData = getattr(asked, "CorrelationData", b"")
         with contextlib.suppress(TryLater):  # the answer is lost like any other; who asked asks again
             await self._publish(reply_topic, reply, properties=properties)
+
+
+def _heed_cancellation() -> None:
+    """Before Python 3.12 `wait_for`, by which aiomqtt connects, forgets one that meets the end of what it waits for."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import logging
+import math
 from collections.abc import Callable
 
 from cloud_sync.link.carrier import Handler, Server, Will
-from cloud_sync.link.mqtt import RECEIVED_MAX, RECONNECT_S_MAX, RECONNECT_S_MIN, REQUESTS_MAX
+from cloud_sync.link.mqtt import HOLDS_S, RECEIVED_MAX, RECONNECT_S_MAX, RECONNECT_S_MIN, REQUESTS_MAX
 from cloud_sync.link.v1.messages import Reply
 from cloud_sync.link.v1.wire import Envelope
 from domain.errors import GatehouseError, TryLater
@@ -135,14 +136,16 @@ class SimulatedCarrier:
             connection.vanish() if silently else connection.end_at_client()
 
     async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
         pause_s, told = RECONNECT_S_MIN, False
         while not self._left:
+            up_s = math.inf
             self._ended = asyncio.Event()
             try:
                 self._connection = await self._connect()
                 if self._left:
                     self._ended.set()
-                pause_s, told = RECONNECT_S_MIN, False
+                up_s, told = loop.time(), False
                 await self._greet()
                 self._began()
                 await self._ended.wait()
@@ -155,6 +158,8 @@ class SimulatedCarrier:
             if self._renamed:
                 self._renamed = False
                 continue
+            if loop.time() - up_s >= HOLDS_S:
+                pause_s = RECONNECT_S_MIN
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RECONNECT_S_MAX)
 

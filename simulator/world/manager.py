@@ -13,7 +13,7 @@ from simulator.world.seen import At, CarMoved, Seen
 from simulator.world.settings import MANAGER
 from simulator.world.units import HubUnit
 
-COMES_BY_S = (120.0, 1_800.0)
+COMES_BY_S = (60.0, 900.0)
 """How long the manager is busy with something else."""
 
 _CAME_IN = (At.UNDER_ARM, At.THROUGH)

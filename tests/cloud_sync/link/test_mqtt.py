@@ -1,6 +1,7 @@
 """The link against a real Mosquitto with the configuration and the access rules that we deploy."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable
 from typing import Any
@@ -220,6 +221,49 @@ async def test_it_comes_back_after_the_broker_and_subscribes_anew(
     told = [(record.message, vars(record)["client"]) for record in caplog.records]
     for client in ("riverside@1", "entry@1"):
         assert [event for event, who in told if who == client] == ["link.up", "link.down", "link.up"]
+
+
+async def test_a_connection_that_ends_with_the_brokers_greeting_is_made_again() -> None:
+    """As where another client of that name comes at the same moment."""
+    greeted, again = 0, asyncio.Event()
+
+    async def greet_and_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal greeted
+        await reader.read(1_024)
+        writer.write(b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00")  # CONNACK, and DISCONNECT: taken over
+        writer.close()
+        greeted += 1
+        if greeted == 3:
+            again.set()
+
+    async with await asyncio.start_server(greet_and_end, "127.0.0.1", 0) as server:
+        link = Link(Broker(port=server.sockets[0].getsockname()[1]), "riverside@1")
+        async with running(link.run()):
+            await soon(again.wait())
+            assert not link.connected
+
+
+async def test_two_of_one_name_put_each_other_off_more_and_more_slowly(lot_broker: BrokerSite) -> None:
+    """Each connection ends at once, so that none of them begins the pauses anew."""
+    links = [Link(lot_broker.seen_by(LOT), "riverside@1") for _ in range(2)]
+    loop = asyncio.get_running_loop()
+    ups, lost = dict[Link, list[float]](), dict[Link, list[float]]()
+    often = asyncio.Event()
+
+    def connected(link: Link) -> None:
+        ups.setdefault(link, []).append(loop.time())
+        if len(ups[link]) == 4:
+            often.set()
+
+    for link in links:
+        link.when_connected(functools.partial(connected, link))
+        link.when_lost(lambda link=link: lost.setdefault(link, []).append(loop.time()))  # type: ignore[misc]
+    async with running(*(link.run() for link in links)):
+        await soon(often.wait())
+    link = next(link for link in links if len(ups[link]) == 4)
+    pauses = [up - down for down, up in zip(lost[link], ups[link][1:], strict=False)]
+    for number, pause_s in enumerate(pauses):
+        assert pause_s >= mqtt.RECONNECT_S_MIN * 2**number
 
 
 async def test_what_waits_for_the_broker_does_not_outwait_the_connection(
