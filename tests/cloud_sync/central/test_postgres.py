@@ -13,13 +13,14 @@ import psycopg
 import pytest
 
 from cloud_sync.central.bank import IntentState
+from cloud_sync.link.v1.messages import AdmitRequest
 from simulator.bench import servers
 from simulator.bench.redis_postgres import Servers
 from simulator.demo.supervisor import Ready
 from simulator.ports import free_port
 from tests.cloud_sync.central.banks import MemoryBank
-from tests.cloud_sync.central.site import Site
-from tests.cloud_sync.central.street import END, START, StreetSide, Watch
+from tests.cloud_sync.central.site import PLATE, Site
+from tests.cloud_sync.central.street import END, EXIT_GATE, GATE, START, StreetSide, Watch
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,19 @@ async def test_from_booking_to_refund(processes: tuple[Site, Site], bank: Memory
     await other.hear()
     assert bank.refunds == {f"{reservation_id}:early-exit:1": 400}
     assert site.balances() == other.balances() == {"bank": 400, "revenue:riverside": -400, "refunds_due": 0}
+
+
+async def test_a_plate_finds_the_booking_that_its_driver_comes_on_and_leaves_on(processes: tuple[Site, Site]) -> None:
+    site, other = processes
+    reservation_id = await site.paid()
+    coming = {"gate_id": GATE, "license_plate": PLATE}
+    assert (await site.me.post("/gate/check-in", coming)).status_code == 200
+    site.street.stay(reservation_id, None)
+    await other.hear()
+    leaving = {"gate_id": EXIT_GATE, "license_plate": PLATE}
+    assert (await site.me.post("/gate/check-out", leaving)).status_code == 200
+    asked = site.street.requests("admit")
+    assert [one.reservation_id for one in asked if isinstance(one, AdmitRequest)] == [reservation_id] * 2
 
 
 async def test_facts_that_come_to_both_are_applied_once(processes: tuple[Site, Site], bank: MemoryBank) -> None:
