@@ -133,6 +133,17 @@ def _came_in(scene: Scene, lot: LotPlan) -> dict[str, int]:
     return found
 
 
+def _passed(scene: Scene, lot: LotPlan) -> dict[str, int]:
+    """When a car first passed an entry of the lot on each reservation, whoever it was, as the gates have written it."""
+    found: dict[str, int] = {}
+    for gate_id, direction in lot.gates.items():
+        for fact in scene.store(gate_id).of_kind(gate_id, "gate.passed") if direction is Direction.ENTRY else ():
+            reservation_id, at_ms = fact.payload["reservation_id"], scene.made_at_ms(fact)
+            if reservation_id is not None and at_ms is not None:
+                found[reservation_id] = min(at_ms, found.get(reservation_id, at_ms))
+    return found
+
+
 def _by_code(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]) -> Iterator[tuple[int, _Right, str]]:
     """The cars that showed a ticket, or typed an id, which must let them in, and waited in vain."""
     for arrival in arrivals(scene, gate_id):
@@ -165,7 +176,7 @@ def _is_slowed_down(scene: Scene, gate_id: str, one: Presented) -> bool:
 
 def _by_plate(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]) -> Iterator[tuple[int, _Right, str]]:
     """The cars whose plates were surely read, and which were turned away by a gate that knew of their bookings."""
-    by_mark = defaultdict(list)
+    by_mark, passed = defaultdict(list), _passed(scene, lot)
     for right in rights.values():
         by_mark[right.plate_mark].append(right)
     for fact in scene.store(gate_id).of_kind(gate_id, "gate.decided"):
@@ -173,6 +184,9 @@ def _by_plate(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right
         if at_ms is None or decided["plate"] is None or decided["reason"] not in _TURNED_AWAY:
             continue
         theirs = [right for right in by_mark[decided["plate"]["mark"]] if right.stands(at_ms)]
+        is_inside = decided["reason"] == Reason.ALREADY_INSIDE.value
+        if is_inside and passed.get(decided["reservation_id"], at_ms) < at_ms:
+            continue  # a car did come in on it that was taken for this one: its ticket lets this one in
         if len(theirs) == 1 and scene.have_heard(lot.lot_id, theirs[0].paid_ms, at_ms):
             yield at_ms, theirs[0], f"was told {decided['reason']}"
 
