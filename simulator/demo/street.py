@@ -158,12 +158,6 @@ class Street:
         async with self.visit(gate, number) as visit:
             return await visit.through()
 
-    async def drive_up(self, gate: GateSite, number: NumberPlate) -> Passage:
-        """A car comes, reads the display once the gate has decided, and backs out, the arm having stayed down."""
-        async with self.visit(gate, number) as visit:
-            await visit.decided()
-            return await visit.back_out()
-
     def _keep(self, car: str, gate: GateSite, number: NumberPlate, pictures: list[bytes], by: str) -> None:
         self._frames.mkdir(parents=True, exist_ok=True)
         names = [f"{car}-{index}.jpg" for index in range(len(pictures))]

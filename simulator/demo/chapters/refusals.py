@@ -1,7 +1,8 @@
 """Cars that are not let in: on no booking, on one for another lot, on one that is over."""
 
-from domain.admission import Reason
+from domain.admission import Decision, Reason, Verdict
 from domain.now import parse_instant
+from gate_firmware.words import words
 from simulator.demo.driver import sleep_until, window_from_now
 from simulator.demo.steps import Steps, expect
 from simulator.demo.street import UNREADABLE
@@ -35,10 +36,12 @@ async def not_let_in(steps: Steps) -> None:
 
 async def _no_booking(steps: Steps) -> None:
     gate = steps.lot.gate("entry")
-    async with steps.step("a car with no booking is refused") as notes:
-        passage = await steps.street.drive_up(gate, steps.draw_plate())
+    async with (
+        steps.step("a car with no booking is refused") as notes,
+        steps.street.visit(gate, steps.draw_plate()) as visit,
+    ):
+        told = words(Decision(Verdict.REFUSE, Reason.NO_BOOKING))
+        await visit.told(told)  # where the plate is read slowly, it is asked for its code first
+        passage = await visit.back_out()
         expect(passage.raised_ms is None, "the arm stayed down")
-        answer = await steps.last_decision(gate)
-        expect(answer["decision"] == "refuse", f"refused, not {answer['decision']} ({answer['reason']})")
-        expect(passage.display[0] == "NO BOOKING FOUND", f"the display says why, not {' / '.join(passage.display)}")
-        notes.say(f"display: {' / '.join(passage.display)}")
+        notes.say(f"display: {' / '.join(told)}")
