@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.sending import IN_FLIGHT_MAX, RESEND_MS, RESEND_MS_MAX
+from cloud_sync.link.sending import IN_FLIGHT_MAX, RESEND_MS, RESEND_MS_MAX, RETURNS_MS_MAX
 from cloud_sync.link.store import Store
 from cloud_sync.link.tenure import Standing
 from cloud_sync.link.v1.facts import AlarmRaised
@@ -153,6 +153,22 @@ class TestComparing:
         assert ends.facts() == before
         assert [fact.seq for fact in ends.gate.after(Position(2), 9)] == [1, 2]
         assert ends.applied == [*range(1, 451), 1, 2]
+
+    def test_it_is_known_while_it_comes_back_and_not_believed_in_for_ever(self, ends: Ends) -> None:
+        ends.append(450)
+        ends.deliver(ends.connect())
+        ends.new_disk()
+        ends.append(2)
+        messages = ends.sender.connected(NOW)
+        taking_back = []
+        while messages:
+            answers = [ends.receiver.heard(message) for message in messages]
+            messages = [message for ack in answers for message in ends.sender.acked(ack, NOW)]
+            taking_back.append(ends.sender.is_taking_back(NOW))
+            assert not ends.sender.is_taking_back(NOW.later(RETURNS_MS_MAX)), "its peer may be gone"
+        assert True in taking_back
+        assert not taking_back[-1]
+        assert ends.hub.cursor(GATE) == ends.gate.marks(1)[0]
 
     def test_what_was_written_by_several_runs_meanwhile_is_numbered_behind_it(self, ends: Ends) -> None:
         ends.append(3)
