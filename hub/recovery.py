@@ -39,7 +39,8 @@ _NEVER_BEFORE = {
     Status.EXPIRED: frozenset(Status) - {Status.HELD, Status.EXPIRED},
     Status.NO_SHOW: frozenset({Status.CHECKED_IN, Status.COMPLETED, Status.CANCELLED}),
 }
-"""What time alone makes of a booking, and what it cannot have been before."""
+"""What time alone makes of a booking, each with what it cannot have been before that: where such comes back, this run
+had lost it."""
 
 BY_TICKET = "ticket"
 """The cause of a reservation that its ticket alone has told of."""

@@ -22,7 +22,8 @@ Name = Annotated[UnitId, AfterValidator(_without_dot)]
 class Lot(Section):
     """Which lot this is; attendants read times in its `timezone`.
 
-    `central_first_s`: how long the hub, at its start, waits for central before it hears the gates.
+    `central_first_s`: how long the hub, at its start, waits for central before it hears the gates, and before time
+    decides anything.
     """
 
     lot_id: Name
