@@ -117,7 +117,7 @@ class Receiver:
                 grant = self._grants.grant(self._unit, head.run, head.epoch, granted=head.granted, above=above)
         wires = [WireFact.of(fact) for fact in returned]
         return self._ack(cursor, AckState.REPLAY).model_copy(
-            update={"answers": head.ask, "returned": wires, "grant": grant}
+            update={"answers": head.ask, "run": head.run, "returned": wires, "grant": grant}
         )
 
     def part(self, part: Part, facts: Sequence[Fact]) -> Ack:

@@ -38,6 +38,10 @@ RESEND_MS = 5_000
 
 RESEND_MS_MAX = 60_000
 
+SNAPSHOT_EVERY_MS = 5_000
+"""How long after a snapshot the next one is sent at the earliest. While two runs of a unit speak, each puts right what
+the other one has said: that must not go as fast as messages do."""
+
 RETURNS_MS_MAX = 15_000
 """How long what a subscriber was asked to return is believed to be on its way."""
 
@@ -78,6 +82,7 @@ class Sender:
         self._met = False  # the subscriber's place is in this log, and nothing is in the way of sending
         self._parts: list[Facts] | None = None  # of a snapshot that is on its way
         self._part = 0
+        self._snapshot_ms: int | None = None  # when the last one was begun since the link came up
         self._heard_ms = 0
         self._had_back: WireMark | None = None  # what came back, and cannot be where it was
         self._resend_at_ms: int | None = None
@@ -95,7 +100,7 @@ class Sender:
 
     def connected(self, now: Now) -> list[Facts]:
         """The link is up: compare before anything else."""
-        self._connected, self._resend_ms = True, RESEND_MS
+        self._connected, self._resend_ms, self._snapshot_ms = True, RESEND_MS, None
         return self._compare(now)
 
     def disconnected(self) -> None:
@@ -123,7 +128,8 @@ class Sender:
         """The subscriber has said how far it is: what to send now. Raises PeerError for another log's."""
         if ack.unit != self._outbox.unit:
             raise PeerError("ack_foreign", f"{self._outbox.unit} was sent an acknowledgement for {ack.unit}")
-        if not self._connected:
+        is_anothers = ack.answers is not None and ack.run not in (None, self._tenure.run)
+        if not self._connected or is_anothers:
             return []
         self._heard_ms = now.mono_ms
         if ack.grant is not None and self._parent:
@@ -254,6 +260,11 @@ class Sender:
         return self._ask(Ask.RETURN, Cursor.at(facts[-1]).wire(), now)
 
     def _snapshot(self, place: Position, now: Now) -> list[Facts]:
+        if self._snapshot_ms is not None and now.mono_ms - self._snapshot_ms < SNAPSHOT_EVERY_MS:
+            self._met, self._asking = False, None  # compared again when the timer runs out
+            self._expect_answer(now)
+            return []
+        self._snapshot_ms = now.mono_ms
         since = None if self._forgets is None else now.utc - self._forgets
         # One that was set back has not what has happened since, although it had acknowledged it.
         at, facts = self._outbox.snapshot(place, min(place, self._acked), since)

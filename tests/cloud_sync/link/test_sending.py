@@ -4,14 +4,20 @@ import shutil
 
 import pytest
 
+from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
-from cloud_sync.link.sending import IN_FLIGHT_MAX, RESEND_MS, RESEND_MS_MAX, RETURNS_MS_MAX
+from cloud_sync.link.receiving import Receiver
+from cloud_sync.link.sending import IN_FLIGHT_MAX, RESEND_MS, RESEND_MS_MAX, RETURNS_MS_MAX, Sender
 from cloud_sync.link.store import Store
-from cloud_sync.link.tenure import Standing
+from cloud_sync.link.tenure import Standing, Tenure
 from cloud_sync.link.v1.facts import AlarmRaised
 from cloud_sync.link.v1.messages import BATCH_MAX, AckState, Ask
 from domain.errors import PeerError
-from tests.cloud_sync.link.ends import GATE, HUB, NOW, Ends, seqs
+from tests.cloud_sync.link.ends import GATE, HUB, MESSAGES_MAX, NOW, Ends, seqs
+
+BELOW = "riverside.below"
+A_FEW = 50
+"""Messages until two runs have nothing more to say at once."""
 
 
 class TestSender:
@@ -254,6 +260,31 @@ class TestTwoRunsOfOneUnit:
         assert known == ends.gate.after(Position(), 10)
         assert [fact.payload["detail"] for fact in known[-3:]] == ["car 0", "car 1", "car 2"]
         assert len(known) == 2 + heard_of_its_copy + 3
+
+    def test_two_that_nobody_has_decided_between_do_not_answer_each_other_without_end(self, ends: Ends) -> None:
+        """Each hears what the unit below them answers the other, and puts right what the other has said."""
+        ends.append(2)
+        ends.deliver(ends.connect())
+        ends.gate_store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(ends.folder / "gate.db", ends.folder / "clone.db")
+        runs = [ends.gate, Journal(Store(ends.folder / "clone.db"), GATE, "boot")]
+        for run in runs:
+            with run.transaction():
+                run.append(AlarmRaised(alarm="test", detail=f"by {id(run)}"), NOW)
+        runs[1].begin_run()
+        with runs[1].transaction():
+            runs[1].append(AlarmRaised(alarm="test", detail="as another run"), NOW)
+        runs[0].rise_to(3)  # its parent's word, of which nothing in its log tells
+        senders = [Sender(run, BELOW, Tenure(run, f"of {number}")) for number, run in enumerate(runs)]
+        below = Receiver(GATE, Journal(Store(ends.folder / "below.db"), BELOW, "boot"), lambda _: None)
+        waiting = [message for sender in senders for message in sender.connected(NOW)]
+        said = 0
+        while waiting and said < MESSAGES_MAX:
+            said += 1
+            ack = below.heard(waiting.pop(0))
+            waiting += [message for sender in senders for message in sender.acked(ack, NOW)]
+        assert said < A_FEW
+        assert not waiting
 
 
 def set_back(ends: Ends, seq: int) -> None:
