@@ -112,6 +112,7 @@ class PaidBack:
     intent_id: str
     cause: str
     amount: Money
+    request_key: str | None = None  # of whoever asked for it by hand
 
 
 class Bank(Protocol):
@@ -144,8 +145,11 @@ class Bank(Protocol):
     def void(self, intent_id: str, cause: str) -> None:
         """Give an authorisation back. Raises Refused where its money was taken already, or TryLater."""
 
-    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
-        """Pay back; returns the provider's name for it. Raises Refused where that cannot be done, or TryLater."""
+    def refund(self, intent_id: str, amount: Money, cause: str, request_key: str | None = None) -> str:
+        """Pay back; returns the provider's name for it. Its record has the `request_key` too.
+
+        Raises Refused where that cannot be done, or TryLater.
+        """
 
     def taken_since(self, since: datetime) -> Sequence[Taken]:
         """The provider's record of our payments that were begun from `since` on, oldest first. Raises TryLater."""

@@ -228,6 +228,7 @@ class Books:
         assert refund is not None, "it was not there, and pays something back"
         if refund.state == ledger.MovementState.VOID.value:
             return self._differs(one.cause, "refused here, paid back there")
+        refund.request_key = refund.request_key or one.request_key
         ledger.correct(session, payment, refund, one.amount, now)
         ledger.refund_paid(session, payment, refund, one.refund_id, now)
         lease.finish(refund)

@@ -31,6 +31,7 @@ class Refund:
     intent_id: str
     amount: Money
     cause: str
+    request_key: str | None
 
 
 class Movements:
@@ -90,7 +91,7 @@ class Movements:
         self._may_move()
         match order:
             case Refund():
-                return self._bank.refund(order.intent_id, order.amount, order.cause)
+                return self._bank.refund(order.intent_id, order.amount, order.cause, order.request_key)
             case Debt():
                 return self._bank.charge(order)
             case None:
@@ -144,7 +145,7 @@ def _order(movement: Movement, payment: Payment) -> Refund | Debt | None:
     amount, cause = Money(movement.amount_minor, movement.currency), str(ledger.cause_of(movement))
     if Kind(movement.kind) not in ledger.OWED:
         assert payment.intent_id is not None, "only captured money is paid back"
-        return Refund(payment.intent_id, amount, cause)
+        return Refund(payment.intent_id, amount, cause, movement.request_key)
     if payment.customer_id is None or payment.card_id is None:
         return None
     return Debt(cause, amount, payment.customer_id, payment.card_id, payment.lot_id, payment.reservation_id)

@@ -1,6 +1,7 @@
 """Refunds by hand: an operator gives back what no rule does, and says why."""
 
 from collections.abc import Callable
+from hashlib import sha256
 
 from sqlmodel import Session, func, select
 
@@ -20,7 +21,8 @@ class Refunds:
     """Queues what operators give back. Each is a movement of its own: without a key the same one twice goes back twice.
 
     The movement carries the key, since the answer to a request is kept after its money was queued: who asks again
-    after a crash between the two gets the movement that there is.
+    after a crash between the two gets the movement that there is. So does the provider's record of it: who asks again
+    after central was set back to a backup gets the refund that was made. Hashed, since it says who the operator is.
     """
 
     def __init__(self, database: Database, clock: Clock, may_move: Callable[[], None]) -> None:
@@ -37,7 +39,7 @@ class Refunds:
         no money is to be moved: what was paid back before may not be known yet.
         """
         self._may_move()
-        request_key = None if key is None else f"{by.user_id}:{key}"
+        request_key = None if key is None else sha256(f"{by.user_id}:{key}".encode()).hexdigest()
         with self._database.transaction() as session:
             payment = _locked(session, payment_id)
             if request_key is not None and (known := _known(session, request_key)) is not None:

@@ -128,7 +128,7 @@ class StripeBank:
             if self.look(intent_id).state is not IntentState.GONE:
                 raise
 
-    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
+    def refund(self, intent_id: str, amount: Money, cause: str, request_key: str | None = None) -> str:
         with _definite_or_try_later():
             # A refund may be repeated days later, when Stripe has forgotten its idempotency key.
             known = self._client.refunds.list(params={"payment_intent": intent_id, "limit": LOOKED_THROUGH_MAX})
@@ -139,7 +139,7 @@ class StripeBank:
                 params={
                     "payment_intent": intent_id,
                     "amount": amount.amount_minor,
-                    "metadata": {"cause": cause},
+                    "metadata": {"cause": cause} | ({} if request_key is None else {"request_key": request_key}),
                 },
                 options={"idempotency_key": cause},
             )
@@ -151,7 +151,7 @@ class StripeBank:
                 params={"created": {"gte": int(since.timestamp())}, "limit": LOOKED_THROUGH_MAX}
             )
             ours = [intent for intent in islice(page.auto_paging_iter(), RECORD_MAX) if "cause" in _kept(intent)]
-        return [_in_record(intent) for intent in sorted(ours, key=lambda intent: intent.created)]
+        return [_payment_in_record(intent) for intent in sorted(ours, key=lambda intent: intent.created)]
 
     def paid_back_since(self, since: datetime) -> list[PaidBack]:
         with _definite_or_try_later():
@@ -160,7 +160,7 @@ class StripeBank:
             )
             ours = [refund for refund in islice(page.auto_paging_iter(), RECORD_MAX) if "cause" in _kept(refund)]
         return [
-            PaidBack(refund.id, _name(refund.payment_intent) or "", _kept(refund)["cause"], _money(refund))
+            _refund_in_record(refund)
             for refund in sorted(ours, key=lambda refund: refund.created)
             if refund.status not in _NOT_PAID_OUT
         ]
@@ -169,10 +169,16 @@ class StripeBank:
 _NOT_PAID_OUT = ("failed", "canceled")
 
 
-def _in_record(intent: stripe.PaymentIntent) -> Taken:
+def _payment_in_record(intent: stripe.PaymentIntent) -> Taken:
     kept = _kept(intent)
     at = datetime.fromtimestamp(intent.created, UTC)
     return Taken(kept["cause"], _money(intent), _intent(intent), at, Booked.of(kept))
+
+
+def _refund_in_record(refund: stripe.Refund) -> PaidBack:
+    kept = _kept(refund)
+    intent_id = _name(refund.payment_intent) or ""
+    return PaidBack(refund.id, intent_id, kept["cause"], _money(refund), kept.get("request_key"))
 
 
 def _kept(thing: stripe.PaymentIntent | stripe.Refund) -> Mapping[str, str]:

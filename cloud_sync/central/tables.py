@@ -148,7 +148,7 @@ class Movement(Task, table=True):
     provider_ref: str | None = None
     reason: str | None = None  # of a refund by hand, in the operator's words
     kept_by: str | None = None  # the operator who made it
-    request_key: str | None = Field(default=None, unique=True)  # the operator and their Idempotency-Key
+    request_key: str | None = Field(default=None, unique=True)  # of the operator and their Idempotency-Key, a hash
     created_at: datetime = Field(sa_type=Instant)
 
 

@@ -92,7 +92,7 @@ class WorldBank:
             if self.look(intent_id).state is not IntentState.GONE:
                 raise
 
-    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
+    def refund(self, intent_id: str, amount: Money, cause: str, request_key: str | None = None) -> str:
         known = self._call(lambda: [one for one in self.provider.refunds.values() if one.intent_id == intent_id])
         for paid_back in known:
             if paid_back.cause == cause:
@@ -100,7 +100,7 @@ class WorldBank:
         asked = (intent_id, amount)
 
         def ask() -> str:
-            return self.provider.refund(intent_id, amount, cause).refund_id
+            return self.provider.refund(intent_id, amount, cause, request_key).refund_id
 
         return self._call(lambda: self.provider.once(cause, asked, ask))
 
@@ -117,7 +117,7 @@ class WorldBank:
         since_ms = self._ms(since)
         return self._call(
             lambda: [
-                PaidBack(one.refund_id, one.intent_id, one.cause, one.amount)
+                PaidBack(one.refund_id, one.intent_id, one.cause, one.amount, one.request_key)
                 for one in self.provider.refunds.values()
                 if one.created_ms >= since_ms
             ]

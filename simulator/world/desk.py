@@ -12,10 +12,12 @@ from cloud_sync.central.api.payments import PATIENCE_S, AnyPayment
 from cloud_sync.central.booking import Wish
 from cloud_sync.central.checkin import Knock
 from cloud_sync.central.documents import ReservationDocument
+from cloud_sync.central.ledger import MovementState
 from cloud_sync.central.office import Office
 from cloud_sync.link.v1.facts import Direction
 from cloud_sync.link.v1.messages import AdmitAnswer
 from domain.errors import Refused
+from domain.money import Money
 from domain.plate import Plate
 from domain.spot import VehicleType
 from simulator.world.process import Died, Place
@@ -23,6 +25,7 @@ from simulator.world.units import CentralUnit
 
 T = TypeVar("T")
 
+OPERATOR = Caller("usr_operator", Role.OPERATOR)
 PATIENCE_HTTP_S = 40.0
 LATENCY_S = (0.02, 0.3)
 
@@ -96,9 +99,27 @@ class Desk:
 
         return await self._asked(ask)
 
+    async def refund(self, payment_id: str, amount: Money, key: str) -> MovementState:
+        """An operator pays back by hand."""
+
+        async def ask(office: Office) -> MovementState:
+            movement_id = await asyncio.to_thread(
+                office.refunds.queue, payment_id, amount, "the lift was out of order", OPERATOR, key
+            )
+            await asyncio.wait([office.moving.start(movement_id)], timeout=PATIENCE_S)
+            return await asyncio.to_thread(office.refunds.state, movement_id)
+
+        return await self._asked(ask)
+
     async def check_in(self, user_id: str, gate_id: str, reservation_id: str) -> AdmitAnswer:
+        return await self._knock(user_id, Knock(gate_id, Direction.ENTRY, reservation_id))
+
+    async def check_out(self, user_id: str, gate_id: str, reservation_id: str) -> AdmitAnswer:
+        return await self._knock(user_id, Knock(gate_id, Direction.EXIT, reservation_id))
+
+    async def _knock(self, user_id: str, knock: Knock) -> AdmitAnswer:
         async def ask(office: Office) -> AdmitAnswer:
-            knock, by = Knock(gate_id, Direction.ENTRY, reservation_id), Caller(user_id, Role.DRIVER)
+            by = Caller(user_id, Role.DRIVER)
             lot_id, request = await asyncio.to_thread(office.check_ins.request, knock, by)
             return await office.check_ins.ask(lot_id, request)
 

@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from cloud_sync.central.booking import Wish
 from cloud_sync.central.documents import ActionDocument, ReservationStatus
+from cloud_sync.central.ledger import MovementState
 from cloud_sync.central.payment import PaymentStatus
 from domain.errors import GatehouseError, Refused, TryLater
+from domain.money import Money
 from domain.window import Window
 from simulator.world.desk import Account, Unreachable
 from simulator.world.plan import MINUTE_MS, Trip, spots_for
@@ -28,6 +30,11 @@ ABANDONS = 0.03
 """Of those who hold a spot do not pay."""
 PAYS_ANEW = 0.6
 """Of those whose card was declined try another."""
+COMPLAINS = 0.08
+"""Of those who paid complain once they are out: something is paid back by hand, to some of them in two parts."""
+PARTS = (1, 1, 2)
+GOODWILL_MINOR = (50, 100, 1_000)
+CURRENCY = "EUR"
 
 
 class HomeTime(Exception):
@@ -130,7 +137,7 @@ class Driver:
             for _ in range(POLLS_MAX):
                 if payment is None:
                     return False
-                payment_id = payment.payment_id
+                self._papers.payment_id = payment_id = payment.payment_id
                 if isinstance(payment, ActionDocument) and payment.client_secret is not None:
                     await self._pause(3, 60)
                     self._town.bank.authenticate(payment.client_secret, agrees=self._trip.agrees)
@@ -195,6 +202,25 @@ class Driver:
         await self._until(max(trip.leaves_ms, town.loop.now_ms + MINUTE_MS))
         while not await visit.go_out(self._dice.choice(town.exits[trip.lot_id])):
             await self._pause(10, 60)
+        if self._papers.is_paid and car.plate == trip.plate and self._dice.random() < COMPLAINS:
+            await self._complain()
+
+    async def _complain(self) -> None:
+        payment_id = self._papers.payment_id
+        assert payment_id is not None, "who has paid has a payment"
+        for part in range(self._dice.choice(PARTS)):
+            amount = Money(self._dice.choice(GOODWILL_MINOR), CURRENCY)
+            key = f"{self._trip.driver}-{part}"
+            self._told(Told.COMPLAINS, key)
+            try:
+                state = await self._persist(
+                    lambda amount=amount, key=key: self._town.desk.refund(payment_id, amount, key)  # type: ignore[misc]
+                )
+            except Refused as refused:
+                self._told(Told.NOT_MADE_GOOD, refused.code)
+                return
+            if state is MovementState.DONE:
+                self._told(Told.MADE_GOOD, key)
 
 
 COMES_MAX = 3

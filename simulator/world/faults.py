@@ -47,7 +47,7 @@ _ANYWHERE = (
     Place.BEFORE_ANSWER,
 )
 _PLACES: Mapping[type[Unit], Sequence[Place]] = {
-    GateUnit: (*_ANYWHERE[:-1], Place.BEFORE_ARM, Place.AFTER_ARM),
+    GateUnit: (*_ANYWHERE, Place.BEFORE_ARM, Place.AFTER_ARM),
     HubUnit: _ANYWHERE,
     CentralUnit: (*_ANYWHERE, Place.BEFORE_BANK, Place.AFTER_BANK),
 }

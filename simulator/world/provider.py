@@ -95,6 +95,7 @@ class PaidBack:
     cause: str
     amount: Money
     created_ms: int
+    request_key: str | None
 
 
 class Provider:
@@ -195,14 +196,14 @@ class Provider:
         held.state = IntentState.GONE
         self._did(What.VOIDED, held)
 
-    def refund(self, intent_id: str, amount: Money, cause: str) -> PaidBack:
+    def refund(self, intent_id: str, amount: Money, cause: str, request_key: str | None = None) -> PaidBack:
         """Raises Refused where nothing was captured, or less than that is left."""
         held = self.look(intent_id)
         left = held.amount.amount_minor - held.refunded_minor if held.state is IntentState.CAPTURED else 0
         if amount.currency != held.amount.currency or not 0 < amount.amount_minor <= left:
             raise Refused("payment_refused", f"{amount.amount_minor} is more than the {left} that is left")
         held.refunded_minor += amount.amount_minor
-        paid_back = PaidBack(f"re_{len(self.refunds) + 1}", intent_id, cause, amount, self._clock())
+        paid_back = PaidBack(f"re_{len(self.refunds) + 1}", intent_id, cause, amount, self._clock(), request_key)
         self.refunds[paid_back.refund_id] = paid_back
         self.deeds.append(Deed(self._clock(), What.REFUNDED, cause, amount, intent_id))
         return paid_back

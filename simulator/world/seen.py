@@ -116,6 +116,9 @@ class Told(Enum):
     CANCELLED = "cancelled"
     CANCEL_REFUSED = "cancel_refused"
     TICKET = "ticket"
+    COMPLAINS = "complains"  # and an operator begins to pay something back by hand
+    MADE_GOOD = "made_good"  # it was paid back
+    NOT_MADE_GOOD = "not_made_good"  # it is refused: so much is not left
     TRY_LATER = "try_later"
 
 

@@ -37,8 +37,8 @@ class Till:
     def void(self, intent_id: str, cause: str) -> None:
         self._between(lambda: self._bank.void(intent_id, cause))
 
-    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
-        return self._between(lambda: self._bank.refund(intent_id, amount, cause))
+    def refund(self, intent_id: str, amount: Money, cause: str, request_key: str | None = None) -> str:
+        return self._between(lambda: self._bank.refund(intent_id, amount, cause, request_key))
 
     def taken_since(self, since: datetime) -> Sequence[Taken]:
         return self._between(lambda: self._bank.taken_since(since))

@@ -6,8 +6,8 @@ which nothing was decided in the run's last minutes. That its driver wished to c
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,10 +15,10 @@ from cloud_sync.central.booking import State
 from domain.now import parse_instant
 from domain.stay import Conflict
 from simulator import books
-from simulator.account import CHARGED_LATER, TAKEN, Account, Moved, wrong
+from simulator.account import BY_HAND, CHARGED_LATER, TAKEN, Account, Moved, wrong
 from simulator.world.checks.scene import Finding, Scene
 from simulator.world.provider import Deed, What
-from simulator.world.seen import LotPlan
+from simulator.world.seen import LotPlan, Told
 
 NAME = "money-adds-up"
 
@@ -40,6 +40,7 @@ def check(scene: Scene) -> Iterator[Finding]:
     for held in scene.bank.held_back():
         if scene.seen.ends_ms - held.created_ms > HELD_BACK_MS_MAX and not _is_in_hand(scene, held.intent_id):
             yield Finding(NAME, held.cause, "authorised, and neither taken nor given back", held.created_ms)
+    yield from _by_hand(scene, moved)
     deeds = _deeds(scene)
     known = set()
     for lot in scene.seen.lots:
@@ -51,6 +52,19 @@ def check(scene: Scene) -> Iterator[Finding]:
     for reservation_id in sorted(moved.keys() - known):
         if sum(-one.minor if one.is_refund else one.minor for one in moved[reservation_id]):
             yield Finding(NAME, reservation_id, "the bank keeps money for a reservation that no hub knows")
+
+
+def _by_hand(scene: Scene, moved: Mapping[str, Sequence[Moved]]) -> Iterator[Finding]:
+    """Each complaint was paid back once at most, and once where the operator was told so."""
+    told = Counter((one.told, one.reservation_id) for one in scene.seen.drivers)
+    paid = Counter({name: sum(one.kind in BY_HAND for one in all_moved) for name, all_moved in moved.items()})
+    for reservation_id in sorted(
+        paid.keys() | {one.reservation_id for one in scene.seen.drivers if one.reservation_id}
+    ):
+        least, most = told[Told.MADE_GOOD, reservation_id], told[Told.COMPLAINS, reservation_id]
+        if not least <= paid[reservation_id] <= most:
+            what = f"{most} complaints, {least} told to be made good, and {paid[reservation_id]} refunds by hand"
+            yield Finding(NAME, reservation_id, what)
 
 
 def _is_in_hand(scene: Scene, intent_id: str) -> bool:

@@ -23,6 +23,7 @@ class MemoryBank:
         self.intents: dict[str, tuple[Order, IntentState]] = {}
         self.refunds: dict[str, int] = {}
         self.refund_of: dict[str, str] = {}
+        self.request_of: dict[str, str | None] = {}
         self.charges: dict[str, int] = {}  # to the card on file
         self.calls: list[str] = []
         self.silent: set[str] = set()  # what gets no answer, and is not done
@@ -56,10 +57,11 @@ class MemoryBank:
         self.charges.setdefault(debt.cause, debt.amount.amount_minor)
         return f"pi_{debt.cause}"
 
-    def refund(self, intent_id: str, amount: Money, cause: str) -> str:
+    def refund(self, intent_id: str, amount: Money, cause: str, request_key: str | None = None) -> str:
         self._met("refund")
         self.refunds.setdefault(cause, amount.amount_minor)
         self.refund_of[cause] = intent_id
+        self.request_of[cause] = request_key
         return f"re_{cause}"
 
     def taken_since(self, since: datetime) -> list[Taken]:
@@ -78,7 +80,7 @@ class MemoryBank:
     def paid_back_since(self, since: datetime) -> list[PaidBack]:
         self._must_answer("record")
         return [
-            PaidBack(f"re_{cause}", self.refund_of[cause], cause, Money(minor, "EUR"))
+            PaidBack(f"re_{cause}", self.refund_of[cause], cause, Money(minor, "EUR"), self.request_of.get(cause))
             for cause, minor in self.refunds.items()
         ]
 

@@ -164,6 +164,10 @@ class Site:
         self.office.catching_up.is_under_way = lambda: begun  # type: ignore[method-assign]
         self.office.catching_up.is_behind = lambda _lot_id: begun  # type: ignore[method-assign, assignment]
 
+    def close_books(self, *, compared: bool) -> None:
+        """Whether payments have been compared with the payment provider since the start."""
+        self.office.books._compared = compared
+
     async def work(self) -> None:
         """Have everything done that is due, until nothing is."""
         for _ in range(50):

@@ -121,11 +121,11 @@ def test_the_record_says_what_was_taken_and_paid_back_and_what_for(bank: Bank, c
     for state in (IntentState.AUTHORISED, IntentState.CAPTURED):
         if state is IntentState.CAPTURED:
             bank.capture(intent.intent_id, cause)
-            refund_id = bank.refund(intent.intent_id, Money(300, "EUR"), f"{cause}:back")
+            refund_id = bank.refund(intent.intent_id, Money(300, "EUR"), f"{cause}:back", "asked")
         (taken,) = [one for one in bank.taken_since(LONG_AGO) if one.cause == cause]
         assert taken == Taken(cause, Money(800, "EUR"), replace(intent, state=state), taken.at, asked.booked)
     paid_back = [one for one in bank.paid_back_since(LONG_AGO) if one.intent_id == intent.intent_id]
-    assert paid_back == [PaidBack(refund_id, intent.intent_id, f"{cause}:back", Money(300, "EUR"))]
+    assert paid_back == [PaidBack(refund_id, intent.intent_id, f"{cause}:back", Money(300, "EUR"), "asked")]
 
 
 def test_a_charge_to_the_card_on_file_is_on_record(bank: Bank, customer: str, cause: str) -> None:

@@ -129,6 +129,19 @@ async def test_what_an_operator_paid_back_is_known_again(site: Site, bank: Memor
     assert site.payment().refunded_minor == 200
 
 
+async def test_an_operator_who_asks_again_after_the_restore_pays_back_once(
+    site: Site, bank: MemoryBank, me: Driver
+) -> None:
+    await book_and_pay(site)
+    path = f"/payments/{site.payment().payment_id}/refund"
+    body = {"reason": "kindness", "amount": {"amount_minor": 100, "currency": "EUR"}}
+    for _ in range(2):
+        answer = await site.operator().post(path, body, **{"Idempotency-Key": "k1"})
+        assert (answer.status_code, answer.json()["refunded"]["amount_minor"]) == (201, 100)
+        await restore(site)
+    assert list(bank.refunds.values()) == [100]
+
+
 async def test_an_authorisation_that_central_has_forgotten_is_captured_once(
     site: Site, bank: MemoryBank, me: Driver
 ) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session, select
@@ -78,13 +79,13 @@ async def test_whoever_comes_back_after_its_lease_books_nothing(
     """The first try hangs in the bank until another process has paid the refund out."""
     plain = bank.refund
 
-    def hangs(intent_id: str, amount: Money, cause: str) -> str:
+    def hangs(*asked: Any) -> str:
         monkeypatch.setattr(bank, "refund", plain)
         site.watch.pass_by(timedelta(seconds=lease.LEASE_S))
         _in_another_process(site, queued)
         if says != "yes":
             bank.silent, bank.refuses = ({"refund"}, {}) if says == "nothing" else (set(), {"refund": "refund_failed"})
-        return plain(intent_id, amount, cause)
+        return plain(*asked)
 
     monkeypatch.setattr(bank, "refund", hangs)
     await work(site, queued)

@@ -97,6 +97,21 @@ async def test_a_plate_finds_the_booking_that_its_driver_comes_on_and_leaves_on(
     assert [one.reservation_id for one in asked if isinstance(one, AdmitRequest)] == [reservation_id] * 2
 
 
+async def test_refunds_by_hand_that_come_to_both_at_once_go_back_as_far_as_there_is_money(
+    processes: tuple[Site, Site], bank: MemoryBank
+) -> None:
+    site, other = processes
+    await site.paid()  # 8.00
+    path = f"/payments/{site.payment().payment_id}/refund"
+    operators = [site.operator(), other.operator()]
+    for amount_minor, statuses in ((300, [201, 201]), (200, [201, 409])):
+        body = {"reason": "goodwill", "amount": {"amount_minor": amount_minor, "currency": "EUR"}}
+        answers = await asyncio.gather(*(operator.post(path, body) for operator in operators))
+        assert sorted(answer.status_code for answer in answers) == statuses
+    assert sum(bank.refunds.values()) == 800
+    assert site.balances() == {"bank": 0, "revenue:riverside": 0, "refunds_due": 0}
+
+
 async def test_facts_that_come_to_both_are_applied_once(processes: tuple[Site, Site], bank: MemoryBank) -> None:
     site, _ = processes
     reservation_id = await site.paid()

@@ -1,5 +1,6 @@
 """Refunds by hand, over HTTP: by operators, in parts, never more than there is."""
 
+import asyncio
 import threading
 from datetime import timedelta
 from typing import Any
@@ -42,6 +43,13 @@ async def test_in_parts_up_to_all_of_it_and_who_did_it_and_why_is_kept(site: Sit
     assert site.balances() == {"bank": 0, "revenue:riverside": 0, "refunds_due": 0}
     over = await refund(site, 1)
     assert (over.status_code, over.json()["code"]) == (409, "refund_too_high")
+
+
+async def test_all_of_it_asked_for_by_many_at_once_goes_back_once(site: Site, bank: MemoryBank) -> None:
+    await site.paid()
+    answers = await asyncio.gather(*(refund(site, 800) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+    assert sum(bank.refunds.values()) == 800
 
 
 async def test_the_same_key_pays_back_once(site: Site, bank: MemoryBank) -> None:
@@ -106,9 +114,9 @@ async def test_a_provider_that_does_not_answer_is_202_and_asked_again(
     monkeypatch.setattr(payments, "PATIENCE_S", 0)
     asked, answered = bank.refund, threading.Event()
 
-    def slowly(intent_id: str, amount: Money, cause: str) -> str:
+    def slowly(intent_id: str, amount: Money, cause: str, request_key: str | None) -> str:
         answered.wait(PATIENCE_S)
-        return asked(intent_id, amount, cause)
+        return asked(intent_id, amount, cause, request_key)
 
     monkeypatch.setattr(bank, "refund", slowly)
     answer = await refund(site, 300)

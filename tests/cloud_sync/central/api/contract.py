@@ -41,18 +41,20 @@ WAYS = {
 """How a body can say which reservation: in one way only."""
 
 BY_LOT = {"hub_offline", "no_answer"}
-BY_GATE = {*BY_LOT, "gate_offline"}
+BY_GATE = {*BY_LOT, "gate_offline", "lane_busy"}
 BY_START = {"catching_up"}
+BY_BOOKS = {"books_open"}
+BY_MOVE = {"ticket_renewing"}
 MAY_LACK = {
     "POST /reservations": BY_LOT | BY_START,
     "POST /gate/check-in": BY_GATE | BY_START,
     "POST /gate/check-out": BY_GATE | BY_START,
     "GET /reservations/{reservation_id}": BY_START,
-    "GET /reservations/{reservation_id}/ticket": BY_START,
+    "GET /reservations/{reservation_id}/ticket": BY_START | BY_MOVE,
     "PUT /reservations/{reservation_id}/cancel": BY_START,
-    "POST /payments": BY_START,
+    "POST /payments": BY_START | BY_BOOKS,
     "GET /payments/{payment_id}": BY_START,
-    "POST /payments/{payment_id}/refund": BY_START,
+    "POST /payments/{payment_id}/refund": BY_START | BY_BOOKS,
 }
 """What an operation may answer 503 for the want of; no other does. Payments and cancellations go on by themselves."""
 
@@ -114,7 +116,7 @@ class World:
         for name, status in zip(self.known["reservation_id"], Status, strict=False):
             self.site.street.step(name, status, "test")
         self.site.street.stay(self.known["reservation_id"][0], left_at=START)
-        self.site.take_in()
+        self.move(self.known["reservation_id"][len(Status) + 1])
         for spot_id in SPOTS[len(self.known["reservation_id"]) :: 2]:
             self.leave_unanswered(spot_id)
 
@@ -122,6 +124,11 @@ class World:
         window = {"start_time": rfc3339(START), "end_time": rfc3339(END)}
         wish = {"spot_id": spot_id, "user_id": user_id, "vehicle_id": vehicle_id, **window}
         return str(self.post("/reservations", wish)["reservation_id"])
+
+    def move(self, reservation_id: str) -> None:
+        """The lot gives a booking its last spot, and central has not yet fetched the new ticket."""
+        self.site.street.move(reservation_id, SPOTS[-1])
+        self.site.take_in()
 
     def leave_unanswered(self, spot_id: str) -> None:
         """The driver has asked for a spot, and it is not known whether they have it: a restart came in between."""
@@ -156,12 +163,14 @@ class World:
         verdict, reason = rng.choice(list(Verdict)), rng.choice(list(Reason))
         decided = AdmitAnswer(verdict=verdict, reason=reason, reservation_id=None, spot_id=None, at=NOON, took_ms=3)
         no_car, no_gate = Refused("no_car", "nobody is there"), TryLater("gate_offline", "not on the link")
-        street.answer = rng.choice((decided, decided, no_car, no_gate))
-        starting = rng.random() < 0.1
+        busy = TryLater("lane_busy", "the barrier is open for another car")
+        street.answer = rng.choice((decided, decided, no_car, no_gate, busy))
+        starting, comparing = (rng.random() < 0.1 for _ in range(2))
         self.site.catch_up(starting)
+        self.site.close_books(compared=not comparing)
         self.lacks = {"hub_offline"} if street.away else {"no_answer"} if street.deaf or street.mute else set()
-        self.lacks |= {"gate_offline"} if street.answer is no_gate else set()
-        self.lacks |= {"catching_up"} if starting else set()
+        self.lacks |= {street.answer.code} if isinstance(street.answer, TryLater) else set()
+        self.lacks |= BY_MOVE | (BY_START if starting else set()) | (BY_BOOKS if comparing else set())
         calls = ("authorise", "capture", "refund")
         self.bank.silent = {rng.choice(calls)} if rng.random() < 0.1 else set()
         self.bank.refuses = {rng.choice(calls): "card_declined"} if rng.random() < 0.3 else {}

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
+from domain.errors import Refused, TryLater
 from tests.cloud_sync.central.api.contract import MAY_LACK, OPERATIONS, SPOTS, World, contract_world
 from tests.cloud_sync.central.site import CARD, PLATE
 from tests.cloud_sync.central.street import EXIT_GATE, GATE, LOT
@@ -140,6 +141,10 @@ def pay(walk: Walk, world: World) -> None:
     walk("POST /payments", 202, json={"reservation_id": last, "payment_method_token": CARD})
     walk("PUT /reservations/{reservation_id}/cancel", 202, {"reservation_id": last})
     walk("GET /reservations/{reservation_id}", 200, {"reservation_id": last})
+    world.site.close_books(compared=False)
+    walk("POST /payments/{payment_id}/refund", 503, payment, by="operator", json=one)
+    walk("POST /payments", 503, json={"reservation_id": unpaid, "payment_method_token": CARD})
+    world.site.close_books(compared=True)
     world.bank.silent = {"refund"}
     walk("POST /payments/{payment_id}/refund", 202, payment, by="operator", json=one)
     world.bank.silent = set()
@@ -161,6 +166,9 @@ def cancel(walk: Walk, world: World) -> None:
     walk("GET /reservations/{reservation_id}/ticket", 409, {"reservation_id": second})
     world.site.street.away = False
     walk("PUT /reservations/{reservation_id}/cancel", 200, {"reservation_id": third})
+    moved = world.known["reservation_id"][0]
+    world.move(moved)
+    walk("GET /reservations/{reservation_id}/ticket", 503, {"reservation_id": moved})
 
 
 def come_and_go(walk: Walk, world: World) -> None:
@@ -175,5 +183,9 @@ def come_and_go(walk: Walk, world: World) -> None:
     world.site.catch_up(False)
     walk("POST /gate/check-out", 200, by="operator", json={"gate_id": EXIT_GATE, "license_plate": PLATE})
     walk("POST /gate/check-out", 422, json={"gate_id": EXIT_GATE})
+    world.site.street.answer = TryLater("lane_busy", "the barrier is open for another car")
+    walk("POST /gate/check-in", 503, json={"gate_id": GATE, "reservation_id": first})
+    world.site.street.answer = Refused("no_car", "nobody is there")
+    walk("POST /gate/check-out", 409, json={"gate_id": EXIT_GATE, "reservation_id": first})
     world.site.street.away = True
     walk("POST /gate/check-in", 503, json={"gate_id": GATE, "license_plate": PLATE})
