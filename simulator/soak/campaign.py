@@ -1,6 +1,7 @@
 """A campaign of kills on a running site, and then the audit of what it left.
 
 Each round is one driver's visit during which one process dies: at a random instant, or at one of its own boundaries.
+The visits go in every manner in turn: a car is known by its plate, a code, an id or from a phone, or does not come.
 All rounds happen on the same site, so that what one of them has broken is met by the next.
 """
 
@@ -26,13 +27,13 @@ from simulator.demo.street import Street
 from simulator.demo.supervisor import Supervisor
 from simulator.demo.timeline import StepFailed
 from simulator.ports import free_ports
-from simulator.soak.driver import PatientDriver
+from simulator.soak.driver import Manner, PatientDriver
 from simulator.soak.dying import ARM, Boundary
 from simulator.street.plates import draw_plate
 
 KINDS = ("gate", "hub", "central", "broker")
-COUNT_MAX = {boundary: 2 if boundary is Boundary.BEFORE_ANSWER else 4 for boundary in Boundary}
-"""How often a visit comes to a boundary at least; a unit dies at one of these times. A hub is asked twice."""
+TIMES, ANSWERS = 4, {"hub": 2, "gate": 1}
+"""How often a visit comes to a boundary at least, and how often a unit is asked; it dies at one of these times."""
 LOOK_EVERY_S = 0.5
 SETTLE_LOOKS_MAX = 240
 
@@ -42,28 +43,39 @@ AUDITED = tuple(check for name, check in CHECKS.items() if name != "plates-decid
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Which kind of process dies, and at which boundary; without one at a random instant."""
+    """Which kind of process dies, at which boundary (without one at a random instant), in what kind of visit."""
 
     kind: str
     boundary: Boundary | None = None
+    manner: Manner = Manner.BY_PLATE
 
     def __str__(self) -> str:
-        return f"{self.kind} {'at random' if self.boundary is None else self.boundary.value}"
+        return f"{self.kind} {'at random' if self.boundary is None else self.boundary.value}, {self.manner.value}"
 
 
 def rounds(kills: int, kinds: Iterable[str] = KINDS) -> list[Round]:
     """`kills` at random instants of each kind, and one at each boundary of those that are ours."""
-    wanted = list(kinds)
-    at_random = [Round(kind) for kind in wanted for _ in range(kills)]
+    wanted, manners = list(kinds), list(Manner)
+    at_random = [Round(kind, None, manners[number % len(manners)]) for kind in wanted for number in range(kills)]
     return [
         *at_random,
-        *(Round(kind, boundary) for kind in wanted if kind != "broker" for boundary in _boundaries(kind)),
+        *(
+            Round(kind, boundary, _manner(boundary))
+            for kind in wanted
+            if kind != "broker"
+            for boundary in _boundaries(kind)
+        ),
     ]
 
 
 def _boundaries(kind: str) -> list[Boundary]:
-    """A gate is asked nothing on a visit by plate, and central answers over HTTP."""
-    return [boundary for boundary in Boundary if boundary is not Boundary.BEFORE_ANSWER or kind == "hub"]
+    """Central answers over HTTP, of which it dies at random instants."""
+    return [boundary for boundary in Boundary if boundary is not Boundary.BEFORE_ANSWER or kind != "central"]
+
+
+def _manner(boundary: Boundary) -> Manner:
+    """A visit that comes to this boundary: gates are asked only from a phone."""
+    return Manner.BY_PHONE if boundary is Boundary.BEFORE_ANSWER else Manner.BY_PLATE
 
 
 async def campaign(folder: Path, seed: int, plan: list[Round], say: Callable[[str], None]) -> list[Finding]:
@@ -84,13 +96,14 @@ async def campaign(folder: Path, seed: int, plan: list[Round], say: Callable[[st
         await supervisor.start(*(unit.name for unit in units if unit.name not in ours))
         await supervisor.start(*ours)
         play = _Rounds(site, supervisor, street, http, rng)
-        say(f"an undisturbed visit takes {await play.undisturbed():.1f} s")
+        for manner in {one.manner: None for one in plan if one.boundary is None}:
+            say(f"undisturbed, {manner.value}: {await play.undisturbed(manner):.1f} s")
         for number, one in enumerate(plan, 1):
             say(f"{number}/{len(plan)} {one}: {await play.one(one, number)}")
         await _settled(folder)
     kept = Kept(folder)
     findings = [finding for check in AUDITED for finding in check(kept)]
-    return [*findings, *_refunds_by_hand(site.provider_record, visits=1 + len(plan))]
+    return [*findings, *_refunds_by_hand(site.provider_record, play.visits)]
 
 
 def _refunds_by_hand(record: Path, visits: int) -> Iterator[Finding]:
@@ -113,30 +126,30 @@ class _Rounds:
         self._street = street
         self._http = http
         self._rng = rng
-        self._visit_s = 0.0
+        self.visits = 0
+        self._visit_s: dict[Manner, float] = {}
         self._operator = Operator(http)
 
-    async def undisturbed(self) -> float:
-        """How long a visit takes with nothing in its way; kills are drawn from that long."""
-        await self._operator.log_in(OPERATOR_EMAIL, self._site.operator_password)
-        driver, began = await self._driver(), time.monotonic()
-        await driver.visit(self._site.lots[0])
-        self._visit_s = time.monotonic() - began
-        return self._visit_s
+    async def undisturbed(self, manner: Manner) -> float:
+        """How long such a visit takes with nothing in its way; kills are drawn from that long."""
+        driver, began = await self._driver(manner), time.monotonic()
+        await driver.visit(self._lot(manner, 0))
+        self._visit_s[manner] = time.monotonic() - began
+        return self._visit_s[manner]
 
     async def one(self, planned: Round, number: int) -> str:
         """One visit, and one death in it; what was seen, in words."""
-        lot = self._site.lots[number % len(self._site.lots)]
+        lot = self._lot(planned.manner, number)
         victim = self._victim(planned.kind, lot, number)
-        driver, began = await self._driver(), time.monotonic()
+        driver, began = await self._driver(planned.manner), time.monotonic()
         if planned.boundary is None:
-            how = await self._killed(victim, driver, lot)
+            how = await self._killed(victim, self._rng.uniform(0, self._visit_s[planned.manner]), driver, lot)
         else:
-            how = await self._dying(victim, planned.boundary, driver, lot)
+            times = TIMES if planned.boundary is not Boundary.BEFORE_ANSWER else ANSWERS[planned.kind]
+            how = await self._dying(victim, planned.boundary, self._rng.randint(1, times), driver, lot)
         return f"{how}; the visit took {time.monotonic() - began:.1f} s"
 
-    async def _killed(self, victim: str, driver: PatientDriver, lot: LotSite) -> str:
-        at_s = self._rng.uniform(0, self._visit_s)
+    async def _killed(self, victim: str, at_s: float, driver: PatientDriver, lot: LotSite) -> str:
         visit = asyncio.create_task(driver.visit(lot))
         await asyncio.sleep(at_s)
         doing = driver.doing
@@ -145,8 +158,7 @@ class _Rounds:
         await self._supervisor.wait_ready(victim)
         return f"{victim} killed {at_s:.2f} s into it, while {doing}"
 
-    async def _dying(self, victim: str, boundary: Boundary, driver: PatientDriver, lot: LotSite) -> str:
-        count = self._rng.randint(1, COUNT_MAX[boundary])
+    async def _dying(self, victim: str, boundary: Boundary, count: int, driver: PatientDriver, lot: LotSite) -> str:
         ordinary = self._supervisor.command(victim)
         wrapper = (*PYTHON, "-m", "simulator.soak.dying", boundary.value, str(count))
         self._supervisor.next_run(victim, (*wrapper, *ordinary[ordinary.index("gatehouse") + 1 :]))
@@ -178,10 +190,19 @@ class _Rounds:
             case _:
                 return kind
 
-    async def _driver(self) -> PatientDriver:
+    def _lot(self, manner: Manner, number: int) -> LotSite:
+        """The lots in turn; but nobody is waited for where that is quickest."""
+        if manner is Manner.NOBODY_COMES:
+            return min(self._site.lots, key=lambda lot: lot.grace_s)
+        return self._site.lots[number % len(self._site.lots)]
+
+    async def _driver(self, manner: Manner) -> PatientDriver:
+        if not self._operator.headers:
+            await self._operator.log_in(OPERATOR_EMAIL, self._site.operator_password)
+        self.visits += 1
         driver = Driver(self._http, f"robin-{uuid4().hex}", draw_plate(self._rng))
         await driver.sign_up(uuid4().hex)
-        return PatientDriver(self._http, self._street, driver, self._operator)
+        return PatientDriver(self._http, self._street, driver, self._operator, manner)
 
 
 async def _settled(folder: Path) -> None:

@@ -2,19 +2,22 @@
 
 import secrets
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from simulator.soak.campaign import KINDS, Round, campaign, rounds
+from simulator.soak.driver import Manner
 from simulator.soak.dying import Boundary
 
 A_FEW = [
-    Round("gate"),
+    Round("gate", None, Manner.BY_CODE),
     Round("gate", Boundary.BEFORE_ACKNOWLEDGEMENT),
-    Round("hub", Boundary.BEFORE_ANSWER),
+    Round("gate", Boundary.BEFORE_ANSWER, Manner.BY_PHONE),
+    Round("hub", Boundary.BEFORE_ANSWER, Manner.CANCELLED),
     Round("central", Boundary.AFTER_STORE),
-    Round("broker"),
+    Round("broker", None, Manner.BY_ID),
 ]
 
 
@@ -24,9 +27,14 @@ def test_the_whole_plan_has_every_kind_and_every_boundary() -> None:
     at_boundaries = {(one.kind, one.boundary) for one in plan if one.boundary is not None}
     ours = [boundary for boundary in Boundary if boundary is not Boundary.BEFORE_ANSWER]
     assert at_boundaries == {
+        ("gate", Boundary.BEFORE_ANSWER),
         ("hub", Boundary.BEFORE_ANSWER),
         *((kind, boundary) for kind in ("gate", "hub", "central") for boundary in ours),
     }
+
+
+def test_each_kind_dies_in_every_manner_of_visit() -> None:
+    assert {(one.kind, one.manner) for one in rounds(20)} == set(product(KINDS, Manner))
 
 
 async def test_a_visit_survives_any_of_its_parts(tmp_path: Path) -> None:
@@ -34,7 +42,8 @@ async def test_a_visit_survives_any_of_its_parts(tmp_path: Path) -> None:
     seed = secrets.randbits(31)
     findings = await campaign(tmp_path / "site", seed, A_FEW, said.append)
     assert findings == [], f"seed {seed}: {said}"
-    assert len(said) == 1 + len(A_FEW)
+    undisturbed = {one.manner for one in A_FEW if one.boundary is None}
+    assert len(said) == len(undisturbed) + len(A_FEW)
 
 
 @pytest.mark.parametrize("kind", KINDS)
