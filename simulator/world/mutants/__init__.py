@@ -44,7 +44,7 @@ MUTANTS = (
     _mutant("spot_granted_twice", "one-spot-one-car", seed=66),
     _mutant("plate_in_the_log", "plates-sealed"),
     _mutant("nobody_comes_early", "paid-gets-in"),
-    _mutant("close_without_looking_at_the_loop", "barrier-clear"),
+    _mutant("close_without_looking_at_the_loop", "barrier-clear", seed=0),
     _mutant("refund_without_cause", "money-adds-up", seed=2, faults=FAULTS),
     _mutant("capture_before_confirm", "money-adds-up", seed=3, faults=FAULTS),
     _mutant("payment_not_told", "converges"),
