@@ -7,7 +7,6 @@ reads DIR, as `gatehouse demo --keep DIR` left it, and DIR.street.jsonl, the str
 
 import argparse
 import json
-import re
 import sqlite3
 import sys
 from collections import Counter
@@ -31,10 +30,9 @@ from simulator.cli import street_record
 from simulator.demo import provider
 from simulator.demo.configuration import plate_key
 from simulator.demo.replay import replay
+from simulator.in_clear import PlatesInClear
 
 CENTRAL = "central"
-SHORT_PLATE = 6
-"""Shorter plates turn up by chance inside longer random text; they are looked for as words of their own."""
 
 _POLICY = TypeAdapter(Policy)
 FactKey = tuple[str, int, int]
@@ -88,8 +86,9 @@ class Kept:
         sql = f"SELECT * FROM {table} WHERE unit = ? AND kind LIKE ? ORDER BY epoch, seq"  # noqa: S608 two known names
         return [{**dict(row), "payload": json.loads(row["payload"])} for row in self.rows(database, sql, unit, kind)]
 
-    def seal(self, lot_id: str) -> Seal:
-        return Seal.from_hex((self.folder / plate_key(lot_id)).read_text(encoding="ascii").strip())
+    def seal(self, owner: str) -> Seal:
+        """A lot's, or central's own."""
+        return Seal.from_hex((self.folder / plate_key(owner)).read_text(encoding="ascii").strip())
 
 
 def audit(folder: Path) -> list[Finding]:
@@ -234,16 +233,15 @@ def _plates_decided(kept: Kept) -> Iterator[Finding]:
 
 
 def _plates_in_clear(kept: Kept) -> Iterator[Finding]:
-    """plates-sealed: no plate of a car that drove, or was registered, stands in any file."""
-    plates = {car.plate.open for car in kept.cars}
-    whole = [plate.encode() for plate in plates if len(plate) >= SHORT_PLATE]
-    words = [
-        rb"(?<![A-Za-z0-9])" + plate.encode() + rb"(?![A-Za-z0-9])" for plate in plates if len(plate) < SHORT_PLATE
+    """plates-sealed: no plate of a car that drove, or was registered, stands in clear in any file."""
+    registered = [
+        kept.seal(CENTRAL).open(SealedPlate(row["plate_box"], row["plate_mark"]))
+        for row in kept.rows(CENTRAL, "SELECT plate_box, plate_mark FROM vehicles")
     ]
-    pattern = re.compile(b"|".join([*whole, *words]))
+    plates = PlatesInClear(plate.open for plate in (*registered, *(car.plate for car in kept.cars)))
     for path in sorted(kept.folder.rglob("*")):
-        if path.is_file() and (found := pattern.search(path.read_bytes())):
-            yield Finding("plates-sealed", f"{path.relative_to(kept.folder)} at byte {found.start()}")
+        if path.is_file() and (at := plates.found(path.read_bytes())) is not None:
+            yield Finding("plates-sealed", f"{path.relative_to(kept.folder)} at byte {at}")
 
 
 CHECKS: dict[str, Callable[[Kept], Iterator[Finding]]] = {

@@ -106,10 +106,10 @@ NEVER_IN_A_WORLD = frozenset({Conflict.NO_RIGHT, Reason.TICKET_INVALID, Reason.T
 has no right. Nobody forges a ticket, or drives to another lot with it. There is room for whoever comes late."""
 
 _OF_KIND: Mapping[Kind, Sequence[str]] = {
-    Kind.LOSS: ["fault weather"],
-    Kind.DUPLICATES: ["fault weather"],
-    Kind.REORDER: ["fault weather"],
-    Kind.DELAY: ["fault weather"],
+    Kind.LOSS: ["messages lost up", "messages lost down"],
+    Kind.DUPLICATES: ["messages doubled up", "messages doubled down"],
+    Kind.REORDER: ["messages overtaken up", "messages overtaken down"],
+    Kind.DELAY: ["messages slowed up", "messages slowed down"],
     Kind.PARTITION: ["partitions", "one-way partitions", "late facts", "vouched"],
     Kind.BROKER: ["broker restarts"],
     Kind.CRASH: [f"crash {place.value}" for place in Place],

@@ -9,8 +9,11 @@ loses it with the connection alone.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from simulator.world.loop import VirtualLoop
@@ -61,11 +64,14 @@ class Client(Protocol):
 class Way:
     """One machine's way to one broker, up to it and down from it."""
 
-    def __init__(self, loop: VirtualLoop, dice: random.Random, base_s: float) -> None:
-        """`base_s` is how long a message takes on it at least."""
+    def __init__(
+        self, loop: VirtualLoop, dice: random.Random, base_s: float, counts: Counter[str] | None = None
+    ) -> None:
+        """`base_s` is how long a message takes on it at least; `counts` gets what the weather does to messages."""
         self.loop = loop
         self.dice = dice
         self.weather = FAIR
+        self._counts = Counter[str]() if counts is None else counts
         self.connections: dict[Connection, None] = {}
         self._base_s = base_s
         self._shut_up = self._shut_down = 0
@@ -83,6 +89,24 @@ class Way:
         """How long the next message is on its way."""
         slow_s = self.weather.slow_s * self.dice.random() if self.weather.slow_s else 0.0
         return self._base_s * (1 + self.dice.random()) + slow_s
+
+    def brings(self, direction: str, late: Callable[[], None], context: Context | None = None) -> bool:
+        """Whether a message comes in its turn; where it comes again, or later than others, `late` brings it."""
+        weather = self.weather
+        if weather is FAIR:
+            return True
+        self._counts[f"messages slowed {direction}"] += weather.slow_s > 0
+        if self.dice.random() < weather.lose:
+            self._counts[f"messages lost {direction}"] += 1
+            return False
+        if self.dice.random() < weather.twice:
+            self._counts[f"messages doubled {direction}"] += 1
+            self.loop.call_later(self.takes_s() + LATE_S * self.dice.random(), late, context=context)
+        if self.dice.random() < weather.overtaken:
+            self._counts[f"messages overtaken {direction}"] += 1
+            self.loop.call_later(self.takes_s() + LATE_S * self.dice.random(), late, context=context)
+            return False
+        return True
 
     def shut(self, *, up: bool, down: bool) -> None:
         """Nothing gets through from now on. The ends of a connection find out by their keepalive."""
@@ -232,7 +256,9 @@ class Connection:
         if not self.way.up_open:
             self._held_up.append((message, taken))
             return
-        self.broker.publish(message)
+        hand_on = partial(self.broker.publish, message)  # what the broker has taken it may lose, as from its queue
+        if message.retained or self.way.brings("up", hand_on):
+            hand_on()
         if self.way.down_open:
             self.way.loop.call_later(self.way.takes_s(), self._taken, taken)
         else:
@@ -252,15 +278,8 @@ class Connection:
         if not way.down_open:
             self._held_down.append(message)
             return
-        weather = way.weather
-        if weather is not FAIR and not message.retained:
-            if way.dice.random() < weather.lose:
-                return
-            if way.dice.random() < weather.twice:
-                loop.call_later(way.takes_s() + LATE_S * way.dice.random(), self._delivered, message, context=context)
-            if way.dice.random() < weather.overtaken:
-                loop.call_later(way.takes_s() + LATE_S * way.dice.random(), self._delivered, message, context=context)
-                return
+        if not (message.retained or way.brings("down", partial(self._delivered, message), context)):
+            return
         self._down_at = max(self._down_at, loop.time() + way.takes_s())
         loop.call_at(self._down_at, self._delivered, message, context=context)
 

@@ -63,6 +63,11 @@ class Plan:
     trips: tuple[Trip, ...]
 
     @property
+    def plates(self) -> list[Plate]:
+        """Of all cars there are."""
+        return [plate for trip in self.trips for plate in (trip.plate, trip.second_car) if plate is not None]
+
+    @property
     def ends_ms(self) -> int:
         """When the faults and the drivers' plans end."""
         return int(self.hours * HOUR_MS)

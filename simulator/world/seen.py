@@ -181,6 +181,8 @@ class Seen:
 
     begins: datetime
     lots: Sequence[LotPlan]
+    plates: Sequence[Plate] = ()
+    """Of everybody who means to come, or only books."""
     street: list[StreetEvent] = field(default_factory=list)
     drivers: list[DriverTold] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)

@@ -55,7 +55,7 @@ class World:
     def __init__(self, plan: Plan, kinds: frozenset[Kind], folder: Path, *, tell: bool = False) -> None:
         """`tell`: keep the trace itself beside its digest."""
         self.plan = plan
-        self.seen = Seen(BEGINS, plan.lots, log=folder / LOG, wire=folder / WIRE)
+        self.seen = Seen(BEGINS, plan.lots, plan.plates, log=folder / LOG, wire=folder / WIRE)
         threads = self._dice("threads")
         self.loop = VirtualLoop(lambda: threads.uniform(*THREAD_S))
         self.tally = Tally(self.loop, self.seen, tell)
@@ -219,7 +219,7 @@ class World:
         return Machine(name, clock, Disk(self._folder / "disks", name), sockets, self._dice(f"machine {name}"))
 
     def _way(self, name: str, base_s: float) -> Way:
-        way = self._ways[name] = Way(self.loop, self._dice(f"way {name}"), base_s)
+        way = self._ways[name] = Way(self.loop, self._dice(f"way {name}"), base_s, self.seen.counts)
         return way
 
     def _dice(self, purpose: str) -> random.Random:

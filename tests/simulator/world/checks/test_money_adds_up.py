@@ -9,6 +9,7 @@ from domain.money import Money
 from domain.now import rfc3339
 from simulator.world.checks.money_adds_up import check
 from simulator.world.provider import Deed, What
+from simulator.world.seen import DriverTold, Told
 from tests.simulator.world.checks.conftest import LOT, Run
 
 
@@ -54,6 +55,26 @@ def test_what_was_decided_in_the_last_minutes_may_be_on_its_way(run: Run) -> Non
     just_now = rfc3339(run.seen.instant(run.seen.ends_ms - 60_000))
     run.sql(LOT, "UPDATE stay SET left_at = entered_at, told_at = ? WHERE reservation_id = ?", just_now, reservation_id)
     assert run.found(check) == []
+
+
+def test_a_complaint_that_was_made_good_in_words_alone(run: Run) -> None:
+    reservation_id = moved(run, "early-exit").cause.partition(":")[0]
+    for told in (Told.COMPLAINS, Told.MADE_GOOD):
+        run.seen.drivers.append(DriverTold(0, "somebody", told, reservation_id, "key"))
+    (finding,) = run.found(check)
+    assert (finding.which, finding.what) == (
+        reservation_id,
+        "1 complaints, 1 told to be made good, and 0 refunds by hand",
+    )
+
+
+def test_a_refund_by_hand_that_nobody_asked_for(run: Run) -> None:
+    deed = moved(run, "early-exit")
+    reservation_id = deed.cause.partition(":")[0]
+    by_hand = replace(deed, cause=f"{reservation_id}:manual:1", amount=Money(1, deed.amount.currency))
+    run.bank.provider.deeds.append(by_hand)
+    found = [finding.what for finding in run.found(check) if finding.which == reservation_id]
+    assert "0 complaints, 0 told to be made good, and 1 refunds by hand" in found
 
 
 def test_a_posting_that_does_not_balance(run: Run) -> None:
