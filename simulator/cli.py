@@ -9,6 +9,7 @@ import typer
 
 from domain.errors import OperatorError
 
+HOURS_MAX = 24 * 366.0
 SEED_BITS = 31
 PORT = typer.Option(min=1, max=65_000)
 
@@ -85,7 +86,9 @@ def street_record(folder: Path) -> Path:
 
 def simulate(
     seeds: Annotated[str, typer.Option(metavar="A..B", help="From A on, without B.")],
-    hours: Annotated[float, typer.Option(min=0.1, help="Virtual hours with faults, for each seed.")] = 24.0,
+    hours: Annotated[
+        float, typer.Option(min=0.1, max=HOURS_MAX, help="Virtual hours with faults, for each seed.")
+    ] = 24.0,
     faults: Annotated[str, typer.Option(help="all, none, or names with commas between.")] = "all",
     mutant: Annotated[
         Path | None, typer.Option(metavar="FILE.patch", exists=True, dir_okay=False, help="Play on source changed so.")

@@ -227,7 +227,8 @@ class Sender:
         if self._comparisons is None or not self._comparisons.differs(ack.compared):
             return []
         messages = self._snapshot(place, now)
-        self._comparisons.repairing(now)
+        if messages:  # else it is compared again first
+            self._comparisons.repairing(now)
         return messages
 
     def _meet(self, ack: Ack, place: Position, now: Now) -> list[Facts]:

@@ -21,6 +21,7 @@ BENCHES: dict[str, Bench] = {"holds": holds, "replica": replica, "codes": codes}
 @contextmanager
 def place(folder: Path) -> Iterator[Path]:
     """An empty folder in `folder`, gone afterwards. Raises OperatorError where none can be made."""
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = tempfile.TemporaryDirectory(prefix="bench-", dir=folder.resolve())
@@ -30,3 +31,5 @@ def place(folder: Path) -> Iterator[Path]:
         empty = Path(name)
         empty.chmod(0o711)  # PostgreSQL may run as somebody else, in a folder of its own
         yield empty
+    if is_new:
+        folder.rmdir()

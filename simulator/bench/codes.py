@@ -3,6 +3,7 @@
 All readers see the same pictures, one after the other on one thread. A reader takes a frame and gives the texts in it.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ Read = Callable[[Frame], Sequence[str]]
 
 
 @dataclass(slots=True)
-class Seen:
+class Reading:
     """What one reader made of the pictures; times in milliseconds, of those with a code and of those without."""
 
     read: int = 0
@@ -65,34 +66,35 @@ def readers() -> dict[str, tuple[Read, str]]:
 async def codes(_folder: Path, say: Callable[[str], None], pictures: int = PICTURES) -> list[Figure]:
     """Draw the pictures, have each read by all, and say how many they read and how long they took."""
     compared = readers()
-    seen = {name: Seen() for name in compared}
+    made = {name: Reading() for name in compared}
     for number in range(pictures):
         text = _text(number)
         held = Held.draw(np.random.default_rng(number), severity=number / pictures)
         frame = _frame(held_up(number, text, held=held).jpeg)
         for name, (read, _) in compared.items():
             took_ms, texts = _timed(read, frame)
-            seen[name].with_ms.append(took_ms)
-            seen[name].read += text in texts
-            seen[name].wrong += any(other != text for other in texts)
+            made[name].with_ms.append(took_ms)
+            made[name].read += text in texts
+            made[name].wrong += any(other != text for other in texts)
         if number % EMPTY_EVERY == 0:
             without = _without(number)
             for name, (read, _) in compared.items():
                 took_ms, texts = _timed(read, without)
-                seen[name].without_ms.append(took_ms)
-                seen[name].wrong += bool(texts)
+                made[name].without_ms.append(took_ms)
+                made[name].wrong += bool(texts)
+        await asyncio.sleep(0)  # where it is to be stopped, it stops here
         if (number + 1) % 50 == 0:
             say(f"{number + 1} of {pictures} pictures")
-    return [figure for name, (_, words) in compared.items() for figure in _figures(name, words, seen[name])]
+    return [figure for name, (_, words) in compared.items() for figure in _figures(name, words, made[name])]
 
 
-def _figures(name: str, words: str, seen: Seen) -> list[Figure]:
-    share = round(seen.read / len(seen.with_ms), 3)
-    median, slow = np.percentile(seen.with_ms, (50, 95))
-    without = np.median(seen.without_ms)
+def _figures(name: str, words: str, made: Reading) -> list[Figure]:
+    share = round(made.read / len(made.with_ms), 3)
+    median, slow = np.percentile(made.with_ms, (50, 95))
+    without = np.median(made.without_ms)
     times = f"95th percentile {slow:.1f}; {without:.1f} where there is no code"
     return [
-        Figure(f"codes_read_{name}", share, "of 1", None, "higher", f"{words}; {seen.wrong} wrong texts"),
+        Figure(f"codes_read_{name}", share, "of 1", None, "higher", f"{words}; {made.wrong} wrong texts"),
         Figure(f"codes_ms_{name}", round(float(median), 1), "ms", AIM_MS if name == "chain" else None, "lower", times),
     ]
 

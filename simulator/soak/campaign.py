@@ -32,8 +32,10 @@ from simulator.soak.dying import ARM, Boundary
 from simulator.street.plates import draw_plate
 
 KINDS = ("gate", "hub", "central", "broker")
-TIMES, ANSWERS = 4, {"hub": 2, "gate": 1}
-"""How often a visit comes to a boundary at least, and how often a unit is asked; it dies at one of these times."""
+TIMES = 4
+"""How often a unit comes to each of its boundaries on a visit, at least; it dies at one of these times."""
+ANSWERS = {"hub": 2, "gate": 1}
+"""How often it is asked something."""
 LOOK_EVERY_S = 0.5
 SETTLE_LOOKS_MAX = 240
 
@@ -191,7 +193,7 @@ class _Rounds:
                 return kind
 
     def _lot(self, manner: Manner, number: int) -> LotSite:
-        """The lots in turn; but nobody is waited for where that is quickest."""
+        """The lots in turn; who does not come, does not come to where a spot is given up the soonest."""
         if manner is Manner.NOBODY_COMES:
             return min(self._site.lots, key=lambda lot: lot.grace_s)
         return self._site.lots[number % len(self._site.lots)]

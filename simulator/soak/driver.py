@@ -17,6 +17,8 @@ from simulator.street.lane_client import StreetClient
 from simulator.street.phone import held_up
 
 BY_HAND_MINOR = 10
+CODE_SEED = 1
+"""Where in the picture the phone is: a place where it can be read."""
 SOON_S = 25.0
 """How long before its window a visit begins: what dies on the way in must not make a no-show of the driver."""
 TONIGHT_S = 12 * 3600.0
@@ -116,7 +118,7 @@ class PatientDriver:
         code = b""
         if muddy and self._manner is Manner.BY_CODE:
             text = await self._client.text(f"/reservations/{reservation_id}/ticket")
-            shot = await asyncio.to_thread(held_up, len(text), text, held=BY_HAND, behind=shots[-1].pixels)
+            shot = await asyncio.to_thread(held_up, CODE_SEED, text, held=BY_HAND, behind=shots[-1].pixels)
             code = shot.jpeg
         through: int | None = None
         give_up = time.monotonic() + PATIENCE_S
@@ -132,19 +134,22 @@ class PatientDriver:
                         await lane.arrive(car, pictures)
                     elif code:
                         await lane.show([code])
-            if muddy or self._manner is Manner.BY_PHONE:
+            if self._manner is Manner.BY_PHONE or (muddy and self._manner is Manner.BY_ID):
                 await self._say(gate, reservation_id)
             await asyncio.sleep(TRY_AGAIN_S)
         raise StepFailed(f"{car} did not get through {gate.gate_id} within {PATIENCE_S:g} s")
 
     async def _say(self, gate: GateSite, reservation_id: str) -> None:
-        """Type the id at the lane, or name lane and booking from the phone, whatever is answered: the arm tells."""
-        body = {"reservation_id": reservation_id}
+        """Type the id at the lane, or name lane and booking from the phone. What it has come to, the arm tells.
+
+        Raises StepFailed for an answer that nobody should get, however a process has died.
+        """
+        body: dict[str, str] = {"reservation_id": reservation_id}
+        url, headers = f"{gate.url}/check-in", {}
+        if self._manner is Manner.BY_PHONE:
+            url, headers = "/gate/check-in" if gate.direction == "entry" else "/gate/check-out", self._driver.headers
+            body["gate_id"] = gate.gate_id
         with suppress(httpx.TransportError):
-            match self._manner:
-                case Manner.BY_ID:
-                    await self._http.post(f"{gate.url}/check-in", json=body, timeout=ANSWER_S)
-                case Manner.BY_PHONE:
-                    path = "/gate/check-in" if gate.direction == "entry" else "/gate/check-out"
-                    asked = {"gate_id": gate.gate_id, **body}
-                    await self._http.post(path, json=asked, headers=self._driver.headers, timeout=ANSWER_S)
+            answer = await self._http.post(url, json=body, headers=headers, timeout=ANSWER_S)
+            if answer.status_code >= 500 and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                raise StepFailed(f"POST {url}: {answer.status_code} {answer.text}")

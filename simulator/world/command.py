@@ -36,11 +36,13 @@ def run(order: Order) -> int:
     bar, counts, bad, hours, took_s = _Bar(len(seeds)), Counter[str](), 0, 0.0, 0.0
     jobs = min(order.jobs, len(seeds))
     for result in campaign(seeds, Orders(order.hours, kinds, keep=order.keep), jobs, bar.step):
-        bar.played(result, counted_by_steps=jobs == 1)
+        bar.clear()
         _tell(result, order)
+        bar.played(counted_by_steps=jobs == 1)
         counts += result.counts
         bad += bool(result.findings)
         hours, took_s = hours + result.virtual_h, took_s + result.took_s
+    bar.clear()
     print("counts: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
     missing = never_seen(counts, kinds)
     if missing:
@@ -70,9 +72,15 @@ def _seeds(text: str) -> range:
 
 
 def _must_be_new(keep: Path | None, seeds: range) -> None:
-    for seed in seeds if keep is not None else ():
-        if (folder := Path(keep or "") / str(seed)).exists():
+    if keep is None:
+        return
+    for seed in seeds:
+        if (folder := keep / str(seed)).exists():
             raise OperatorError("keep_taken", f"{folder} is there already: name another folder, or remove it")
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError("keep_unusable", f"nothing can be made in {keep}: {error.strerror}") from error
 
 
 def _kinds(text: str) -> frozenset[Kind]:
@@ -96,9 +104,13 @@ class _Bar:
         self._done += 1
         self._show()
 
-    def played(self, _result: Result, *, counted_by_steps: bool) -> None:
-        if not counted_by_steps:
-            self._done += PROGRESS_STEPS
+    def played(self, *, counted_by_steps: bool) -> None:
+        """One more seed, which may have counted itself, step by step."""
+        self._done += 0 if counted_by_steps else PROGRESS_STEPS
+        self._show()
+
+    def clear(self) -> None:
+        """Make room for a line of text."""
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 

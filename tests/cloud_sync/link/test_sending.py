@@ -261,6 +261,20 @@ class TestTwoRunsOfOneUnit:
         assert [fact.payload["detail"] for fact in known[-3:]] == ["car 0", "car 1", "car 2"]
         assert len(known) == 2 + heard_of_its_copy + 3
 
+    def test_what_another_run_is_answered_is_not_for_this_one(self, ends: Ends) -> None:
+        ends.append(2)
+        (asked,) = ends.sender.connected(NOW)
+        assert asked.head is not None
+        answer = ends.receiver.heard(asked)
+        assert answer.run == "run 1"
+        assert ends.sender.acked(answer.model_copy(update={"run": "run 2"}), NOW) == []
+        assert ends.sender.acked(answer, NOW) != []
+
+    def test_an_older_peer_does_not_say_whom_it_answers(self, ends: Ends) -> None:
+        (asked,) = ends.sender.connected(NOW)
+        answer = ends.receiver.heard(asked).model_copy(update={"run": None})
+        assert ends.sender.acked(answer, NOW) != []
+
     def test_two_that_nobody_has_decided_between_do_not_answer_each_other_without_end(self, ends: Ends) -> None:
         """Each hears what the unit below them answers the other, and puts right what the other has said."""
         ends.append(2)

@@ -1,3 +1,4 @@
+import sys
 from collections import Counter
 from difflib import unified_diff
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import OperatorError
+from simulator.world import command
 from simulator.world.campaign import never_seen
 from simulator.world.command import Order, run
 from simulator.world.faults import Kind
@@ -35,6 +37,25 @@ def test_it_says_what_was_drawn_what_happened_and_that_it_held(capsys: pytest.Ca
     assert "never happened (too short a campaign to fail for it): " in out
 
 
+def test_a_long_campaign_fails_for_what_never_happened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "LONG_H", 0.1)
+    assert run(order()) == 1
+    assert "\nnever happened: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_on_a_terminal_it_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], jobs: int
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(Order("0..2", 0.1, "none", jobs=jobs, keep=None)) == 0
+    shown = capsys.readouterr().err
+    assert "] 50 %" in shown
+    assert shown.endswith("\r\033[K")
+
+
 def test_it_leaves_what_it_is_asked_to(tmp_path: Path) -> None:
     assert run(order(keep=tmp_path)) == 0
     left = tmp_path / "0"
@@ -45,6 +66,11 @@ def test_what_was_left_before_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     with pytest.raises(OperatorError, match="is there already"):
         run(order(keep=tmp_path))
+
+
+def test_a_folder_that_cannot_be_made_is_said_so() -> None:
+    with pytest.raises(OperatorError, match="nothing can be made in /proc/gatehouse"):
+        run(order(keep=Path("/proc/gatehouse")))
 
 
 def test_every_kind_of_fault_has_something_that_must_have_happened() -> None:
