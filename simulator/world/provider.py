@@ -7,7 +7,8 @@ It behaves as Stripe documents:
 - an authorisation that is neither captured nor given back lapses after 7 days (place-a-hold-on-a-payment-method);
 - nothing is captured twice, and no more is paid back than was captured.
 
-There are no webhooks, early or late: central asks for none, and looks by itself at whatever is in doubt. No plate, name or card number ever comes here.
+There are no webhooks, early or late: central asks for none, and looks by itself at whatever is in doubt. No plate,
+name or card number ever comes here.
 """
 
 import random
