@@ -15,9 +15,11 @@ def gate(config: Annotated[Path, typer.Option(help="The lane's TOML file; see do
 
 async def _run(config: Path) -> None:
     from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
+    from cloud_sync.link.store import alone_on  # noqa: PLC0415
     from gate_firmware.service import GateService  # noqa: PLC0415
     from gate_firmware.settings import GateSettings  # noqa: PLC0415
 
     settings = GateSettings.load(config)
     setup_logging(settings.gate.gate_id)
-    await GateService(settings).run()
+    with alone_on(settings.store.path):
+        await GateService(settings).run()

@@ -79,6 +79,7 @@ class GateService:
         gate_id, direction = settings.gate.gate_id, settings.gate.direction
         lot_id = gate_id.partition(".")[0]
         self._store = Store(settings.store.path)
+        self._store.claim(gate_id)
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._journal = Journal(self._store, gate_id, self._boot)
         # An exit lets nobody in: no word of it is waited for.

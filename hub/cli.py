@@ -15,9 +15,11 @@ def hub(config: Annotated[Path, typer.Option(help="The hub's TOML file; see docs
 
 async def _run(config: Path) -> None:
     from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
+    from cloud_sync.link.store import alone_on  # noqa: PLC0415
     from hub.service import HubService  # noqa: PLC0415
     from hub.settings import HubSettings  # noqa: PLC0415
 
     settings = HubSettings.load(config)
     setup_logging(settings.lot.lot_id)
-    await HubService(settings).run()
+    with alone_on(settings.store.path):
+        await HubService(settings).run()

@@ -59,6 +59,7 @@ class HubService:
         self._settings = settings
         lot_id = settings.lot.lot_id
         self._store = Store(settings.store.path)
+        self._store.claim(lot_id)
         journal = Journal(self._store, lot_id, host.boot)
         self.lot = Lot(self._store, journal, settings.keys.ticket.parse(_ticket_key))
         self.lot.lay_out(settings.spot_kinds(), settings.gate_directions(), self._clock())

@@ -16,6 +16,9 @@ from domain.errors import TryLater
 
 log = logging.getLogger(__name__)
 
+OPEN_AGAIN_S, OPEN_AGAIN_S_MAX = 5.0, 60.0
+"""How long a receiver waits for its sender to say how far its log goes, before it asks again; doubled each time."""
+
 Call = Callable[[Callable[[], Ack]], Awaitable[Ack]]
 
 
@@ -128,9 +131,10 @@ class FactReceiver:
         self._after = after
         if after is not None:
             after.when_met = self.open
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: asyncio.Task[None] | None = None
         link.subscribe(topic, self._received)
         link.when_connected(self.open)
+        link.when_lost(self._lost)
 
     async def _received(self, _topic: str, payload: bytes) -> None:
         if not self._ready():
@@ -142,15 +146,25 @@ class FactReceiver:
 
     def open(self) -> None:
         """The link is up, or the unit has become ready: say where to go on."""
-        if not self._ready() or not self._link.connected:
-            return
-        task = asyncio.create_task(self._open())
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        self._lost()
+        if self._ready() and self._link.connected:
+            self._opening = asyncio.create_task(self._open())
+
+    def _lost(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
 
     async def _open(self) -> None:
+        """Say it until the sender has answered. A silent one may have nothing to send, and may not have heard it."""
+        pause_s = OPEN_AGAIN_S
         with contextlib.suppress(TryLater):  # the link is lost again; the next one opens anew
             await self._acknowledge(self._receiver.opening)
+            while True:
+                await asyncio.sleep(pause_s)
+                if self._receiver.is_open:
+                    return
+                await self._acknowledge(self._receiver.opening)
+                pause_s = min(2 * pause_s, OPEN_AGAIN_S_MAX)
 
     async def _acknowledge(self, call: Callable[[], Ack]) -> None:
         await self._link.publish(ack_of(self._topic), await self._call(call))

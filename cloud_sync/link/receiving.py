@@ -61,6 +61,8 @@ class Receiver:
         self._snapshot: list[Sequence[Fact]] = []  # its parts that were taken over
         self._snapshot_at: Cursor | None = None
         self._owed: Position | None = None  # where the log ended when its unit was last heard to connect
+        self.is_open = False
+        """Whether the unit has said how far its log goes since this end began to listen, by `opening`."""
 
     @property
     def caught_up(self) -> bool:
@@ -68,8 +70,9 @@ class Receiver:
         return self._owed is not None and self._inbox.cursor(self._unit).position >= self._owed
 
     def opening(self) -> Ack:
-        """What to say on connecting: send on from here."""
-        return self._ack(self._inbox.cursor(self._unit), AckState.REPLAY)
+        """What to say on connecting: compare, and send on from here."""
+        self.is_open = False
+        return self._ack(self._inbox.cursor(self._unit), AckState.REPLAY).model_copy(update={"opens": True})
 
     def heard(self, message: Facts) -> Ack:
         """Whatever has come of this log; the acknowledgement is true once this has returned."""
@@ -104,6 +107,7 @@ class Receiver:
     def asked(self, head: Head) -> Ack:
         """Where this end stands, what the unit may have lost, who may speak for it: as `head` asks."""
         self._asked = self._unfit = None
+        self.is_open = True
         self._owed = max((Cursor.of(mark).position for mark in head.marks), default=Position())
         returned: list[Fact] = []
         grant = None

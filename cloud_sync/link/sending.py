@@ -134,6 +134,12 @@ class Sender:
         self._heard_ms = now.mono_ms
         if ack.grant is not None and self._parent:
             self._tenure.granted(ack.grant.run, ack.grant.epoch)
+        if ack.opens:
+            return self._compare(now)  # its link was down, or it was started anew, and this unit's link was up
+        return self._told(ack, now)
+
+    def _told(self, ack: Ack, now: Now) -> list[Facts]:
+        """The subscriber has answered, or taken something in."""
         if ack.returned:
             return self._take_back(ack.returned, now)
         if self._parts is not None and ack.part is not None:

@@ -1,5 +1,7 @@
 """A unit's SQLite file: how it is opened, and the one way to change it."""
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,27 @@ BUSY_TIMEOUT_MS = 5_000
 """How long a write waits for another process on the file, such as a backup's checkpoint."""
 
 
+@contextmanager
+def alone_on(path: Path) -> Iterator[None]:
+    """While this lasts, no other process of this machine is on the file.
+
+    Raises OperatorError (`store_in_use`) where one is: two of them would write one log.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise OperatorError("store_unusable", f"the database {path} cannot be opened: {error}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OperatorError("store_in_use", f"another process uses {path}; stop it first") from None
+        yield
+    finally:
+        os.close(lock)
+
+
 class Store:
     """One connection, used by one thread; WAL, and every commit on disk before it returns."""
 
@@ -24,8 +47,26 @@ class Store:
         except (OSError, sqlite3.DatabaseError) as error:
             raise OperatorError("store_unusable", f"the database {path} cannot be opened: {error}") from error
         connection.row_factory = sqlite3.Row
+        self._path = path
         self.db = Database(connection)
         self.connection = connection
+
+    def claim(self, unit: str) -> None:
+        """The file is this unit's from now on. Raises OperatorError (`store_foreign`) where it is anybody else's."""
+        with self.transaction():
+            tables = {row["name"] for row in self.connection.execute("SELECT name FROM sqlite_master")}
+            if "owner" in tables:
+                owner = self.connection.execute("SELECT unit FROM owner").fetchone()["unit"]
+            elif "fact" in tables or not tables:  # of a version that did not write it down yet, or new
+                self.connection.execute("CREATE TABLE owner (unit TEXT NOT NULL)")
+                self.connection.execute("INSERT INTO owner VALUES (?)", (unit,))
+                owner = unit
+            else:
+                owner = "something else"
+        if owner != unit:
+            raise OperatorError(
+                "store_foreign", f"{self._path} is the database of {owner}; give {unit} its own in store.path"
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

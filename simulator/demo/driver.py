@@ -88,6 +88,10 @@ class Driver:
         """What the ticket's QR code says."""
         return (await self._ticket(reservation_id, "text/plain")).text
 
+    async def look_up(self, reservation_id: str) -> httpx.Response:
+        """Ask for a booking; the answer as it came."""
+        return await self._http.get(f"/reservations/{reservation_id}", headers=self.headers)
+
     async def get(self, path: str) -> dict[str, Any]:
         return await self._expect(200, "GET", path)
 

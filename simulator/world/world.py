@@ -107,6 +107,9 @@ class World:
                 break
             await asyncio.sleep(QUIET_S)
         self.seen.ends_ms = self.loop.now_ms
+        for unit in units:
+            if isinstance(unit, CentralUnit) and (unit.office is None or unit.office.catching_up.is_under_way()):
+                self.tally.unsettled(CENTRAL, "it still tells drivers that it may not know of their bookings")
         for event in (*self.seen.street, *self.seen.drivers):
             self.tally.trace("seen", repr(event).encode())
         for unit in units:

@@ -133,6 +133,7 @@ async def serving(
     settings = gate_settings(folder, direction)
     settings = settings if broker is None else settings.model_copy(update={"broker": broker})
     with closing(Store(settings.store.path)) as store:
+        store.claim(settings.gate.gate_id)
         replica = Replica(store)
         for seq, said in enumerate(known, 1):
             replica.apply(Fact(LOT, 1, seq, said.kind, NOON, "b", 0, Trust.NTP, said.to_json(), chain=""))

@@ -162,9 +162,10 @@ class Grant(Wire):
 class Ack(Envelope):
     """How far a receiver has stored and applied a unit's facts, and the log's hash there; epoch 0 and seq 0: nothing.
 
-    `answers` what was asked, by this `run` of the unit; `returned` are facts of the unit's own that it may have lost;
-    `part`: so many parts of a snapshot have come, in order; `ahead` is a fact that came another way, before those that
-    lead up to it; `compared` is the number of what this end's copy was compared with.
+    `opens`: this end listens from now on, and has not heard yet how far the log goes; `answers` what was asked, by this
+    `run` of the unit; `returned` are facts of the unit's own that it may have lost; `part`: so many parts of a snapshot
+    have come, in order; `ahead` is a fact that came another way, before those that lead up to it; `compared` is the
+    number of what this end's copy was compared with.
     """
 
     unit: str
@@ -172,6 +173,7 @@ class Ack(Envelope):
     seq: int
     state: AckState
     chain: str | None = None
+    opens: bool = False
     answers: Ask | None = None
     run: str | None = None
     returned: list[WireFact] = Field(default=[], max_length=BATCH_MAX)

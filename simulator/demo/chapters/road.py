@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+from domain.ids import reservation_id
 from simulator.demo.driver import Driver, until, window_from_now
 from simulator.demo.steps import Reservation, Steps, expect
 
 UNUSED = "the unused time is paid back"
+NOBODYS = reservation_id(0)
 
 
 async def books_comes_and_leaves_early(steps: Steps) -> None:
@@ -50,6 +52,12 @@ async def without_central(steps: Steps) -> None:
         seen = await steps.status(driver, reservation, "completed")
         notes.say(f"entered {seen['entered_at']}, left {seen['left_at']}")
     await steps.refunded(driver, reservation, UNUSED)
+    async with steps.step("and knows again what it does not know: there is no such booking") as notes:
+        answer = await until(
+            lambda: driver.look_up(NOBODYS), lambda answer: answer.status_code != 503, "sure of all bookings"
+        )
+        expect(answer.status_code == 404, f"404, not {answer.status_code} {answer.text}")
+        notes.say(answer.json()["title"])
 
 
 async def _race(steps: Steps) -> tuple[Driver, Reservation]:

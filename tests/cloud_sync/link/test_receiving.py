@@ -16,10 +16,24 @@ from tests.cloud_sync.link.ends import GATE, NOW, Ends
 
 class TestReceiver:
     def test_it_opens_with_how_far_it_is(self, ends: Ends) -> None:
-        assert ends.receiver.opening() == ends.ack(AckState.REPLAY, 0, epoch=0)
+        opening = ends.ack(AckState.REPLAY, 0, epoch=0).model_copy(update={"opens": True})
+        assert ends.receiver.opening() == opening
         ends.append(2)
         ends.receiver.receive(ends.facts())
-        assert ends.receiver.opening() == ends.ack(AckState.REPLAY, 2)
+        assert ends.receiver.opening() == ends.ack(AckState.REPLAY, 2).model_copy(update={"opens": True})
+
+    @pytest.mark.parametrize("missed", [0, 2])
+    def test_one_that_was_started_anew_comes_to_know_that_nothing_is_missing(self, ends: Ends, missed: int) -> None:
+        """Though the sender's own link was up all the time."""
+        ends.append(2)
+        ends.deliver(ends.connect())
+        assert ends.receiver.caught_up
+        ends.receiver = Receiver(GATE, ends.hub, lambda _: None, grants=ends.hub)
+        assert not ends.receiver.caught_up
+        ends.append(missed)
+        ends.deliver(ends.sender.acked(ends.receiver.opening(), NOW))
+        assert ends.receiver.caught_up
+        assert ends.hub.cursor(GATE).position.seq == 2 + missed
 
     def test_what_it_has_seen_is_acknowledged_and_not_applied_again(self, ends: Ends) -> None:
         ends.append(3)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.link import store as store_module
-from cloud_sync.link.store import Store
+from cloud_sync.link.store import Store, alone_on
 from domain.errors import OperatorError
 
 
@@ -129,3 +129,30 @@ def test_so_is_a_folder_that_cannot_be(tmp_path: Path) -> None:
         Store(tmp_path / "var" / "hub.db")
     with pytest.raises(OperatorError, match="cannot be opened"):
         Store(tmp_path)
+
+
+def test_a_file_is_one_units_for_good(path: Path) -> None:
+    for _ in range(2):
+        Store(path).claim("riverside")
+    with pytest.raises(OperatorError, match="is the database of riverside; give hillside its own"):
+        Store(path).claim("hillside")
+
+
+def test_a_file_from_before_units_wrote_down_whose_it_is_is_taken_over(path: Path) -> None:
+    Store(path).connection.execute("CREATE TABLE fact (seq INTEGER)")
+    Store(path).claim("riverside")
+    with pytest.raises(OperatorError, match="is the database of riverside"):
+        Store(path).claim("hillside")
+
+
+def test_a_file_that_is_no_units_is_left_as_it_is(store: Store) -> None:
+    with pytest.raises(OperatorError, match="is the database of something else"):
+        store.claim("riverside")
+    assert store.connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'owner'").fetchone()[0] == 0
+
+
+def test_two_processes_are_not_on_one_file(path: Path) -> None:
+    with alone_on(path), pytest.raises(OperatorError, match="another process uses"), alone_on(path):
+        pass
+    with alone_on(path):
+        pass
