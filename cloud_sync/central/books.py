@@ -96,15 +96,20 @@ class Books:
                 log.warning("books.not_marked")
 
     async def _compare_once(self) -> None:
-        pause_s = RETRY_S_MIN
+        pause_s, was_told = RETRY_S_MIN, False
         loop = asyncio.get_running_loop()
         while not self._compared:
             try:
                 await loop.run_in_executor(self._threads, self.compare)
             except (TryLater, OperationalError) as error:
-                log.warning("books.not_compared", extra={"why": type(error).__name__})
+                if not was_told:
+                    why = error.code if isinstance(error, TryLater) else type(error).__name__
+                    log.warning("books.not_compared", extra={"why": why})
+                was_told = True
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_S_MAX)
+        if was_told:
+            log.info("books.compared")
 
     def compare(self) -> None:
         """Take over what the provider knows and the books do not. Blocks. Raises TryLater."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import fields
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, TypeAdapter, model_validator
 from sqlalchemy import URL, make_url
@@ -76,11 +77,22 @@ class DatabaseSettings(Section):
         return url if self.password is None else url.set(password=self.password.read())
 
 
+def _http_address(text: str) -> str:
+    address = urlsplit(text)
+    try:
+        is_one = address.scheme in ("http", "https") and address.hostname is not None and address.port != 0
+    except ValueError:  # what stands where the port belongs is none
+        is_one = False
+    if not is_one:
+        raise ValueError("is no address such as https://payments.example or http://127.0.0.1:8420")
+    return text
+
+
 class StripeSettings(Section):
     """The payment provider. `api_base` is for a stand-in such as `python -m simulator.bank`."""
 
     secret_key: Secret
-    api_base: str | None = Field(default=None, pattern="https?://.+")
+    api_base: Annotated[str, AfterValidator(_http_address)] | None = None
 
 
 class Auth(Section):

@@ -32,6 +32,8 @@ def test_a_whole_configuration(tmp_path: Path) -> None:
         ('"EUR"', '"euro"', "ISO 4217"),
         ("minimum_fee_minor = 100", "cancel_steps = [[0, 0], [3600, 50]]", "longest notice"),
         ("minimum_fee_minor = 100", "hold_s = -1", "0 or more"),
+        ("[stripe]", '[stripe]\napi_base = "http://127.0.0.1:zz4967"', "stripe.api_base"),
+        ("[stripe]", '[stripe]\napi_base = "ftp://127.0.0.1"', "stripe.api_base"),
         ("Europe/Berlin", "Mars/Olympus", "no such time zone"),
         ('lot_id = "riverside"', 'lot_id = "River side"', "lower-case"),
         ('lot_id = "riverside"', 'lot_id = "riverside.1"', "no dot"),
