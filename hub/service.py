@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cloud_sync.link import topics
 from cloud_sync.link.carrier import Carrier
+from cloud_sync.link.clock_watch import ClockWatch
 from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
@@ -54,8 +55,9 @@ class HubService:
     """One hub process: a lot, its two links, its page."""
 
     def __init__(self, settings: HubSettings, host: Host | None = None) -> None:
-        host = host or this_machine(settings.clock.trust)
+        host = host or this_machine(settings.clock.said, settings.store.floor)
         self._clock = host.clock
+        self._clock_watch = ClockWatch(host.clock, host.keep_floor, self._noticed)
         self._settings = settings
         lot_id = settings.lot.lot_id
         self._store = Store(settings.store.path)
@@ -96,6 +98,7 @@ class HubService:
         with closing(self._store), bound_socket(page.host, page.port) as listening:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
+                tasks.create_task(self._clock_watch.run())
                 tasks.create_task(serve_http(app, listening))
 
     async def work(self) -> None:
@@ -193,13 +196,13 @@ class HubService:
             self._unit.tenure,
             self._take_back,
             parent=parent,
-            comparisons=Comparisons(self.lot.journal, subscriber, self._copy_differs),
+            comparisons=Comparisons(self.lot.journal, subscriber, self._noticed),
             forgets=None if parent else GATES_FORGET,
         )
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
         return self._unit.senders[-1]
 
-    def _copy_differs(self, name: str, detail: str) -> None:
+    def _noticed(self, name: str, detail: str) -> None:
         self.lot.alarm(name, detail, self._clock())
         self._changed()
 
