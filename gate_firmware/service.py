@@ -103,7 +103,7 @@ class GateService:
         self._link = self._unit.connect(settings.broker, with_status=True)
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
         self._pruning = Pruning(self._journal, settings.store.keep, [lot_id], self._clock)
-        self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
+        self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock, self._boot)
         self._unit.senders.append(self._sender)
         down = Receiver(
             lot_id,

@@ -25,12 +25,13 @@ from cloud_sync.link.store import Store
 from cloud_sync.link.tenure import Standing
 from cloud_sync.link.ticket import TicketKey
 from cloud_sync.link.unit import Unit
-from cloud_sync.link.v1.messages import Ack, Reply
+from cloud_sync.link.v1.messages import Ack, Reply, Sent
 from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
 from hub.commit import GroupCommit
 from hub.compared import ComparedPayments
 from hub.desk import Desk, manager_code
+from hub.gate_time import GateTime
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -212,9 +213,14 @@ class HubService:
 
     def _receive(self, link: Carrier, topic: str, unit: str, after: FactSender | None = None) -> None:
         of_gate = link is self._to_lot
+        time = GateTime()
 
         def apply(fact: Fact) -> None:
-            self.lot.apply(fact, self._clock())
+            now = self._clock()
+            self.lot.apply(time.placed(fact, now) if of_gate else fact, now)
+
+        def sent(when: Sent) -> None:
+            time.heard(when, self._clock())
 
         async def then_send_on(call: Callable[[], Ack]) -> Ack:
             ack = call()
@@ -229,7 +235,7 @@ class HubService:
             return self._unit.may_speak if of_gate else self._unit.is_granted
 
         if of_gate:
-            receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal)
+            receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal, sent=sent)
         else:
             copy = ComparedPayments(self._store)
             receiver = Receiver(unit, self.lot.journal, apply, alarm, forget=copy.forget, copy=copy)
