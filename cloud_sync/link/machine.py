@@ -11,10 +11,14 @@ remembered on its disk takes its place. And Raspberry Pi OS has a udev rule set 
 """
 
 import ctypes
+import logging
+import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 RTC_OFF_S_MAX = 300
 """A battery-backed clock that was set once is off by minutes a year; one that lost its time, by years."""
@@ -23,14 +27,19 @@ _TIME_ERROR = 5
 _TIMEX_LONGS = 32
 """More than `struct timex` has on any machine. All zeros, it asks and changes nothing."""
 
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+log = logging.getLogger(__name__)
 
 
 class Machine:
     """The machine that we run on."""
 
-    def __init__(self, rtcs: Path = Path("/sys/class/rtc")) -> None:
+    def __init__(self, rtcs: Path = Path("/sys/class/rtc"), kernel: Callable[[Any], int] = _libc.adjtimex) -> None:
+        """`rtcs` is where the kernel shows battery-backed clocks, `kernel` is asked as adjtimex(2)."""
         self._rtcs = rtcs
+        self._kernel = kernel
+        self._is_refused = False
         self.boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         """Names this boot: while it lasts, monotonic times compare, also across restarts of a process."""
 
@@ -42,8 +51,11 @@ class Machine:
         return datetime.now(UTC)
 
     def is_disciplined(self) -> bool:
-        """Whether the kernel has it from a time server how late it is; not where we may not ask (`ProtectClock=`)."""
-        state: int = _libc.adjtimex((ctypes.c_long * _TIMEX_LONGS)())
+        """Whether the kernel has it from a time server how late it is; not where we may not ask, as in a sandbox."""
+        state = self._kernel(ctypes.byref((ctypes.c_long * _TIMEX_LONGS)()))
+        if state < 0 and not self._is_refused:
+            log.warning("clock.kernel_silent", extra={"why": os.strerror(ctypes.get_errno())})
+        self._is_refused = state < 0
         return 0 <= state < _TIME_ERROR
 
     def has_rtc_at(self, utc: datetime) -> bool:

@@ -101,7 +101,7 @@ class StoreSection(Section):
     @property
     def floor(self) -> Path:
         """The file beside it that holds the clock's floor."""
-        return self.path.with_name(f"{self.path.name}.floor")
+        return self.path.with_name(f"{self.path.name.removesuffix('.db')}.floor")
 
 
 class ClockSection(Section):

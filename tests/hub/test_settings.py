@@ -72,7 +72,7 @@ def test_a_lot(tmp_path: Path) -> None:
     assert settings.page.port == 8080
     assert settings.lot.timezone == "UTC"
     assert settings.clock.said is None, "measured"
-    assert settings.store.floor == tmp_path / "../data/riverside.db.floor"
+    assert settings.store.floor == tmp_path / "../data/riverside.floor"
 
 
 def test_the_environment_counts_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from cloud_sync.link.clock import EARLIEST, RTC_ASKED_EVERY_MS, RTC_BEHIND_MAX, UnitClock
 from cloud_sync.link.floor import FloorFile
 from domain.now import Now, Trust
+from tests.cloud_sync.link.machine import Machine, had_the_time
 
 NOON = datetime(2026, 5, 14, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -15,44 +16,9 @@ FAKE = NOON - timedelta(hours=1)
 """What a machine without a battery has remembered on its disk."""
 
 
-class Machine:
-    """Its clocks are moved by hand."""
-
-    def __init__(self, utc: datetime, *, disciplined: bool = False, rtc: bool = False, boot: str = "boot-1") -> None:
-        self.boot = boot
-        self.ms = 5_000
-        self.shows = utc
-        self.disciplined = disciplined
-        self.rtc = rtc
-        self.rtc_asked = 0
-
-    def mono_ms(self) -> int:
-        return self.ms
-
-    def utc(self) -> datetime:
-        return self.shows
-
-    def is_disciplined(self) -> bool:
-        return self.disciplined
-
-    def has_rtc_at(self, utc: datetime) -> bool:
-        assert utc == self.shows
-        self.rtc_asked += 1
-        return self.rtc
-
-    def goes_on(self, ms: int) -> None:
-        self.ms += ms
-        self.shows += timedelta(milliseconds=ms)
-
-
 @pytest.fixture
 def floor(tmp_path: Path) -> Path:
-    return tmp_path / "gate.db.floor"
-
-
-def had_the_time(floor: Path, at: datetime = NOON) -> None:
-    """The machine ran with a time server, in an earlier boot, and was stopped."""
-    UnitClock(Machine(at, disciplined=True, boot="boot-0"), floor).keep()
+    return tmp_path / "gate.floor"
 
 
 def started(machine: Machine, floor: Path) -> tuple[UnitClock, Now]:
@@ -65,7 +31,7 @@ class TestWithATimeServer:
         assert started(Machine(NOON, disciplined=True), floor)[1] == Now(5_000, NOON, Trust.NTP)
 
     def test_a_step_changes_the_time_and_never_the_monotonic_clock(self, floor: Path) -> None:
-        had_the_time(floor)
+        had_the_time(floor, NOON)
         machine = Machine(FAKE)
         clock, before = started(machine, floor)
         assert before == Now(5_000, NOON, Trust.NONE)
@@ -98,7 +64,7 @@ class TestWithATimeServer:
 
 class TestWithABatteryBackedClock:
     def test_the_time_is_trusted_as_carried_over(self, floor: Path) -> None:
-        had_the_time(floor)
+        had_the_time(floor, NOON)
         assert started(Machine(NOON + DAY, rtc=True), floor)[1] == Now(5_000, NOON + DAY, Trust.RTC)
 
     def test_and_carried_on_by_the_monotonic_clock_without_asking_again(self, floor: Path) -> None:
@@ -110,11 +76,11 @@ class TestWithABatteryBackedClock:
         assert machine.rtc_asked == 1
 
     def test_that_is_a_little_slow_the_floor_is_shown(self, floor: Path) -> None:
-        had_the_time(floor)
+        had_the_time(floor, NOON)
         assert started(Machine(NOON - RTC_BEHIND_MAX, rtc=True), floor)[1] == Now(5_000, NOON, Trust.RTC)
 
     def test_that_is_far_below_the_floor_has_lost_its_time(self, floor: Path) -> None:
-        had_the_time(floor)
+        had_the_time(floor, NOON)
         slow = NOON - RTC_BEHIND_MAX - timedelta(seconds=1)
         assert started(Machine(slow, rtc=True), floor)[1] == Now(5_000, NOON, Trust.NONE)
 
@@ -136,7 +102,7 @@ class TestWithABatteryBackedClock:
 class TestWithNeither:
     @pytest.mark.parametrize("shows", [datetime(1970, 1, 1, tzinfo=UTC), FAKE, NOON + 5_000 * DAY])
     def test_only_the_floor_is_known_whatever_the_clock_shows(self, floor: Path, shows: datetime) -> None:
-        had_the_time(floor)
+        had_the_time(floor, NOON)
         machine = Machine(shows)
         clock, now = started(machine, floor)
         assert now == Now(5_000, NOON, Trust.NONE)
@@ -144,7 +110,7 @@ class TestWithNeither:
         assert clock() == Now(7_500, NOON + timedelta(seconds=2.5), Trust.NONE)
 
     def test_the_floor_on_disk_moves_with_the_monotonic_clock(self, floor: Path) -> None:
-        had_the_time(floor)
+        had_the_time(floor, NOON)
         machine = Machine(FAKE)
         clock, _ = started(machine, floor)
         machine.goes_on(60_000)

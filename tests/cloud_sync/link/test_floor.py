@@ -18,18 +18,18 @@ def test_it_moves_with_the_monotonic_clock() -> None:
 
 
 def test_it_reads_back_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    file = FloorFile(tmp_path / "gate.db.floor")
+    file = FloorFile(tmp_path / "gate.floor")
     assert file.read() is None
     file.write(FLOOR)
     file.write(FLOOR)
     assert file.read() == FLOOR
-    assert [path.name for path in tmp_path.iterdir()] == ["gate.db.floor"]
+    assert [path.name for path in tmp_path.iterdir()] == ["gate.floor"]
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    file = FloorFile(tmp_path / "gate.db.floor")
+    file = FloorFile(tmp_path / "gate.floor")
     file.write(FLOOR)
-    (tmp_path / "gate.db.floor.new").mkdir()
+    (tmp_path / "gate.floor.new").mkdir()
     with pytest.raises(OSError, match="directory"):
         file.write(Floor(NOON + timedelta(days=1), "boot-1", 0, Trust.NTP))
     assert file.read() == FLOOR

@@ -26,6 +26,17 @@ def test_the_kernel_answers_whether_a_time_server_disciplines_it() -> None:
     assert Machine().is_disciplined() in (True, False)
 
 
+@pytest.mark.parametrize(("answer", "disciplined"), [(0, True), (1, True), (4, True), (5, False), (-1, False)])
+def test_all_that_it_says_but_error_means_yes(answer: int, disciplined: bool) -> None:
+    assert Machine(kernel=lambda _timex: answer).is_disciplined() is disciplined
+
+
+def test_a_kernel_that_may_not_be_asked_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine(kernel=lambda _timex: -1)
+    assert not any(machine.is_disciplined() for _ in range(3))
+    assert [record.message for record in caplog.records] == ["clock.kernel_silent"]
+
+
 def rtc(folder: Path, *shows: str) -> Machine:
     for number, text in enumerate(shows):
         (folder / f"rtc{number}").mkdir()
