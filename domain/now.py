@@ -9,7 +9,7 @@ class Trust(Enum):
     """How far the UTC part may be believed; a Pi has no clock of its own."""
 
     NTP = "ntp"  # disciplined by a time server
-    RTC = "rtc"  # carried over by a battery-backed clock
+    RTC = "rtc"  # carried over by a battery-backed clock, or by this boot's monotonic clock
     NONE = "none"  # only known to be at or after the floor on disk
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloud_sync.link import topics
+from cloud_sync.link.clock_watch import ClockWatch
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
@@ -73,9 +74,10 @@ class GateService:
     """One gate process: a lane, its devices, its link to the hub, its local interface."""
 
     def __init__(self, settings: GateSettings, host: Host | None = None) -> None:
-        host = host or this_machine(settings.clock.trust)
+        host = host or this_machine(settings.clock.said, settings.store.floor)
         self._settings = settings
         self._clock, self._boot = host.clock, host.boot
+        self._clock_watch = ClockWatch(host.clock, host.keep_floor, self._clock_alarm)
         gate_id, direction = settings.gate.gate_id, settings.gate.direction
         lot_id = gate_id.partition(".")[0]
         self._store = Store(settings.store.path)
@@ -102,7 +104,7 @@ class GateService:
         self._link = self._unit.connect(settings.broker, with_status=True)
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
         self._pruning = Pruning(self._journal, settings.store.keep, [lot_id], self._clock)
-        self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock)
+        self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock, self._boot)
         self._unit.senders.append(self._sender)
         down = Receiver(
             lot_id,
@@ -158,6 +160,7 @@ class GateService:
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self.work(devices, looker))
                         tasks.create_task(self._watch_the_reader(loading))
+                        tasks.create_task(self._clock_watch.run())
                         tasks.create_task(serve_http(app, listening))
 
     async def work(self, devices: LaneDevices, looker: Eyes) -> None:
@@ -166,7 +169,7 @@ class GateService:
         async with asyncio.TaskGroup() as self._tasks:
             self._begin()
             self._tasks.create_task(self._carry_events())
-            self._tasks.create_task(self._watch_the_clock())
+            self._tasks.create_task(self._wake_the_lane())
             self._tasks.create_task(self._link.run())
             self._tasks.create_task(self._sender.run())
             self._tasks.create_task(self._unit.watch())
@@ -261,7 +264,11 @@ class GateService:
         with self._journal.transaction():
             self._journal.append(AlarmRaised(alarm=alarm, detail=detail), self._clock())
 
-    async def _watch_the_clock(self) -> None:
+    def _clock_alarm(self, alarm: str, detail: str) -> None:
+        self._alarm(alarm, detail)
+        self._sender.nudge()
+
+    async def _wake_the_lane(self) -> None:
         while True:
             wakeup_ms = self._lane.next_wakeup_ms()
             pause_s = None if wakeup_ms is None else max(wakeup_ms - self._clock().mono_ms, 0) / 1000

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cloud_sync.link import topics
 from cloud_sync.link.carrier import Carrier
+from cloud_sync.link.clock_watch import ClockWatch
 from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
@@ -24,12 +25,13 @@ from cloud_sync.link.store import Store
 from cloud_sync.link.tenure import Standing
 from cloud_sync.link.ticket import TicketKey
 from cloud_sync.link.unit import Unit
-from cloud_sync.link.v1.messages import Ack, Reply
+from cloud_sync.link.v1.messages import Ack, Reply, Sent
 from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
 from hub.commit import GroupCommit
 from hub.compared import ComparedPayments
 from hub.desk import Desk, manager_code
+from hub.gate_time import GateTime
 from hub.gates import Gates
 from hub.lot import Lot
 from hub.page import page_app
@@ -54,8 +56,9 @@ class HubService:
     """One hub process: a lot, its two links, its page."""
 
     def __init__(self, settings: HubSettings, host: Host | None = None) -> None:
-        host = host or this_machine(settings.clock.trust)
+        host = host or this_machine(settings.clock.said, settings.store.floor)
         self._clock = host.clock
+        self._clock_watch = ClockWatch(host.clock, host.keep_floor, self._noticed)
         self._settings = settings
         lot_id = settings.lot.lot_id
         self._store = Store(settings.store.path)
@@ -97,6 +100,7 @@ class HubService:
         with closing(self._store), bound_socket(page.host, page.port) as listening:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
+                tasks.create_task(self._clock_watch.run())
                 tasks.create_task(serve_http(app, listening))
 
     async def work(self) -> None:
@@ -194,13 +198,13 @@ class HubService:
             self._unit.tenure,
             self._take_back,
             parent=parent,
-            comparisons=Comparisons(self.lot.journal, subscriber, self._copy_differs),
+            comparisons=Comparisons(self.lot.journal, subscriber, self._noticed),
             forgets=None if parent else GATES_FORGET,
         )
         self._unit.senders.append(FactSender(link, topic, sender, self._clock))
         return self._unit.senders[-1]
 
-    def _copy_differs(self, name: str, detail: str) -> None:
+    def _noticed(self, name: str, detail: str) -> None:
         self.lot.alarm(name, detail, self._clock())
         self._changed()
 
@@ -210,9 +214,14 @@ class HubService:
 
     def _receive(self, link: Carrier, topic: str, unit: str, after: FactSender | None = None) -> None:
         of_gate = link is self._to_lot
+        time = GateTime()
 
         def apply(fact: Fact) -> None:
-            self.lot.apply(fact, self._clock())
+            now = self._clock()
+            self.lot.apply(time.placed(fact, now) if of_gate else fact, now)
+
+        def sent(when: Sent) -> None:
+            time.heard(when, self._clock())
 
         async def then_send_on(call: Callable[[], Ack]) -> Ack:
             ack = call()
@@ -227,7 +236,7 @@ class HubService:
             return self._unit.may_speak if of_gate else self._unit.is_granted
 
         if of_gate:
-            receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal)
+            receiver = Receiver(unit, self.lot.journal, apply, alarm, grants=self.lot.journal, sent=sent)
         else:
             copy = ComparedPayments(self._store)
             receiver = Receiver(unit, self.lot.journal, apply, alarm, forget=copy.forget, copy=copy)

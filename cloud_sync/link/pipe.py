@@ -11,7 +11,7 @@ from cloud_sync.link.clock import Clock
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.topics import ack_of
-from cloud_sync.link.v1.messages import Ack, AckState, Facts
+from cloud_sync.link.v1.messages import Ack, AckState, Facts, Sent
 from domain.errors import TryLater
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,13 @@ async def at_once(call: Callable[[], Ack]) -> Ack:
 class FactSender:
     """Sends one log to one subscriber over one link."""
 
-    def __init__(self, link: Carrier, topic: str, sender: Sender, clock: Clock) -> None:
+    def __init__(self, link: Carrier, topic: str, sender: Sender, clock: Clock, boot: str | None = None) -> None:
+        """With the id of this `boot` each message says when it was sent."""
         self._link = link
         self._topic = topic
         self._sender = sender
         self._clock = clock
+        self._boot = boot
         self._ready: deque[Facts] = deque()  # of what the sender counts as in flight, so it is bounded
         self._wake = asyncio.Event()
         self.when_met: Callable[[], None] = lambda: None
@@ -72,9 +74,14 @@ class FactSender:
             self._wake.clear()
             while self._ready:
                 try:
-                    await self._link.publish(self._topic, self._ready.popleft())
+                    await self._link.publish(self._topic, self._stamped(self._ready.popleft()))
                 except TryLater:
                     break  # the link is lost; the sender begins again once it is back
+
+    def _stamped(self, message: Facts) -> Facts:
+        if self._boot is None:
+            return message
+        return message.model_copy(update={"sent": Sent(boot=self._boot, mono_ms=self._clock().mono_ms)})
 
     def _pause_s(self) -> float | None:
         wakeup_ms = self._sender.next_wakeup_ms()

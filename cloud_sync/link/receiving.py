@@ -13,7 +13,7 @@ from typing import Protocol
 from cloud_sync.link.digest import KINDS, LAST, Copy, differing
 from cloud_sync.link.log import Alarm, Cursor, Inbox, Position, no_alarm
 from cloud_sync.link.v1.facts import subject_of
-from cloud_sync.link.v1.messages import BATCH_MAX, Ack, AckState, Ask, Compare, Facts, Grant, Head, Part, WireFact
+from cloud_sync.link.v1.messages import BATCH_MAX, Ack, AckState, Ask, Compare, Facts, Grant, Head, Part, Sent, WireFact
 from domain.errors import PeerError, Refused
 from domain.fact import Fact, link
 
@@ -44,10 +44,11 @@ class Receiver:
         forget: Callable[[str, str], None] = lambda _kind, _subject: None,
         copy: Copy | None = None,
         grants: Grants | None = None,
+        sent: Callable[[Sent], None] = lambda _sent: None,
     ) -> None:
         """`apply` takes a fact's effect; `forget` takes back what facts of a kind have made of a subject, before a
         snapshot makes it anew, or because it tells of no such subject; `copy` is what they have made. `grants` where
-        this is the unit's parent."""
+        this is the unit's parent; `sent` is told when a message was sent that says so, before its facts are applied."""
         self._unit = unit
         self._inbox = inbox
         self._apply = apply
@@ -55,6 +56,7 @@ class Receiver:
         self._forget = forget
         self._copy = copy
         self._grants = grants
+        self._sent = sent
         self._forked = False
         self._asked: tuple[Position, Position] | None = None  # where a replay was asked from, and what had come then
         self._unfit: tuple[Position, Position] | None = None  # where a new epoch did not follow on, and its beginning
@@ -77,6 +79,8 @@ class Receiver:
     def heard(self, message: Facts) -> Ack:
         """Whatever has come of this log; the acknowledgement is true once this has returned."""
         facts = [wire.fact() for wire in message.facts]
+        if message.sent is not None:
+            self._sent(message.sent)
         if message.head is not None:
             return self.asked(message.head)
         if message.part is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -98,11 +98,21 @@ class StoreSection(Section):
     def keep(self) -> timedelta:
         return timedelta(days=self.replay_keep_days)
 
+    @property
+    def floor(self) -> Path:
+        """The file beside it that holds the clock's floor."""
+        return self.path.with_name(f"{self.path.name.removesuffix('.db')}.floor")
+
 
 class ClockSection(Section):
-    """How far the machine's UTC is to be trusted, as the operator says."""
+    """How far the machine's UTC is to be trusted: `auto` measures it, else the operator knows better."""
 
-    trust: Trust = Trust.NTP
+    trust: Trust | Literal["auto"] = "auto"
+
+    @property
+    def said(self) -> Trust | None:
+        """What the operator says; None: it is measured."""
+        return self.trust if isinstance(self.trust, Trust) else None
 
 
 class Broker(Section):

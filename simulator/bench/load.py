@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cloud_sync.link.clock import boot_id, system_clock
+from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from cloud_sync.link.ticket import TicketKey
@@ -81,8 +81,9 @@ class _Core:
     """The hub's core and its commits, with nothing between it and its clients."""
 
     def __init__(self, store: Store) -> None:
-        self._clock = system_clock(Trust.NTP)
-        self._lot = Lot(store, Journal(store, LOT, boot_id()), TicketKey(Ed25519PrivateKey.generate()))
+        host = this_machine(Trust.NTP)
+        self._clock = host.clock
+        self._lot = Lot(store, Journal(store, LOT, host.boot), TicketKey(Ed25519PrivateKey.generate()))
         spots = {f"{LOT}.1-{number:03}": SpotKind.STANDARD for number in range(1, SPOTS + 1)}
         self._lot.lay_out(spots, {f"{LOT}.entry-1": Direction.ENTRY}, self._clock())
         self._commits = GroupCommit(store, lambda: None)

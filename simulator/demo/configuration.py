@@ -77,6 +77,11 @@ class LotSite:
         return next(gate for gate in self.gates if gate.direction == direction)
 
 
+CLOCK = """\
+[clock]
+trust = "ntp"  # everything runs on this machine, and by its clock
+"""
+
 SECRETS = "secrets"
 """The folder of keys and passwords, in the site's own."""
 
@@ -125,6 +130,7 @@ def hub_toml(central: CentralSite, lot: LotSite) -> str:
         for gate in lot.gates
     )
     return f"""\
+{CLOCK}
 [lot]
 lot_id = "{lot.lot_id}"
 name = "{lot.name}"
@@ -167,6 +173,7 @@ kind = "motorcycle"
 def gate_toml(lot: LotSite, gate: GateSite, memory: Path, pace: Pace) -> str:
     """A lane's file; what is physically true of the lane is kept in `memory`."""
     return f"""\
+{CLOCK}
 [gate]
 gate_id = "{gate.gate_id}"
 direction = "{gate.direction}"

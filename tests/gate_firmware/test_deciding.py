@@ -1,15 +1,18 @@
 """From what was seen to a decision: every reason there is, out of facts alone."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from cloud_sync.link.clock import UnitClock
 from domain.admission import Evidence, Reason, Verdict
 from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.deciding import RESUME_WITHIN, Judgement
 from gate_firmware.events import Looked, Sight
+from tests.cloud_sync.link.machine import Machine, had_the_time
 from tests.gate_firmware.gate import (
     HOUR_MS,
     NOW,
@@ -124,6 +127,17 @@ class TestEntry:
     def test_with_one_it_is_too_early(self, entry: Gate, trust: Trust) -> None:
         entry.hub_says(right(1, start=5, end=6))
         assert reason(entry, now=Now(0, NOW.utc, trust)) is Reason.TOO_EARLY
+
+    @pytest.mark.parametrize("year", [1970, 2099])
+    def test_after_a_power_cut_the_floor_says_what_has_ended_and_not_the_clock(
+        self, entry: Gate, tmp_path: Path, year: int
+    ) -> None:
+        had_the_time(tmp_path / "floor", NOW.utc)
+        clock = UnitClock(Machine(datetime(year, 1, 1, tzinfo=UTC)), tmp_path / "floor")
+        entry.hub_says(right(1, start=5, end=6))
+        entry.hub_says(right(2, start=-3, end=-1, plate=OTHER))
+        assert reason(entry, now=clock()) is Reason.BOOKED
+        assert reason(entry, plate=OTHER, now=clock()) is Reason.ENDED
 
     def test_it_changes_nothing(self, entry: Gate) -> None:
         entry.hub_says(right())

@@ -10,10 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cloud_sync.link.clock_watch import ALARM_AFTER_MS
+from cloud_sync.link.floor import FloorFile
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
 from cloud_sync.link.process import bound_socket
-from cloud_sync.link.settings import Broker, Secret, StoreSection
+from cloud_sync.link.settings import Broker, ClockSection, Secret, StoreSection
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
@@ -27,7 +29,7 @@ from cloud_sync.link.v1.facts import (
 from domain.admission import Reason, Verdict
 from domain.errors import OperatorError
 from domain.fact import Fact
-from domain.now import Trust
+from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware import service
@@ -58,6 +60,7 @@ def gate_settings(folder: Path, direction: Direction) -> GateSettings:
     return GateSettings(
         gate=GateSection(gate_id=ENTRY if direction is Direction.ENTRY else EXIT, direction=direction),
         store=StoreSection(path=folder / "gate.db"),
+        clock=ClockSection(trust=Trust.NTP),
         broker=Broker(port=free_port()),
         keys=Keys(plate=Secret(file=folder / "plate.key")),
         hardware=Wiring(
@@ -321,6 +324,23 @@ class TestProcess:
                 await soon(asyncio.Event().wait())
         assert ended.group_contains(sqlite3.OperationalError)
         assert not lanes[0].pins.factory.pin(lanes[0].wiring.barrier.open_relay).state
+
+    async def test_its_floor_is_on_disk_once_it_has_ended(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY) as site:
+            floor = site.settings.store.floor
+            floor.unlink(missing_ok=True)
+        kept = FloorFile(floor).read()
+        assert kept is not None
+        assert kept.trust is Trust.NTP
+
+    def test_a_clock_that_nobody_trusts_for_long_is_an_alarm(self, tmp_path: Path) -> None:
+        gate = GateService(gate_settings(tmp_path, Direction.ENTRY))
+        for ms in (0, ALARM_AFTER_MS):
+            gate._clock_watch.look(Now(ms, NOON, Trust.NONE))
+        with closing(gate._store):
+            told = gate._journal.last_own(AlarmRaised.kind)
+        assert told is not None
+        assert told.payload["alarm"] == "clock-untrusted"
 
     async def test_a_port_that_is_taken_is_the_operators(self, tmp_path: Path) -> None:
         settings = gate_settings(tmp_path, Direction.ENTRY)

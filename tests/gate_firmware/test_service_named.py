@@ -19,7 +19,7 @@ from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, WithdrawalNoted
-from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest, Reply, UnitStatus
+from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest, Reply, Sent, UnitStatus
 from domain.admission import Evidence, Reason, Verdict
 from domain.errors import OperatorError
 from domain.fact import Fact
@@ -178,9 +178,10 @@ class Hub:
         self.link = Link(broker.seen_by(LOT), "riverside@1", replies=topics.gate_replies("riverside.+", "riverside@1"))
         self.challenges: asyncio.Queue[str] = asyncio.Queue()
         self.noted: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+        self.sent: list[Sent] = []
         self.link.subscribe(topics.gate_status(gate), self._status)
         self.teller = FactSender(self.link, topics.gate_facts(gate, "down"), Sender(journal, gate), _clock)
-        receiver = Receiver(gate, journal, self._fact, grants=journal)
+        receiver = Receiver(gate, journal, self._fact, grants=journal, sent=self.sent.append)
         FactReceiver(self.link, topics.gate_facts(gate, "up"), receiver)
 
     async def _status(self, _topic: str, payload: bytes) -> None:
@@ -251,6 +252,9 @@ class TestHub:
             async with running(hub.teller.run()):
                 hub.teller.nudge()
                 assert await soon(hub.noted.get()) == (rid(1), 3)
+            told = hub.journal.latest(WithdrawalNoted.kind, 1)[0]
+            assert hub.sent[-1].boot == told.boot
+            assert hub.sent[-1].mono_ms >= told.mono_ms
 
 
 def _clock() -> Now:

@@ -10,11 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from cloud_sync.link.clock_watch import ALARM_AFTER_MS
 from cloud_sync.link.host import this_machine
 from cloud_sync.link.process import bound_socket
 from cloud_sync.link.settings import Secret
 from cloud_sync.link.tenure import Standing
 from cloud_sync.link.v1.facts import (
+    AlarmRaised,
     WithdrawalSettled,
     WithdrawalVouched,
 )
@@ -38,9 +40,21 @@ async def test_without_any_broker_the_page_is_served_and_the_end_is_clean(tmp_pa
         document = await _served(browser, settings.page.port)
         assert document["central_online"] is False
         assert {spot["state"] for spot in document["spots"]} == {"available"}
+        settings.store.floor.unlink(missing_ok=True)
+    assert settings.store.floor.exists(), "written at the end as well"
     with bound_socket("127.0.0.1", settings.page.port):
         pass  # the port is free again
     HubService(settings)._store.close()  # and so is the store
+
+
+def test_a_clock_that_nobody_trusts_for_long_is_an_alarm(tmp_path: Path, clock: Clock) -> None:
+    hub = HubService(alone(tmp_path), replace(this_machine(Trust.NTP), clock=clock))
+    for ms in (0, ALARM_AFTER_MS):
+        hub._clock_watch.look(Now(ms, NOW.utc, Trust.NONE))
+    told = hub.lot.journal.last_own(AlarmRaised.kind)
+    hub._store.close()
+    assert told is not None
+    assert told.payload["alarm"] == "clock-untrusted"
 
 
 async def _served(browser: httpx.AsyncClient, port: int) -> dict[str, Any]:

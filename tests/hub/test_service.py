@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ from domain.reservation import Status
 from hub.no_shows import LISTENS_FIRST_MS
 from hub.service import HubService
 from simulator.ports import free_port
-from tests.hub.riverside import NOW, at, hold_request, rid
+from tests.hub.riverside import MINUTE_MS, NOW, at, hold_request, rid
 from tests.hub.units import Clock, alone, hub_settings
 from tests.parts import ENTRY, LOT, PATIENCE_S, BrokerSite, linked, running, soon
 
@@ -129,28 +130,31 @@ async def test_facts_go_both_ways_and_on_to_the_gate(
     gate_log = Journal(gate_store, ENTRY, "boot-g")
     gate_link = Link(lot_broker.seen_by(ENTRY), f"{ENTRY}@1")
     confirmed, stayed, promised = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    came_in: list[datetime | None] = []
 
     def apply(fact: Fact) -> None:
         said = payload_of(fact)
         if isinstance(said, ReservationChanged) and said.status is Status.CONFIRMED:
             confirmed.set()
         if isinstance(said, StayChanged):
+            came_in.append(said.entered_at)
             stayed.set()
         if said == policy:
             promised.set()
 
     FactReceiver(gate_link, topics.gate_facts(ENTRY, "down"), Receiver(LOT, gate_log, apply))
-    sender = FactSender(gate_link, topics.gate_facts(ENTRY, "up"), Sender(gate_log, LOT), clock)
+    sender = FactSender(gate_link, topics.gate_facts(ENTRY, "up"), Sender(gate_log, LOT), clock, "boot-g")
     async with linked(gate_link), running(sender.run()):
         await soon(promised.wait())
         assert (await central.ask("hold", hold_request())).ok
         assert (await central.ask("confirm", ConfirmRequest(reservation_id=rid(1)))).ok
         await soon(confirmed.wait())
         with gate_log.transaction():
-            gate_log.append(PASSED_IN, NOW)
+            gate_log.append(PASSED_IN, Now(NOW.mono_ms - 20 * MINUTE_MS, at(-48), Trust.NONE))  # it had lost the time
         sender.nudge()
         await soon(stayed.wait())
     assert (await central.until(Status.CHECKED_IN)).revision == 3
+    assert came_in == [at(-1 / 3)]
     gate_store.close()
 
 

@@ -71,12 +71,20 @@ def test_a_lot(tmp_path: Path) -> None:
     assert settings.store.path == tmp_path / "../data/riverside.db"
     assert settings.page.port == 8080
     assert settings.lot.timezone == "UTC"
-    assert settings.clock.trust is Trust.NTP
+    assert settings.clock.said is None, "measured"
+    assert settings.store.floor == tmp_path / "../data/riverside.floor"
 
 
 def test_the_environment_counts_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEHOUSE_PAGE__PORT", "9090")
     assert load(tmp_path).page.port == 9090
+
+
+def test_what_the_operator_says_of_the_clock(tmp_path: Path) -> None:
+    assert load(tmp_path, FILE + '[clock]\ntrust = "rtc"').clock.said is Trust.RTC
+    assert load(tmp_path, FILE + '[clock]\ntrust = "auto"').clock.said is None
+    with pytest.raises(OperatorError, match=r"clock\.trust"):
+        load(tmp_path, FILE + '[clock]\ntrust = "gps"')
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from cloud_sync.link.settings import Broker, Secret
+from cloud_sync.link.settings import Broker, ClockSection, Secret
 from cloud_sync.link.settings import StoreSection as StoreSettings
 from cloud_sync.link.v1.facts import (
     Direction,
 )
-from domain.now import Now
+from domain.now import Now, Trust
 from hub.settings import GateEntry, HubSettings, Keys, Lot, Page, SpotRow
 from simulator.ports import free_port
 from tests.hub.riverside import NOW
@@ -35,6 +35,7 @@ def hub_settings(folder: Path, lot_broker: Broker, central_broker: Broker) -> Hu
     return HubSettings(
         lot=Lot(lot_id=LOT, name="Riverside"),
         store=StoreSettings(path=folder / "hub.db"),
+        clock=ClockSection(trust=Trust.NTP),
         broker=lot_broker,
         central=central_broker,
         keys=Keys(ticket=Secret(file=folder / "ticket.pem"), plate=Secret(file=folder / "plate.key")),

@@ -135,14 +135,23 @@ class Compare(Wire):
     pages: list[Page] = Field(max_length=PAGES_MAX)
 
 
+class Sent(Wire):
+    """When a message was sent, by the clock of its sender that no time server moves: what it tells of the same `boot`
+    was so long before."""
+
+    boot: str
+    mono_ms: int
+
+
 class Facts(Envelope):
     """A run of one unit's facts, in order; or what else is said of its log: where it stands (`head`), a part of a
-    snapshot (its `facts`, and `part`), or what it amounts to (`compare`)."""
+    snapshot (its `facts`, and `part`), or what it amounts to (`compare`). A gate says when it `sent` them."""
 
     facts: list[WireFact] = Field(max_length=BATCH_MAX)
     head: Head | None = None
     part: Part | None = None
     compare: Compare | None = None
+    sent: Sent | None = None
 
 
 class AckState(Enum):

@@ -15,7 +15,7 @@ from cloud_sync.central.accounts import Caller, Role, Tokens
 from cloud_sync.central.database import Database
 from cloud_sync.central.tables import User
 from cloud_sync.central.vehicles import Vehicles
-from cloud_sync.link.clock import system_clock
+from cloud_sync.link.host import this_machine
 from cloud_sync.link.seal import Seal
 from domain.now import Trust, rfc3339
 from domain.plate import Plate
@@ -39,7 +39,7 @@ class Racer:
 
 def racers(folder: Path) -> list[Racer]:
     """Two hundred accounts with a car each, as rows: hashing their passwords would take longer than all else."""
-    clock = system_clock(Trust.NTP)
+    clock = this_machine(Trust.NTP).clock
     database = Database(make_url(f"sqlite:///{folder}/central.db"))
     vehicles = Vehicles(database, Seal.from_hex("1" * 64), {}, clock)
     tokens = Tokens("t" * 32, 3_600)

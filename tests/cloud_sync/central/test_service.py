@@ -14,7 +14,7 @@ import pytest
 
 from cloud_sync.link import topics
 from cloud_sync.link.carrier import Will
-from cloud_sync.link.clock import system_clock
+from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.pipe import FactReceiver, FactSender
@@ -47,7 +47,7 @@ class Hub:
 
     @classmethod
     def at(cls, broker: BrokerSite, folder: Path) -> "Hub":
-        clock = system_clock(Trust.NTP)
+        clock = this_machine(Trust.NTP).clock
         journal = Journal(Store(folder / "hub.db"), LOT, "boot")
         link = Link(broker.seen_by(LOT), f"{LOT}@1", Will(topics.lot_status(LOT), status(False), lambda: status(True)))
         hub = cls(journal, link, FactSender(link, topics.lot_facts(LOT, "up"), Sender(journal, "central"), clock))

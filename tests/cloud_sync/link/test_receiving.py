@@ -8,7 +8,7 @@ import pytest
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.v1.facts import AlarmRaised
-from cloud_sync.link.v1.messages import Ack, AckState, Ask, Facts, Head, Part, WireMark
+from cloud_sync.link.v1.messages import Ack, AckState, Ask, Facts, Head, Part, Sent, WireFact, WireMark
 from domain.errors import NotFound, PeerError
 from domain.fact import Fact
 from tests.cloud_sync.link.ends import GATE, NOW, Ends
@@ -34,6 +34,15 @@ class TestReceiver:
         ends.deliver(ends.sender.acked(ends.receiver.opening(), NOW))
         assert ends.receiver.caught_up
         assert ends.hub.cursor(GATE).position.seq == 2 + missed
+
+    def test_it_tells_when_a_message_was_sent_before_it_applies_it(self, ends: Ends) -> None:
+        heard: list[Sent | int] = []
+        receiver = Receiver(GATE, ends.hub, lambda fact: heard.append(fact.seq), sent=heard.append)
+        ends.append(1)
+        receiver.heard(Facts(facts=[]))
+        sent = Sent(boot="boot-1", mono_ms=5)
+        receiver.heard(Facts(facts=[WireFact.of(fact) for fact in ends.facts()], sent=sent))
+        assert heard == [sent, 1]
 
     def test_what_it_has_seen_is_acknowledged_and_not_applied_again(self, ends: Ends) -> None:
         ends.append(3)
