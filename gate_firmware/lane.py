@@ -13,10 +13,11 @@ the table has no step for change nothing: on a street, anything may happen at an
 from collections.abc import Callable
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.v1.facts import Direction
+from cloud_sync.link.v1.facts import Direction, Noted
 from domain.errors import Refused, TryLater
 from domain.now import Now
 from gate_firmware.arm import Arm
+from gate_firmware.arrival_watch import ArrivalWatch
 from gate_firmware.camera_watch import CameraWatch
 from gate_firmware.deciding import Judge, Judgement
 from gate_firmware.events import (
@@ -71,6 +72,7 @@ class Lane:
         self._boot = boot
         self._record = Record(direction, journal, replica)
         self._camera = CameraWatch(self._record)
+        self._arrivals = ArrivalWatch(self._record, timing.stuck_ms)
         self._judge = judge
         self._timing = timing
         self._motion_ms_max = motion_ms_max
@@ -80,6 +82,7 @@ class Lane:
         self._arm = Arm()
         self._until_ms: int | None = None
         self._passage = Passage()
+        self._has_let_pass = False  # since the arm was down
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
             State.LOOKING: self._looking,
@@ -93,6 +96,7 @@ class Lane:
         self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
             State.LOOKING: self._read_too_long,
             State.HELD_BACK: self._look_again,
+            State.OPEN: self._not_driven,
             State.PASSING: self._blocked,
             State.CLOSING: self._close_again,
             State.FAULT: self._try_again,
@@ -163,6 +167,9 @@ class Lane:
 
     def _arrival_loop(self, occupied: bool, now: Now) -> list[Command]:
         self._arrival = occupied
+        self._arrivals.changed()
+        if not occupied and self.state in (State.LOOKING, State.HELD_BACK):
+            self._record.noted(Noted.BACKED_OUT, self._passage.passage_id, now)
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
         if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
@@ -181,6 +188,7 @@ class Lane:
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
         self._arm.moved(position)
+        self._has_let_pass = self._has_let_pass and not self._arm.is_down
         match position:
             case Position.UP:
                 return self._step(Input.ARM_UP, now)
@@ -308,7 +316,8 @@ class Lane:
         return [*commands, *self._step(Input.ARM_UP, now)] if self._arm.is_up else commands
 
     def _open(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.drive_ms_max
+        is_here = self._arrival or self._passage.is_awaited or self._passage.judgement is None
+        self._until_ms = now.mono_ms + (self._timing.drive_ms_max if is_here else self._timing.gap_ms_max)
         decided = self._passage.judgement is not None or self._direction is Direction.EXIT
         told = self._tell(Signal.GREEN, *self._words()) if decided else self._tell(Signal.RED, *IDLE)
         return [told, *self._step(Input.CAR_UNDER, now)] if self._safety else [told]
@@ -338,10 +347,29 @@ class Lane:
 
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
+        self._arrivals.held_back(self._passage.since_ms, now)
         return [
             *self._arm.kept_down(under=self._safety),
             *([] if self._passage.is_looked_at else [self._passage.look()]),
         ]
+
+    def _not_driven(self, now: Now) -> list[Command]:
+        """The arm is up for a car that has not driven: it comes down.
+
+        At an exit it stays up where the loop cannot be believed any more: who stands there gets out.
+        """
+        passage = self._passage
+        if passage.is_awaited:
+            self._record.noted(Noted.NOT_COME, passage.passage_id, now)
+        elif passage.judgement is not None:
+            what = Noted.NOT_DRIVEN if self._arrival else Noted.BACKED_OUT
+            self._record.noted(what, passage.passage_id, now)
+        if self._arrival:
+            self._arrivals.not_driven(now)
+        if self._arrivals.is_stuck and self._direction is Direction.EXIT:
+            self._until_ms = None
+            return []
+        return self._step(Input.WAITED, now)
 
     def _blocked(self, now: Now) -> list[Command]:
         self._until_ms = None
@@ -390,6 +418,9 @@ class Lane:
     def _complete_passage(self, now: Now, *, unseen: bool = False) -> None:
         passage_id = self._passage.passage_id or self._new_passage()
         self._record.passage(passage_id, self._passage.judgement, now, unseen=unseen)
+        if self._has_let_pass and not self._passage.may_pass:
+            self._record.noted(Noted.TAILGATED, passage_id, now)
+        self._has_let_pass = True
         self._begin_passage(Passage(), now)  # whoever follows before the arm is down is another car
 
     def _begin_passage(self, passage: Passage, now: Now) -> None:

@@ -49,7 +49,12 @@ STEPS: dict[State, dict[Input, State]] = {
         Input.CAR_UNDER: State.PASSING,
         Input.WAITED: State.FAULT,
     },
-    State.OPEN: {Input.CAR_UNDER: State.PASSING, Input.CAR_HERE: State.LOOKING, Input.WAITED: State.CLOSING},
+    State.OPEN: {
+        Input.CAR_GONE: State.OPEN,  # it drives, or backs out: the next moments tell
+        Input.CAR_UNDER: State.PASSING,
+        Input.CAR_HERE: State.LOOKING,
+        Input.WAITED: State.CLOSING,
+    },
     State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
     State.CLOSING: {
         Input.ARM_DOWN: State.IDLE,

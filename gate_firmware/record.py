@@ -1,7 +1,7 @@
 """What a lane writes down: its decisions, its passages, its alarms. Each is on disk when the call returns."""
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed, WithdrawalNoted
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed, LaneNoted, Noted, WithdrawalNoted
 from domain.admission import Evidence
 from domain.now import Now
 from gate_firmware.deciding import Judgement
@@ -89,6 +89,11 @@ class Record:
             for reservation_id, revision in due:
                 self.withdrawal(reservation_id, revision, now, later=False)
             self._replica.withdrawals_noted()
+
+    def noted(self, what: Noted, passage_id: str, now: Now) -> None:
+        """Write down what else has happened."""
+        with self._journal.transaction():
+            self._journal.append(LaneNoted(what=what, passage_id=passage_id), now)
 
     def alarm(self, alarm: str, detail: str, now: Now) -> None:
         """Write an alarm down; docs/running.md lists them."""

@@ -46,13 +46,17 @@ class Timing(Section):
     """How long a lane waits.
 
     `identify_ms_max` and `exit_identify_ms_max`: for a read, before the lane asks or lets the car out unknown;
-    `retry_ms`: between two looks at a car that was held back; `drive_ms_max`: from the open arm to a car under it.
+    `retry_ms`: between two looks at a car that was held back; `drive_ms_max`: from the open arm to a car under it;
+    `gap_ms_max`: from a car that has left the arrival loop to the same car under the open arm, else it has backed out;
+    `stuck_ms`: how long a car may be held back before the arrival loop is called stuck.
     """
 
     identify_ms_max: int = Field(default=6_000, ge=500, le=60_000)
     exit_identify_ms_max: int = Field(default=2_500, ge=100, le=4_000)
     retry_ms: int = Field(default=4_000, ge=500, le=60_000)
     drive_ms_max: int = Field(default=30_000, ge=1_000, le=600_000)
+    gap_ms_max: int = Field(default=8_000, ge=1_000, le=60_000)
+    stuck_ms: int = Field(default=900_000, ge=60_000, le=86_400_000)
 
     def decide_ms_max(self, direction: Direction) -> int:
         """After this the lane decides without a read."""

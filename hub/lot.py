@@ -15,6 +15,7 @@ from cloud_sync.link.v1.facts import (
     GateChanged,
     GateDecided,
     GatePassed,
+    LaneNoted,
     PaymentChanged,
     PolicyChanged,
     SpotChanged,
@@ -193,6 +194,8 @@ class Lot:
                 if alarm.alarm == LOG_LOST and of_gate:
                     self.withdrawals.log_lost(fact.unit)
                 self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
+            case LaneNoted() if of_gate:  # kept with the raw facts
+                pass
             case GateDecided() as decided if of_gate:  # kept with the raw facts; the page shows the latest from there
                 if decided.ticket is not None:
                     self._recovery.by_ticket(decided.ticket, decided.plate, now)

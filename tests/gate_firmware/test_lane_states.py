@@ -21,7 +21,7 @@ TABLE = {
     State.LOOKING: {Input.CAR_GONE: State.IDLE},
     State.HELD_BACK: {Input.CAR_GONE: State.IDLE},
     State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.OPEN: {Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.OPEN: {Input.CAR_GONE: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
     State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
     State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
     State.FAULT: {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import GateDecided, GatePassed, WithdrawalNoted
+from cloud_sync.link.v1.facts import GateDecided, GatePassed, LaneNoted, WithdrawalNoted
 from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
@@ -37,9 +37,9 @@ class TestWithdrawn:
         entry.hub_says(self.CANCELLED)
         assert entry.told(WithdrawalNoted) == []
         entry.happens(ArrivalLoop(False))
-        entry.passes_ms(TIMING.drive_ms_max)
+        entry.passes_ms(TIMING.gap_ms_max)
         entry.happens(ArmMoved(Arm.DOWN))
-        assert entry.stored() == [GateDecided.kind, WithdrawalNoted.kind]
+        assert entry.stored() == [GateDecided.kind, LaneNoted.kind, WithdrawalNoted.kind]
 
     @pytest.mark.parametrize("arm", [Arm.UP, Arm.DOWN])
     def test_also_after_a_restart(self, entry: Gate, arm: Arm) -> None:

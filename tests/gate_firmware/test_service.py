@@ -22,6 +22,8 @@ from cloud_sync.link.v1.facts import (
     Direction,
     GateDecided,
     GatePassed,
+    LaneNoted,
+    Noted,
     Payload,
     ReservationChanged,
     payload_of,
@@ -183,8 +185,9 @@ class TestStreet:
             assert (state.lights, state.arm) == (Signal.RED, Arm.DOWN)
             await site.street.leave()
             await site.until(lambda state: state.display == ("WELCOME", "PLEASE DRIVE UP"))
-            [decided] = site.facts()
+            decided, gone = site.facts()
             assert isinstance(decided, GateDecided)
+            assert gone == LaneNoted(what=Noted.BACKED_OUT, passage_id=decided.passage_id)
             assert (decided.verdict, decided.reason) == (Verdict.REFUSE, Reason.NO_BOOKING)
             assert decided.plate is not None
             assert SEAL.open(decided.plate) == OTHER

@@ -201,6 +201,22 @@ class GatePassed(Payload):
     unseen: bool = False
 
 
+class Noted(Enum):
+    BACKED_OUT = "backed_out"  # a car has gone back from where it was looked at, or from an open arm
+    NOT_DRIVEN = "not_driven"  # the arm was up for a car, and it stood there
+    NOT_COME = "not_come"  # the arm was up for a car that was let in from afar
+    TAILGATED = "tailgated"  # a second car has crossed on one opening
+
+
+class LaneNoted(Payload):
+    """gate: something that has happened in its lane and is neither a decision nor a passage. `passage_id` names the
+    car's time in the lane that it belongs to."""
+
+    kind = "lane.noted/1"
+    what: Noted
+    passage_id: str
+
+
 class WithdrawalNoted(Payload):
     """entry gate: it knows that a reservation was cancelled or became a no-show by this revision. Whatever car it let
     in on an earlier one is in its log before this."""
@@ -253,6 +269,7 @@ PAYLOADS: dict[str, type[Payload]] = {
         PaymentChanged,
         GateDecided,
         GatePassed,
+        LaneNoted,
         WithdrawalNoted,
         WithdrawalSettled,
         WithdrawalVouched,

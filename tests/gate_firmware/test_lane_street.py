@@ -1,0 +1,124 @@
+"""The lane's core, and what people do on a street: back out, doze, push in behind; and loops that lie."""
+
+import pytest
+
+from cloud_sync.link.v1.facts import Direction, LaneNoted, Noted
+from gate_firmware.arrival_watch import FRUITLESS_MAX
+from gate_firmware.events import ArmMoved, ArrivalLoop, ById, LowerArm, RaiseArm, SafetyLoop, Sight
+from gate_firmware.lane_states import State
+from hardware.barrier import Position as Arm
+from tests.gate_firmware.gate import OTHER, TIMING, Gate, brought_to, rid, right
+
+
+def noted(gate: Gate) -> list[tuple[Noted, str]]:
+    return [(said.what, said.passage_id) for said in gate.told(LaneNoted)]
+
+
+class TestBackingOut:
+    def test_before_it_is_decided_on_and_after(self, entry: Gate) -> None:
+        entry.car_comes()
+        entry.happens(ArrivalLoop(False))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(ArrivalLoop(False))
+        assert noted(entry) == [(Noted.BACKED_OUT, "p1"), (Noted.BACKED_OUT, "p2")]
+        assert entry.lane.state is State.IDLE
+
+    @pytest.mark.parametrize("arm", [Arm.BETWEEN, Arm.UP])
+    def test_from_an_arm_that_goes_up_or_is_up(self, entry: Gate, arm: Arm) -> None:
+        """It is not waited for as long as for one that stands there: the next car might drive in on its decision."""
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(arm), ArrivalLoop(False), ArmMoved(Arm.UP))
+        assert entry.passes_ms(TIMING.gap_ms_max - 1) == []
+        assert LowerArm() in entry.passes_ms(1)
+        assert noted(entry) == [(Noted.BACKED_OUT, "p1")]
+        assert entry.passages == []
+
+    def test_who_is_between_the_two_loops_drives_on(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False))
+        entry.passes_ms(TIMING.gap_ms_max - 1)
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+        assert noted(entry) == []
+
+
+class TestNotDriving:
+    def test_is_noted_and_the_arm_comes_down(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        assert LowerArm() in entry.passes_ms(TIMING.drive_ms_max)
+        assert noted(entry) == [(Noted.NOT_DRIVEN, "p1")]
+
+    def test_nor_does_who_was_let_in_from_afar_come(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.named(ById(rid(1)), car_required=False)
+        entry.happens(ArmMoved(Arm.UP))
+        assert LowerArm() in entry.passes_ms(TIMING.drive_ms_max)
+        assert noted(entry) == [(Noted.NOT_COME, "p1")]
+
+
+class TestTailgating:
+    def test_the_second_car_on_one_opening_is_noted(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        entry.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
+        first, second = entry.passages
+        assert (first.reservation_id, second.reservation_id) == (rid(1), None)
+        assert noted(entry) == [(Noted.TAILGATED, second.passage_id)]
+
+    def test_a_car_that_waits_behind_is_looked_at_while_the_arm_comes_down(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), ArrivalLoop(True))
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert entry.lane.state is State.LOOKING
+        assert noted(entry) == []
+
+    def test_two_that_may_pass_one_after_the_other_do_not_tailgate(self, entry: Gate) -> None:
+        entry.hub_says(right(), right(2, plate=OTHER))
+        entry.admitted()
+        entry.through()
+        entry.seen(entry.car_comes(), plate=OTHER)
+        entry.through()
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1), rid(2)]
+        assert noted(entry) == []
+
+
+class TestArrivalLoopStuckOn:
+    def test_at_an_entry_nothing_is_let_in_and_somebody_is_called_once(self, entry: Gate) -> None:
+        entry.seen(entry.car_comes(), Sight.UNSURE, None)
+        assert RaiseArm() not in entry.passes_ms(TIMING.stuck_ms)
+        assert RaiseArm() not in entry.passes_ms(TIMING.stuck_ms)
+        assert entry.alarms == ["arrival-loop-stuck"]
+
+    def test_a_booked_car_is_let_in_all_the_same(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        passage_id = entry.car_comes()
+        entry.seen(passage_id, Sight.UNSURE, None)
+        entry.passes_ms(2 * TIMING.stuck_ms)
+        assert RaiseArm() in entry.seen(passage_id)
+
+    def test_at_an_exit_the_arm_goes_up_a_few_times_and_then_stays_up(self, exit_: Gate) -> None:
+        exit_.car_comes()
+        for _ in range(FRUITLESS_MAX):
+            exit_.passes_ms(TIMING.exit_identify_ms_max)
+            exit_.happens(ArmMoved(Arm.UP))
+            exit_.passes_ms(TIMING.drive_ms_max)
+            if exit_.lane.state is State.CLOSING:
+                exit_.happens(ArmMoved(Arm.DOWN))
+        assert exit_.passes_ms(100 * TIMING.drive_ms_max) == []
+        assert exit_.lane.state is State.OPEN
+        assert exit_.alarms == ["arrival-loop-stuck"]
+
+    @pytest.mark.parametrize("direction", Direction)
+    def test_a_loop_that_is_free_again_is_believed_again(self, entry: Gate, exit_: Gate, direction: Direction) -> None:
+        gate = entry if direction is Direction.ENTRY else exit_
+        for _ in range(2):
+            gate.seen(gate.car_comes(), Sight.UNSURE, None)
+            gate.happens(ArmMoved(Arm.UP))
+            gate.passes_ms(FRUITLESS_MAX * TIMING.stuck_ms)
+            gate.happens(ArmMoved(Arm.DOWN), ArrivalLoop(False), ArmMoved(Arm.DOWN))
+            gate.passes_ms(TIMING.stuck_ms)
+            gate.happens(ArmMoved(Arm.DOWN))
+        assert gate.alarms.count("arrival-loop-stuck") == (2 if direction is Direction.ENTRY else 0)
