@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from domain.errors import Refused
-from hardware.barrier import TimerFactory
 from hardware.camera import Pixels, monotonic_ms
 from hardware.control_protocol import Arrive, Command, GetState, LaneState, Leave, SetCamera, Show, Watch
 from hardware.control_socket import ControlSocket
 from hardware.display import Display
 from hardware.lane import Lane
+from hardware.timer import TimerFactory
 from hardware.twin import LaneEvent, LaneTwin
 from hardware.twin_camera import CameraTwin, decode_picture
 from hardware.twin_memory import TwinMemory

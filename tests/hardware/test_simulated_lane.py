@@ -49,6 +49,7 @@ def test_the_twin_tells_when_a_lane_closes_on_a_car(lane: SimulatedLane, time: M
     time.pass_ms(2_000)
     lane.arrive("c1", [], patience_ms=60_000, dwell_ms=20_000)
     time.pass_ms(6_000)
+    assert lane.barrier._close_relay is not None
     lane.barrier._close_relay.on()
     time.pass_ms(3_000)
     assert lane.state.collisions == 2

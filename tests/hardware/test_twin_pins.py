@@ -59,7 +59,7 @@ def test_only_the_moment_a_coil_is_energised_is_a_command(lane: Lane) -> None:
     assert lane.happenings() == [(0, Happening.ARM_MOVING)]
     lane.time.pass_ms(2_000)
     lane.pins.settle()
-    lane.relay(lane.wiring.barrier.close_relay, on=True)
+    lane.relay(lane.wiring.outputs["close_relay"], on=True)
     lane.time.pass_ms(500)
     lane.relay(relay, on=True)  # again, after it was off
     assert [happening for _, happening in lane.happenings()[2:]] == [Happening.ARM_MOVING] * 2
@@ -86,7 +86,7 @@ def test_a_listener_may_move_the_lane_in_turn(lane: Lane) -> None:
     def reverse(event: LaneEvent) -> None:
         lane.events.append(event)
         if event.happening is Happening.ARM_UP:
-            lane.relay(barrier.close_relay, on=True)
+            lane.relay(lane.wiring.outputs["close_relay"], on=True)
 
     lane.pins.when_happened = reverse
     lane.relay(barrier.open_relay, on=True)

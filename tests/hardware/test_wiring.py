@@ -12,13 +12,24 @@ from hardware.wiring import Wiring
 FULL = """
 kind = "gpiozero"
 arrival_loop = { pin = 5, debounce_ms = 50 }
-safety_loop = { pin = 6, normally = "closed" }
+safety_loop = { pin = 6 }
 [barrier]
 open_relay = 20
 close_relay = 21
 pulse_ms = 300
 limit_up = { pin = 12 }
 limit_down = { pin = 13 }
+[photocell]
+pin = 19
+[fire]
+pin = 7
+[cabinet]
+pin = 8
+normally = "open"
+[call_button]
+pin = 14
+[buzzer]
+pin = 18
 [camera]
 source = "rtsp://127.0.0.1/stream"
 [display]
@@ -29,7 +40,28 @@ device = "/dev/ttyUSB0"
 def test_a_full_section() -> None:
     wiring = Wiring.model_validate(tomllib.loads(FULL))
     assert wiring.pins["open_relay"] == 20
-    assert wiring.safety_loop.normally == "closed"
+    assert wiring.pins["buzzer"] == 18
+    assert {name: contact.normally for name, contact in wiring.inputs.items()} == {
+        "arrival_loop": "open",
+        "safety_loop": "closed",
+        "photocell": "closed",
+        "limit_up": "open",
+        "limit_down": "open",
+        "fire": "closed",
+        "cabinet": "open",
+        "call_button": "open",
+    }
+
+
+def test_what_a_lane_does_not_have_takes_no_pin() -> None:
+    wiring = Wiring.model_validate({"kind": "gpiozero", "barrier": {"kind": "single-pulse"}})
+    assert set(wiring.inputs) == {"arrival_loop", "safety_loop", "limit_up", "limit_down"}
+    assert set(wiring.outputs) == {"open_relay", "red", "green"}
+
+
+def test_a_safety_loop_is_normally_closed_where_only_its_pin_is_given() -> None:
+    """A cut cable must read as a car."""
+    assert Wiring.model_validate({"kind": "gpiozero", "safety_loop": {"pin": 6}}).safety_loop.normally == "closed"
 
 
 @pytest.mark.parametrize(
@@ -40,6 +72,12 @@ def test_a_full_section() -> None:
         ({"arrival_loop": {"pin": 28}}, "less than or equal to 27"),
         ({"arrival_loop": {"pin": 27}}, "pin 27 is wired 2 times"),
         ({"barrier": {"open_relay": 4}}, "greater than or equal to 9"),
+        ({"barrier": {"kind": "single-pulse", "close_relay": 23}}, "has no close_relay"),
+        ({"barrier": {"close_relay": None}}, "any other has one"),
+        ({"barrier": {"kind": "toggle"}}, "single-pulse"),
+        ({"buzzer": {"pin": 8}}, "greater than or equal to 9"),
+        ({"lights": {"green": 3}}, "greater than or equal to 9"),
+        ({"fire": {"pin": 22}}, "pin 22 is wired 2 times"),
         ({"simulated": {}}, "needs kind"),
     ],
 )
