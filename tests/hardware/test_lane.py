@@ -14,20 +14,11 @@ from hardware.lane import Lane
 from hardware.lights import Signal
 from hardware.simulated_lane import SimulatedLane
 from hardware.wiring import InputName, Wiring
-from tests.hardware.conftest import MovedTime
+from tests.hardware.conftest import MORE, MovedTime
 from tests.hardware.pins import Watched
 
 WIRING = Wiring(kind="gpiozero")
-EVERYTHING = Wiring.model_validate(
-    {
-        "kind": "gpiozero",
-        "photocell": {"pin": 5},
-        "fire": {"pin": 6},
-        "cabinet": {"pin": 12},
-        "call_button": {"pin": 13},
-        "buzzer": {"pin": 18},
-    }
-)
+EVERYTHING = Wiring.model_validate({"kind": "gpiozero"} | MORE)
 
 
 @pytest.fixture
