@@ -45,7 +45,7 @@ class TwinPins:
         self.factory: Factory = MockFactory()
         self.when_happened: Callable[[LaneEvent], None] | None = None
         self.when_moved: Callable[[], None] | None = None
-        self._wiring = wiring
+        self._inputs = wiring.inputs
         self._twin = twin
         self._clock = clock
         self._lock = threading.RLock()
@@ -115,7 +115,7 @@ class TwinPins:
 
     def _follow(self) -> None:
         twin = self._twin
-        for name, contact in self._wiring.inputs.items():
+        for name, contact in self._inputs.items():
             self._drive(contact, twin.says(name))
         for event in twin.take_events():
             if self.when_happened is not None:
