@@ -1,27 +1,36 @@
-"""The barrier: two command relays, two limit switches, and what must never happen between them.
+"""The barrier: its command relays, two limit switches, and what must never happen between them.
 
 A command is momentary: a relay closes the barrier controller's open or close contact for `pulse_ms`, and the
-controller moves the arm. Its hard-wired protection (EN 12453, UL 325) stays in charge; this only asks.
+controller moves the arm. Its hard-wired protection (EN 12453, UL 325) stays in charge; this only asks. A controller
+of kind single-pulse has no close contact: it closes by itself once its own loop is free.
 
 Held here, whatever the caller does:
-- both relays are off before, during and after pin set-up and at close; no pulse at start, restart or end;
+- all relays are off before, during and after pin set-up and at close; no pulse at start, restart or end;
 - no relay goes on, or stays on longer, without a running timer that will end its pulse;
 - the two relays are never on together, and after one of them went off none goes on for `dead_ms`;
-- no close command while the safety loop is occupied;
-- opening wins: it cuts a close pulse short, while a close command during an open pulse is refused.
+- no close command while the safety loop is occupied, the photocell interrupted or the fire alarm on;
+- opening wins: it cuts a close pulse short, while a close command during an open pulse is refused;
+- a fire alarm raises the arm in the thread of the pin change, at `start` if it is on by then, and again whenever the
+  arm leaves its upper limit while it is on. Its end moves nothing.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
 
-from gpiozero import Factory, OutputDevice
+from gpiozero import Factory
 
 from domain.errors import Refused
 from hardware.contact import Contact
+from hardware.fire import FireAlarm
 from hardware.loop import Loop
+from hardware.output import Output
+from hardware.photocell import Photocell
+from hardware.timer import Timer, TimerFactory
 from hardware.wiring import BarrierWiring
+
+log = logging.getLogger(__name__)
 
 
 class Position(Enum):
@@ -32,24 +41,13 @@ class Position(Enum):
     BETWEEN = "between"  # neither switch, or both: moving, stuck, or a switch is broken
 
 
-class Timer(Protocol):
-    """A call that will be made once; `threading.Timer` is one."""
-
-    def start(self) -> None: ...
-    def cancel(self) -> None: ...
-
-
-TimerFactory = Callable[[float, Callable[[], None]], Timer]
-"""Makes a timer from seconds and the call; the call may come in any thread."""
-
-
 class _Relays(Enum):
-    """What the two relays are doing."""
+    """What the relays are doing."""
 
-    IDLE = "idle"  # both off, either may go on
+    IDLE = "idle"  # all off, any may go on
     OPENING = "opening"  # the open relay is on
     CLOSING = "closing"  # the close relay is on
-    DEAD = "dead"  # both off, and neither may go on yet
+    DEAD = "dead"  # all off, and none may go on yet
     DEAD_THEN_OPEN = "dead_then_open"  # the same, with an open command waiting
 
 
@@ -62,20 +60,43 @@ class Barrier:
     """
 
     def __init__(
-        self, wiring: BarrierWiring, safety_loop: Loop, factory: Factory, *, new_timer: TimerFactory = threading.Timer
+        self,
+        wiring: BarrierWiring,
+        safety_loop: Loop,
+        factory: Factory,
+        *,
+        photocell: Photocell | None = None,
+        fire: FireAlarm | None = None,
+        new_timer: TimerFactory = threading.Timer,
     ) -> None:
         self.when_moved: Callable[[Position], None] | None = None
         self._wiring = wiring
         self._safety_loop = safety_loop
+        self._photocell = photocell
+        self._fire = fire
         self._new_timer = new_timer
         self._lock = threading.RLock()
         self._timer: Timer | None = None
         self._relays = _Relays.IDLE
-        self._open_relay = _relay(wiring.open_relay, factory)
-        self._close_relay = _relay(wiring.close_relay, factory)
+        self._closed = False
+        self._open_relay = Output(wiring.open_relay, factory)
+        self._close_relay = None if wiring.close_relay is None else Output(wiring.close_relay, factory)
         self._limit_up = Contact(wiring.limit_up, factory)
         self._limit_down = Contact(wiring.limit_down, factory)
-        self._limit_up.when_changed = self._limit_down.when_changed = self._report
+        self._limit_up.when_changed = self._upper_limit_changed
+        self._limit_down.when_changed = self._report
+        if fire is not None:
+            fire.when_alarmed = self._rise_for_fire
+
+    def start(self) -> None:
+        """Raise the arm if the fire alarm is on already; one that comes later does so by itself."""
+        if self._fire is not None and self._fire.alarmed:
+            self.raise_arm()
+
+    @property
+    def closes_itself(self) -> bool:
+        """Whether the controller closes by itself, and has no close contact."""
+        return self._close_relay is None
 
     @property
     def position(self) -> Position:
@@ -98,37 +119,54 @@ class Barrier:
                 self._pulse(self._open_relay, _Relays.OPENING)
 
     def lower_arm(self) -> None:
-        """Give one close command; a running close pulse begins anew.
+        """Give one close command; a running close pulse begins anew. Where the barrier closes itself, give none.
 
-        Raises Refused (`safety_loop_occupied`, `command_running`) and leaves both relays as they are.
+        Raises Refused (`fire_alarm`, `safety_loop_occupied`, `photocell_interrupted`, `command_running`) and leaves
+        all relays as they are.
         """
         with self._lock:
-            if self._safety_loop.occupied:
-                raise Refused("safety_loop_occupied", "a vehicle is under the arm; close when the loop is free")
+            self._check_clear()
+            if self._close_relay is None:
+                return
             if self._relays not in (_Relays.IDLE, _Relays.CLOSING):
                 raise Refused("command_running", "another command has not ended; close after it")
             self._pulse(self._close_relay, _Relays.CLOSING)
 
     def close(self) -> None:
-        """End any pulse, leave both relays off and release the pins."""
+        """End any pulse, leave the relays off and release the pins."""
         with self._lock:
+            self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
             self.when_moved = None
-            for relay in (self._open_relay, self._close_relay):
-                relay.off()
+            if self._fire is not None:
+                self._fire.when_alarmed = None
+            self._all_off()
             for device in (self._open_relay, self._close_relay, self._limit_up, self._limit_down):
-                device.close()
+                if device is not None:
+                    device.close()
 
-    def _pulse(self, relay: OutputDevice, meaning: _Relays) -> None:
+    def _check_clear(self) -> None:
+        if self._fire is not None and self._fire.alarmed:
+            raise Refused("fire_alarm", "the fire alarm is on; close after it")
+        if self._safety_loop.occupied:
+            raise Refused("safety_loop_occupied", "a vehicle is under the arm; close when the loop is free")
+        if self._photocell is not None and self._photocell.interrupted:
+            raise Refused("photocell_interrupted", "something is under the arm; close when the photocell is free")
+
+    def _all_off(self) -> None:
+        self._open_relay.off()
+        if self._close_relay is not None:
+            self._close_relay.off()
+
+    def _pulse(self, relay: Output, meaning: _Relays) -> None:
         self._after(self._wiring.pulse_ms, self._end_pulse)  # first: a relay that goes on is sure to go off
         self._relays = meaning
         relay.on()
 
     def _end_pulse(self) -> None:
-        self._open_relay.off()
-        self._close_relay.off()
+        self._all_off()
         self._relays = _Relays.DEAD
         self._after(self._wiring.dead_ms, self._end_dead_time)
 
@@ -153,16 +191,21 @@ class Barrier:
             self._timer.cancel()
         self._timer = timer
 
+    def _rise_for_fire(self) -> None:
+        """In the thread of the pin change, which an error would end for every pin."""
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self.raise_arm()
+            except Exception:  # whoever listens to the alarm raises the arm too, and may die of this and start anew
+                log.exception("fire alarm: the arm could not be raised; open the barrier by hand")
+
+    def _upper_limit_changed(self, active: bool) -> None:
+        if not active and self._fire is not None and self._fire.alarmed:
+            self._rise_for_fire()
+        self._report(active)
+
     def _report(self, _active: bool) -> None:
         if self.when_moved is not None:
             self.when_moved(self.position)
-
-
-def _relay(pin: int, factory: Factory) -> OutputDevice:
-    """Take a relay pin over without a pulse: pulled down as an input, then an output that is low, then low again."""
-    line = factory.pin(pin)
-    line.function = "input"
-    line.pull = "down"
-    relay = OutputDevice(pin, initial_value=False, pin_factory=factory)
-    relay.off()
-    return relay

@@ -1,4 +1,4 @@
-"""A dry contact to ground: what a loop detector, a limit switch or a key gives to a Pi."""
+"""A dry contact to ground: what a loop detector, a limit switch or a fire alarm system gives to a Pi."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ class Contact:
     @property
     def active(self) -> bool:
         """The state at this very moment, read from the pin and not debounced."""
-        return bool(self._input.is_active) != self._normally_closed
+        return self._means(closed=bool(self._input.is_active))
 
     def close(self) -> None:
         """Release the pin; no call of `when_changed` follows."""
@@ -40,4 +40,8 @@ class Contact:
 
     def _report(self, *, closed: bool) -> None:
         if self.when_changed is not None:
-            self.when_changed(closed != self._normally_closed)
+            self.when_changed(self._means(closed=closed))
+
+    def _means(self, *, closed: bool) -> bool:
+        """Whether a contact in this state is active."""
+        return closed != self._normally_closed

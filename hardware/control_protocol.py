@@ -3,13 +3,17 @@
     {"command": "arrive", "car": "c1", "frames": ["<base64 JPEG>", ...], "patience_ms": 60000, "dwell_ms": 0}
     {"command": "show", "frames": [...]}         what the camera sees of the car from now on, as a phone held up
     {"command": "leave"}                         the driver backs out
+    {"command": "contact", "name": "fire", "active": true}      also "photocell" (a person or a branch), "cabinet",
+                                                 "call_button"; refused as "not_wired" where the lane has none
+    {"command": "stuck", "name": "safety_loop", "at": false}    any input says this whatever is true; null mends it
+    {"command": "jam", "jammed": true}           the arm does not get past the middle of its way; false mends it
     {"command": "camera", "mode": "ok"|"black"|"none", "empty_lane": "<base64 JPEG>"}
     {"command": "state"}
     {"command": "watch"}                         then events, one a line, until the client hangs up
 
 Every answer is `{"ok": true, ...}`, to `state` with the fields of `LaneState`, or `{"ok": false, "error": {"code",
 "message"}}`. Events are `{"event": "car_arrived", "mono_ms": 12345, "car": "c1"}`, named as in
-`hardware.twin.Happening`, and `{"event": "display", "mono_ms": ..., "lines": ["...", "..."]}`.
+`hardware.twin_events.Happening`, and `{"event": "display", "mono_ms": ..., "lines": ["...", "..."]}`.
 """
 
 from typing import Annotated, Literal
@@ -21,6 +25,7 @@ from hardware.barrier import Position
 from hardware.lights import Signal
 from hardware.twin import PATIENCE_MS
 from hardware.twin_camera import CameraMode
+from hardware.wiring import InputName
 
 FRAMES_MAX = 24
 PICTURE_BYTES_MAX = 1_000_000
@@ -58,6 +63,29 @@ class Leave(_Message):
     command: Literal["leave"] = "leave"
 
 
+class Touch(_Message):
+    """Somebody, or something, makes a contact active, or ends that."""
+
+    command: Literal["contact"] = "contact"
+    name: Literal["photocell", "fire", "cabinet", "call_button"]
+    active: bool
+
+
+class Stick(_Message):
+    """An input breaks and says the same from now on, or is mended (None)."""
+
+    command: Literal["stuck"] = "stuck"
+    name: InputName
+    at: bool | None
+
+
+class Jam(_Message):
+    """The arm stops half-way from now on, or is mended."""
+
+    command: Literal["jam"] = "jam"
+    jammed: bool
+
+
 class SetCamera(_Message):
     """The camera breaks or is mended; `empty_lane` is its picture while no car is there."""
 
@@ -78,17 +106,21 @@ class Watch(_Message):
     command: Literal["watch"] = "watch"
 
 
-Command = Arrive | Show | Leave | SetCamera | GetState | Watch
+Command = Arrive | Show | Leave | Touch | Stick | Jam | SetCamera | GetState | Watch
 _command: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 
 
 class LaneState(BaseModel):
-    """What a bystander would see; `collisions` counts both broken invariants of the twin."""
+    """What a bystander would see, whatever the inputs say; `collisions` counts what the twin calls broken."""
 
     mono_ms: int
     arm: Position
     arrival_loop: bool
     safety_loop: bool
+    photocell: bool
+    fire: bool
+    cabinet: bool
+    call_button: bool
     car: str | None
     display: tuple[str, str]
     lights: Signal

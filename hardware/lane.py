@@ -8,11 +8,17 @@ from typing import Self
 from gpiozero import Factory
 
 from domain.errors import OperatorError
-from hardware.barrier import Barrier, TimerFactory
+from hardware.barrier import Barrier
+from hardware.buzzer import Buzzer
+from hardware.cabinet import Cabinet
+from hardware.call_button import CallButton
 from hardware.camera import Camera, NoCamera, VideoCamera, monotonic_ms
 from hardware.display import Display
+from hardware.fire import FireAlarm
 from hardware.lights import Lights
 from hardware.loop import Loop
+from hardware.photocell import Photocell
+from hardware.timer import TimerFactory
 from hardware.wiring import Wiring
 
 
@@ -20,7 +26,9 @@ class Lane:
     """The devices of one lane, to be used as `async with Lane.from_wiring(wiring) as lane`.
 
     The pins are taken, at their safe levels, when it is made; cameras, simulated time and the control socket run from
-    `start` to `stop`. Callbacks of the loops and the barrier come in the thread of the pin change (see `Contact`).
+    `start` to `stop`. Callbacks of the inputs and the barrier come in the thread of the pin change (see `Contact`).
+    `photocell`, `fire`, `cabinet` and `call_button` are None where the lane has none; a `buzzer` that is not there is
+    silent.
     """
 
     def __init__(
@@ -35,8 +43,20 @@ class Lane:
         self.wiring = wiring
         self.arrival_loop = Loop(wiring.arrival_loop, factory)
         self.safety_loop = Loop(wiring.safety_loop, factory)
-        self.barrier = Barrier(wiring.barrier, self.safety_loop, factory, new_timer=new_timer)
+        self.photocell = None if wiring.photocell is None else Photocell(wiring.photocell, factory)
+        self.fire = None if wiring.fire is None else FireAlarm(wiring.fire, factory)
+        self.cabinet = None if wiring.cabinet is None else Cabinet(wiring.cabinet, factory)
+        self.call_button = None if wiring.call_button is None else CallButton(wiring.call_button, factory)
+        self.barrier = Barrier(
+            wiring.barrier,
+            self.safety_loop,
+            factory,
+            photocell=self.photocell,
+            fire=self.fire,
+            new_timer=new_timer,
+        )
         self.lights = Lights(wiring.lights, factory)
+        self.buzzer = Buzzer(wiring.buzzer, factory, new_timer=new_timer)
         self.camera = camera
         self.display = display
 
@@ -63,18 +83,28 @@ class Lane:
         return None
 
     async def start(self) -> None:
-        """Begin to take pictures."""
+        """Raise the arm if there is a fire alarm, and begin to take pictures."""
+        self.barrier.start()
         if isinstance(self.camera, VideoCamera):
             self.camera.start()
 
     async def stop(self) -> None:
-        """End every pulse, leave the relays off and the driver's signals dark, and release all devices."""
+        """End every pulse, leave the relays off and the driver's signals dark and silent, and release all devices."""
         self.barrier.close()
         if isinstance(self.camera, VideoCamera):
             self.camera.stop()
-        self.arrival_loop.close()
-        self.safety_loop.close()
+        for contact in (
+            self.arrival_loop,
+            self.safety_loop,
+            self.photocell,
+            self.fire,
+            self.cabinet,
+            self.call_button,
+        ):
+            if contact is not None:
+                contact.close()
         self.lights.close()
+        self.buzzer.close()
         self.display.close()
 
     async def __aenter__(self) -> Self:

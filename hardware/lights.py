@@ -2,8 +2,9 @@
 
 from enum import Enum
 
-from gpiozero import LED, Factory
+from gpiozero import Factory
 
+from hardware.output import Output
 from hardware.wiring import LightsWiring
 
 
@@ -19,8 +20,8 @@ class Lights:
     """Shows one signal at a time; red and green are never lit together. Dark until the first `show`."""
 
     def __init__(self, wiring: LightsWiring, factory: Factory) -> None:
-        self._red = LED(wiring.red, pin_factory=factory)
-        self._green = LED(wiring.green, pin_factory=factory)
+        self._red = Output(wiring.red, factory)
+        self._green = Output(wiring.green, factory)
         self._showing = Signal.OFF
 
     @property

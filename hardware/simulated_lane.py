@@ -4,20 +4,34 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from domain.errors import Refused
-from hardware.barrier import TimerFactory
 from hardware.camera import Pixels, monotonic_ms
-from hardware.control_protocol import Arrive, Command, GetState, LaneState, Leave, SetCamera, Show, Watch
+from hardware.control_protocol import (
+    Arrive,
+    Command,
+    GetState,
+    Jam,
+    LaneState,
+    Leave,
+    SetCamera,
+    Show,
+    Stick,
+    Touch,
+    Watch,
+)
 from hardware.control_socket import ControlSocket
 from hardware.display import Display
 from hardware.lane import Lane
-from hardware.twin import LaneEvent, LaneTwin
+from hardware.timer import TimerFactory
+from hardware.twin import LaneTwin
 from hardware.twin_camera import CameraTwin, decode_picture
+from hardware.twin_events import LaneEvent
 from hardware.twin_memory import TwinMemory
 from hardware.twin_pins import TwinPins
-from hardware.wiring import SimulatedWiring, Wiring
+from hardware.wiring import InputName, SimulatedWiring, Wiring
 
 
 class SimulatedLane(Lane):
@@ -32,7 +46,10 @@ class SimulatedLane(Lane):
     ) -> None:
         settings = wiring.simulated or SimulatedWiring()
         self.twin = LaneTwin(
-            arm_travel_ms=settings.arm_travel_ms, car_speed_mm_per_s=settings.car_speed_mm_per_s, now_ms=clock()
+            arm_travel_ms=settings.arm_travel_ms,
+            car_speed_mm_per_s=settings.car_speed_mm_per_s,
+            now_ms=clock(),
+            closes_itself=wiring.barrier.kind == "single-pulse",
         )
         self._memory = None if settings.memory is None else TwinMemory(settings.memory)
         remembered = None if self._memory is None else self._memory.lane(clock())
@@ -72,6 +89,10 @@ class SimulatedLane(Lane):
             arm=self.barrier.position,
             arrival_loop=self.twin.arrival_loop,
             safety_loop=self.twin.safety_loop,
+            photocell=self.twin.active("photocell"),
+            fire=self.twin.active("fire"),
+            cabinet=self.twin.active("cabinet"),
+            call_button=self.twin.active("call_button"),
             car=None if car is None else car.name,
             display=self.display.lines,
             lights=self.lights.showing,
@@ -89,7 +110,8 @@ class SimulatedLane(Lane):
         self.pins.act(turn_in)
 
     async def start(self) -> None:
-        """Let time pass, and listen."""
+        """Raise the arm if there is a fire alarm, let time pass, and listen."""
+        await super().start()
         self._loop = asyncio.get_running_loop()
         await self._socket.start(self._port)
         self._time = asyncio.create_task(self.pins.run(), name="simulated lane")
@@ -119,6 +141,14 @@ class SimulatedLane(Lane):
                 self.camera_twin.car_frames = frames
             case Leave():
                 self.pins.act(self.twin.leave)
+            case Touch():
+                self._check_wired(command.name)
+                self.pins.act(partial(self.twin.touch, command.name, command.active))
+            case Stick():
+                self._check_wired(command.name)
+                self.pins.act(partial(self.twin.stick, command.name, command.at))
+            case Jam():
+                self.pins.act(partial(self.twin.jam, command.jammed))
             case SetCamera():
                 if command.empty_lane is not None:
                     self.camera_twin.empty_lane = await asyncio.to_thread(decode_picture, command.empty_lane)
@@ -126,6 +156,10 @@ class SimulatedLane(Lane):
             case GetState() | Watch():
                 return self.state.model_dump(mode="json")
         return {}
+
+    def _check_wired(self, name: InputName) -> None:
+        if name not in self.wiring.inputs:
+            raise Refused("not_wired", f"this lane has no {name}; wire one in its [hardware] section")
 
     def _happened(self, event: LaneEvent) -> None:
         self._publish({"event": event.happening.value, "mono_ms": event.mono_ms, "car": event.car})

@@ -1,4 +1,4 @@
-"""The physical lane, simulated: an arm that takes time to move, one car at a time, two loops, and what went wrong.
+"""The physical lane, simulated: an arm, one car at a time, what the inputs say of them, and what went wrong.
 
 Plain and synchronous: `advance(now)` moves everything on in ticks of `TICK_MS`, `next_wakeup()` says when something
 would happen by itself. It knows neither pins nor clock; `hardware/twin_pins.py` joins it to both.
@@ -7,23 +7,29 @@ The lane is a line in millimetres with the arm at 0; a car is the stretch from i
 
     START ---------> STOP_LINE ---> | arm ---------------------> CLEAR
             [ arrival loop ]   [ safety loop ]
+                                  [ photocell ]
 
 A driver comes to the stop line, waits `patience_ms` for the arm to be all the way up, drives through and is gone once
 the rear has left the safety loop; or backs out. A driver whose front is past the stop line but not yet on the safety
-loop stops for a falling arm; one who is on it drives on.
+loop stops for a falling arm; one who is on it drives on. A person or a branch may be in the photocell too.
+
+What is true and what an input says of it may differ: an input can be stuck, on or off.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from domain.errors import Refused
+from hardware.twin_arm import TICK_MS, ArmTwin
+from hardware.twin_events import ABOUT_CAR, BROKEN, Happening, LaneEvent
+from hardware.wiring import InputName
 
-TICK_MS = 20
 START = -9_000
 STOP_LINE = -1_200
 ARRIVAL_LOOP = (-4_000, -1_000)
 SAFETY_LOOP = (-800, 1_500)
+PHOTOCELL = (-300, 300)
 CAR_LENGTH = 4_500
 DWELL_AT = CAR_LENGTH // 2  # the front of a car that stops half-way under the arm
 CLEAR = SAFETY_LOOP[1] + CAR_LENGTH
@@ -38,31 +44,6 @@ class Driving(Enum):
     WAITING = "waiting"  # for the arm
     PASSING = "passing"  # under the arm
     BACKING_OUT = "backing_out"
-
-
-class Happening(Enum):
-    """What can be seen in the lane."""
-
-    ARM_MOVING = "arm_moving"
-    ARM_UP = "arm_up"
-    ARM_DOWN = "arm_down"
-    CAR_ARRIVED = "car_arrived"  # at the stop line
-    CAR_PASSED = "car_passed"
-    CAR_BACKED_OUT = "car_backed_out"
-    CLOSED_ON_CAR = "closed_on_car"  # broken: a close command while the safety loop was occupied
-    ARM_HIT_CAR = "arm_hit_car"  # broken: the arm came down on a car
-
-
-BROKEN = frozenset({Happening.CLOSED_ON_CAR, Happening.ARM_HIT_CAR})
-
-
-@dataclass(frozen=True, slots=True)
-class LaneEvent:
-    """One happening, at a monotonic millisecond; `car` where it is about a car."""
-
-    happening: Happening
-    mono_ms: int
-    car: str | None = None
 
 
 @dataclass(slots=True)
@@ -97,31 +78,40 @@ class Snapshot:
     passages: int
     broken: tuple[LaneEvent, ...]
     car: Car | None
+    jammed: bool = False
+    closes_at: int | None = None
+    touched: frozenset[InputName] = frozenset()
+    stuck: dict[InputName, bool] = field(default_factory=dict)
 
 
 class LaneTwin:
-    """One simulated lane. All instants are monotonic milliseconds and must not go back."""
+    """One simulated lane. All instants are monotonic milliseconds and must not go back.
 
-    def __init__(self, *, arm_travel_ms: int, car_speed_mm_per_s: int, now_ms: int) -> None:
+    `closes_itself` is the controller of a single-pulse barrier (see `ArmTwin`). `stuck` is what broken inputs say.
+    """
+
+    def __init__(
+        self, *, arm_travel_ms: int, car_speed_mm_per_s: int, now_ms: int, closes_itself: bool = False
+    ) -> None:
         self.car: Car | None = None
         self.passages = 0
         self.broken: list[LaneEvent] = []
+        self.stuck: dict[InputName, bool] = {}
+        self._touched: set[InputName] = set()  # by somebody: beam, fire contact, door, button
         self._events: deque[LaneEvent] = deque(maxlen=EVENTS_MAX)
-        self._travel_ms = arm_travel_ms
-        self._raised_ms = 0  # how far the arm is up, in milliseconds of its travel
-        self._heading = 0  # 1 up, -1 down, 0 at rest
+        self._arm = ArmTwin(arm_travel_ms, closes_itself, self._note)
         self._step_mm = max(car_speed_mm_per_s * TICK_MS // 1_000, 1)
         self._now = now_ms
 
     @property
     def arm_up(self) -> bool:
         """Whether the arm is at its upper limit."""
-        return self._raised_ms == self._travel_ms
+        return self._arm.up
 
     @property
     def arm_down(self) -> bool:
         """Whether the arm is at its lower limit."""
-        return self._raised_ms == 0
+        return self._arm.down
 
     @property
     def arrival_loop(self) -> bool:
@@ -133,16 +123,50 @@ class LaneTwin:
         """Whether a car is over the safety loop, which lies under the arm."""
         return self.car is not None and self.car.over(SAFETY_LOOP)
 
+    def active(self, name: InputName) -> bool:
+        """What is true of an input; a broken one may say otherwise."""
+        match name:
+            case "arrival_loop":
+                return self.arrival_loop
+            case "safety_loop":
+                return self.safety_loop
+            case "photocell":
+                return name in self._touched or (self.car is not None and self.car.over(PHOTOCELL))
+            case "limit_up":
+                return self.arm_up
+            case "limit_down":
+                return self.arm_down
+            case _:
+                return name in self._touched
+
+    def says(self, name: InputName) -> bool:
+        """What an input tells the gate."""
+        return self.stuck.get(name, self.active(name))
+
     def snapshot(self) -> Snapshot:
         """The lane as it is now."""
-        car = None if self.car is None else replace(self.car)
-        return Snapshot(self._now, self._raised_ms, self._heading, self.passages, tuple(self.broken), car)
+        arm, car = self._arm, None if self.car is None else replace(self.car)
+        return Snapshot(
+            self._now,
+            arm.raised_ms,
+            arm.heading,
+            self.passages,
+            tuple(self.broken),
+            car,
+            arm.jammed,
+            arm.closes_at,
+            frozenset(self._touched),
+            dict(self.stuck),
+        )
 
     def resume(self, then: Snapshot) -> None:
         """Be the lane as it was then; `advance` brings it to the present."""
-        self._now, self._raised_ms, self._heading = then.now_ms, min(then.raised_ms, self._travel_ms), then.heading
+        arm = self._arm
+        self._now, arm.raised_ms, arm.heading = then.now_ms, min(then.raised_ms, arm.travel_ms), then.heading
         self.passages, self.broken = then.passages, list(then.broken)
         self.car = None if then.car is None else replace(then.car)
+        arm.jammed, arm.closes_at = then.jammed, then.closes_at
+        self._touched, self.stuck = set(then.touched), dict(then.stuck)
 
     def take_events(self) -> list[LaneEvent]:
         """What happened since the last call, oldest first; only the newest `EVENTS_MAX` are kept."""
@@ -153,14 +177,45 @@ class LaneTwin:
     def raise_arm(self, now_ms: int) -> None:
         """The controller's open contact closed."""
         self.advance(now_ms)
-        self._head(1)
+        self._arm.head(1, now_ms)
 
     def lower_arm(self, now_ms: int) -> None:
         """The controller's close contact closed. This controller has no protection of its own: it obeys."""
         self.advance(now_ms)
+        if self.active("fire"):
+            self._note(Happening.CLOSED_IN_FIRE)
         if self.safety_loop:
             self._note(Happening.CLOSED_ON_CAR)
-        self._head(-1)
+        elif self.active("photocell"):
+            self._note(Happening.CLOSED_ON_OBSTACLE)
+        self._arm.head(-1, now_ms)
+
+    def touch(self, name: InputName, active: bool, now_ms: int) -> None:
+        """Somebody steps into the photocell, pulls the alarm, opens the cabinet or presses the button, or ends it."""
+        self.advance(now_ms)
+        if active:
+            self._touched.add(name)
+        else:
+            self._touched.discard(name)
+        self._sense()
+
+    def stick(self, name: InputName, at: bool | None, now_ms: int) -> None:
+        """An input breaks and always says `at`, or is mended (None)."""
+        self.advance(now_ms)
+        if at is None:
+            self.stuck.pop(name, None)
+        else:
+            self.stuck[name] = at
+
+    def jam(self, jammed: bool, now_ms: int) -> None:
+        """From now on the arm does not get past the middle of its way, or does again."""
+        self.advance(now_ms)
+        self._arm.jammed = jammed
+
+    def buzz(self, now_ms: int) -> None:
+        """The buzzer begins to sound."""
+        self.advance(now_ms)
+        self._note(Happening.BUZZED)
 
     def arrive(self, name: str, now_ms: int, *, patience_ms: int = PATIENCE_MS, dwell_ms: int = 0) -> None:
         """A car turns into the lane. Raises Refused (`lane_occupied`) while another is in it."""
@@ -182,36 +237,31 @@ class LaneTwin:
         """When `advance` has something to do, or None while all is at rest."""
         if self._moving:
             return self._now + TICK_MS
-        return None if self.car is None else self.car.gives_up_at
+        alone = [self._arm.closes_at, None if self.car is None else self.car.gives_up_at]
+        return min((at for at in alone if at is not None), default=None)
 
     def advance(self, now_ms: int) -> None:
         """Let time pass until `now_ms`, to the tick."""
         while (at := self.next_wakeup()) is not None and at <= now_ms:
             self._now = at
-            self._move_arm()
+            self._arm.tick(at, under=self._under)
             if self.car is not None:
                 self._drive(self.car)
+                self._sense()
         if not self._moving:
             self._now = now_ms
 
     @property
     def _moving(self) -> bool:
-        return self._heading != 0 or (self.car is not None and self.car.driving is not Driving.WAITING)
+        return self._arm.heading != 0 or (self.car is not None and self.car.driving is not Driving.WAITING)
 
-    def _head(self, heading: int) -> None:
-        if (self.arm_up and heading > 0) or (self.arm_down and heading < 0):
-            return
-        if self._heading != heading:
-            self._heading = heading
-            self._note(Happening.ARM_MOVING)
+    @property
+    def _under(self) -> bool:
+        """What the controller's own loop and photocell say."""
+        return self.safety_loop or self.active("photocell")
 
-    def _move_arm(self) -> None:
-        if self._heading == 0:
-            return
-        self._raised_ms = min(max(self._raised_ms + self._heading * TICK_MS, 0), self._travel_ms)
-        if self.arm_up or self.arm_down:
-            self._heading = 0
-            self._note(Happening.ARM_UP if self.arm_up else Happening.ARM_DOWN)
+    def _sense(self) -> None:
+        self._arm.sense(self._now, under=self._under)
 
     def _drive(self, car: Car) -> None:
         if car.driving is Driving.APPROACHING:
@@ -243,7 +293,7 @@ class LaneTwin:
             car.dwell_ms -= TICK_MS
         else:
             car.front += self._step_mm
-        if self._raised_ms * 2 < self._travel_ms and car.over((0, 0)) and not car.hit:
+        if self._arm.raised_ms * 2 < self._arm.travel_ms and car.over((0, 0)) and not car.hit:
             car.hit = True
             self._note(Happening.ARM_HIT_CAR)
         if car.front >= CLEAR:
@@ -255,8 +305,8 @@ class LaneTwin:
         self.car = None
 
     def _note(self, happening: Happening) -> None:
-        about_arm = happening in (Happening.ARM_MOVING, Happening.ARM_UP, Happening.ARM_DOWN)
-        event = LaneEvent(happening, self._now, None if about_arm or self.car is None else self.car.name)
+        car = self.car.name if self.car is not None and happening in ABOUT_CAR else None
+        event = LaneEvent(happening, self._now, car)
         self._events.append(event)
         if happening in BROKEN:
             self.broken.append(event)

@@ -5,6 +5,7 @@ The devices are the real ones; only the pins are not. `run` is the thin shell th
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -12,7 +13,8 @@ from functools import partial
 from gpiozero import Factory
 from gpiozero.pins.mock import MockConnectedPin, MockFactory
 
-from hardware.twin import LaneEvent, LaneTwin
+from hardware.twin import LaneTwin
+from hardware.twin_events import LaneEvent
 from hardware.wiring import ContactWiring, Wiring
 
 
@@ -43,22 +45,24 @@ class TwinPins:
         self.factory: Factory = MockFactory()
         self.when_happened: Callable[[LaneEvent], None] | None = None
         self.when_moved: Callable[[], None] | None = None
-        self._wiring = wiring
+        self._inputs = wiring.inputs
         self._twin = twin
         self._clock = clock
         self._lock = threading.RLock()
+        self._energised: deque[Callable[[int], None]] = deque()
         self._wake: Callable[[], object] | None = None
-        for pin, command in (
-            (wiring.barrier.open_relay, twin.raise_arm),
-            (wiring.barrier.close_relay, twin.lower_arm),
-        ):
-            self.factory.pin(pin, pin_class=MockConnectedPin, input_pin=_Coil(partial(self.act, command)))
+        coils = {"open_relay": twin.raise_arm, "close_relay": twin.lower_arm, "buzzer": twin.buzz}
+        for name, pin in wiring.outputs.items():
+            if name in coils:
+                coil = _Coil(partial(self._energise, coils[name]))
+                self.factory.pin(pin, pin_class=MockConnectedPin, input_pin=coil)
 
     def act(self, action: Callable[[int], None]) -> None:
         """Do something to the twin at the present millisecond, then let the pins and listeners follow."""
         with self._lock:
             action(self._clock())
             self._follow()
+        self._obey()
         if self._wake is not None:
             self._wake()
 
@@ -71,6 +75,7 @@ class TwinPins:
                 self._follow()
             self._twin.advance(now)
             self._follow()
+        self._obey()
 
     async def run(self) -> None:
         """Let real time pass until cancelled."""
@@ -88,12 +93,30 @@ class TwinPins:
         finally:
             self._wake = None
 
+    def _energise(self, command: Callable[[int], None]) -> None:
+        """A coil was energised. Never waits for our lock.
+
+        Its thread holds the barrier's, and who holds ours may be in the callback of an input, which wants that one.
+        Then it is they who obey, once they are done.
+        """
+        self._energised.append(command)
+        self._obey()
+        if self._wake is not None:
+            self._wake()
+
+    def _obey(self) -> None:
+        while self._energised and self._lock.acquire(blocking=False):
+            try:
+                while self._energised:
+                    self._energised.popleft()(self._clock())
+                    self._follow()
+            finally:
+                self._lock.release()
+
     def _follow(self) -> None:
-        twin, wiring = self._twin, self._wiring
-        self._drive(wiring.arrival_loop, twin.arrival_loop)
-        self._drive(wiring.safety_loop, twin.safety_loop)
-        self._drive(wiring.barrier.limit_up, twin.arm_up)
-        self._drive(wiring.barrier.limit_down, twin.arm_down)
+        twin = self._twin
+        for name, contact in self._inputs.items():
+            self._drive(contact, twin.says(name))
         for event in twin.take_events():
             if self.when_happened is not None:
                 self.when_happened(event)

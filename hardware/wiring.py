@@ -3,18 +3,28 @@
 Pins are BCM numbers. Inputs are dry contacts to ground on the Pi's own pull-up; outputs are active high. Active-low
 relay boards are not supported on purpose: until our process runs, GPIO 9 to 27 are pulled down (BCM2835 ARM
 Peripherals, 6.2, table "GPIO alternate function"), and gpiozero's lgpio back end claims every output low before it
-sets it, so such a relay would pulse at power-on and again at start-up. GPIO 2 to 8 are pulled up until then, so no
-relay may hang there.
+sets it, so such a relay would pulse at power-on and again at start-up. GPIO 2 to 8 are pulled up until then, and GPIO
+14 is driven high where the serial console is enabled, so no output may hang there. docs/wiring.md is the guide.
 """
 
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+
+def _low_from_power_on(pin: int) -> int:
+    if pin == 14:
+        raise ValueError("GPIO 14 is the serial console's and may be high from power-on; take another for an output")
+    return pin
+
+
+InputName = Literal[
+    "arrival_loop", "safety_loop", "photocell", "limit_up", "limit_down", "fire", "cabinet", "call_button"
+]
 Pin = Annotated[int, Field(ge=2, le=27)]  # 0 and 1 belong to the EEPROM of add-on boards
-RelayPin = Annotated[int, Field(ge=9, le=27)]
+OutputPin = Annotated[int, Field(ge=9, le=27), AfterValidator(_low_from_power_on)]
 
 
 class Section(BaseModel):
@@ -31,27 +41,51 @@ class ContactWiring(Section):
     debounce_ms: int = Field(default=20, ge=0, le=1_000)
 
 
-class BarrierWiring(Section):
-    """The two command relays and two limit switches of one barrier.
+class GuardWiring(ContactWiring):
+    """A contact that guards somebody or something: normally closed unless said otherwise, as a cut cable must alarm."""
 
+    normally: Literal["open", "closed"] = "closed"
+
+
+class BarrierWiring(Section):
+    """The command relays and two limit switches of one barrier.
+
+    A `single-pulse` controller has one command contact, which opens, and closes by itself: it has no `close_relay`.
     `pulse_ms` is how long a command contact is closed, `dead_ms` the pause before the other one may close, and
     `motion_ms_max` the time after which an arm that reached no limit switch is a fault; the gate watches that.
     """
 
-    open_relay: RelayPin = 22
-    close_relay: RelayPin = 23
+    kind: Literal["two-contacts", "single-pulse"] = "two-contacts"
+    open_relay: OutputPin = 22
+    close_relay: OutputPin | None = Field(
+        default_factory=lambda given: None if given.get("kind") == "single-pulse" else 23
+    )
     limit_up: ContactWiring = ContactWiring(pin=24)
     limit_down: ContactWiring = ContactWiring(pin=25)
     pulse_ms: int = Field(default=400, ge=50, le=2_000)
     dead_ms: int = Field(default=50, ge=0, le=500)
     motion_ms_max: int = Field(default=8_000, ge=500, le=60_000)
 
+    @model_validator(mode="after")
+    def _relays_fit_kind(self) -> Self:
+        if (self.kind == "single-pulse") is not (self.close_relay is None):
+            raise ValueError(
+                'a barrier of kind "single-pulse" closes by itself: it has no close_relay, any other has one'
+            )
+        return self
+
 
 class LightsWiring(Section):
     """The driver's signal head."""
 
-    red: Pin = 16
-    green: Pin = 26
+    red: OutputPin = 16
+    green: OutputPin = 26
+
+
+class BuzzerWiring(Section):
+    """A buzzer at the driver's post."""
+
+    pin: OutputPin
 
 
 class CameraWiring(Section):
@@ -85,30 +119,58 @@ class SimulatedWiring(Section):
 
 
 class Wiring(Section):
-    """The whole `[hardware]` section of one lane; every default is a wiring that works as documented."""
+    """The whole `[hardware]` section of one lane; every default is a wiring that works as documented.
+
+    `fire` is normally closed by default: an alarm opens it, and so does a cut cable or a fire panel without power.
+    The arm then goes up and stays, which costs a lot some money and is noticed at once; the other way round nobody
+    would notice before the fire.
+    """
 
     kind: Literal["gpiozero", "simulated"]
     arrival_loop: ContactWiring = ContactWiring(pin=17)
-    safety_loop: ContactWiring = ContactWiring(pin=27, normally="closed")  # a cut cable must read as a car
+    safety_loop: GuardWiring = GuardWiring(pin=27)  # a cut cable must read as a car
+    photocell: GuardWiring | None = None
+    fire: GuardWiring | None = None
+    cabinet: GuardWiring | None = None
+    call_button: ContactWiring | None = None
     barrier: BarrierWiring = BarrierWiring()
     lights: LightsWiring = LightsWiring()
+    buzzer: BuzzerWiring | None = None
     camera: CameraWiring | None = None
     display: DisplayWiring | None = None
     simulated: SimulatedWiring | None = None
 
     @property
-    def pins(self) -> dict[str, int]:
-        """Every pin in use, by what hangs on it."""
-        return {
-            "arrival_loop": self.arrival_loop.pin,
-            "safety_loop": self.safety_loop.pin,
+    def inputs(self) -> dict[InputName, ContactWiring]:
+        """Every input that this lane has."""
+        named: dict[InputName, ContactWiring | None] = {
+            "arrival_loop": self.arrival_loop,
+            "safety_loop": self.safety_loop,
+            "photocell": self.photocell,
+            "limit_up": self.barrier.limit_up,
+            "limit_down": self.barrier.limit_down,
+            "fire": self.fire,
+            "cabinet": self.cabinet,
+            "call_button": self.call_button,
+        }
+        return {name: contact for name, contact in named.items() if contact is not None}
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """The pin of every output that this lane has."""
+        named = {
             "open_relay": self.barrier.open_relay,
             "close_relay": self.barrier.close_relay,
-            "limit_up": self.barrier.limit_up.pin,
-            "limit_down": self.barrier.limit_down.pin,
             "red": self.lights.red,
             "green": self.lights.green,
+            "buzzer": None if self.buzzer is None else self.buzzer.pin,
         }
+        return {name: pin for name, pin in named.items() if pin is not None}
+
+    @property
+    def pins(self) -> dict[str, int]:
+        """Every pin in use, by what hangs on it."""
+        return {name: contact.pin for name, contact in self.inputs.items()} | self.outputs
 
     @model_validator(mode="after")
     def _pins_differ(self) -> Self:

@@ -13,6 +13,7 @@ from hardware.control_protocol import LaneState
 from hardware.control_socket import HOST, LINE_BYTES_MAX
 from hardware.twin import PATIENCE_MS
 from hardware.twin_camera import CameraMode
+from hardware.wiring import InputName
 
 
 class StreetClient:
@@ -54,6 +55,18 @@ class StreetClient:
     async def leave(self) -> None:
         """Let the driver give up and back out."""
         await self._ask("leave")
+
+    async def touch(self, name: InputName, *, active: bool = True) -> None:
+        """Step into the photocell, raise a fire alarm, open the cabinet or press the call button, or end that."""
+        await self._ask("contact", name=name, active=active)
+
+    async def stick(self, name: InputName, *, at: bool | None) -> None:
+        """Break an input, which says `at` from now on whatever is true, or mend it (None)."""
+        await self._ask("stuck", name=name, at=at)
+
+    async def jam(self, *, jammed: bool = True) -> None:
+        """Let the arm stop half-way from now on, or mend it."""
+        await self._ask("jam", jammed=jammed)
 
     async def set_camera(self, mode: CameraMode, empty_lane: bytes | None = None) -> None:
         """Break or mend the camera; `empty_lane` (JPEG) is what it sees without a car."""

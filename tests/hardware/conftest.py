@@ -6,8 +6,17 @@ from dataclasses import dataclass, field
 import pytest
 
 from hardware.simulated_lane import SimulatedLane
-from hardware.twin import TICK_MS
+from hardware.twin_arm import TICK_MS
 from hardware.wiring import Wiring
+
+MORE = {
+    "photocell": {"pin": 5},
+    "fire": {"pin": 6},
+    "cabinet": {"pin": 12},
+    "call_button": {"pin": 13},
+    "buzzer": {"pin": 18},
+}
+"""What a lane may have beside what every lane has."""
 
 
 @dataclass
@@ -64,5 +73,13 @@ def time() -> MovedTime:
 def lane(time: MovedTime) -> SimulatedLane:
     """A simulated lane on moved time, not started: nothing in it runs by itself."""
     lane = SimulatedLane(Wiring(kind="simulated"), clock=time, new_timer=time.new_timer)
+    time.when_ticked = lane.pins.settle
+    return lane
+
+
+@pytest.fixture
+def full_lane(time: MovedTime) -> SimulatedLane:
+    """The same with everything that a lane may have."""
+    lane = SimulatedLane(Wiring.model_validate({"kind": "simulated"} | MORE), clock=time, new_timer=time.new_timer)
     time.when_ticked = lane.pins.settle
     return lane

@@ -9,46 +9,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Refused
-from hardware.barrier import Barrier, Position, Timer, TimerFactory
+from hardware.barrier import Barrier, Position
+from hardware.fire import FireAlarm
 from hardware.loop import Loop
-from hardware.wiring import BarrierWiring, ContactWiring
+from hardware.photocell import Photocell
+from hardware.timer import Timer, TimerFactory
+from hardware.wiring import BarrierWiring, ContactWiring, GuardWiring
 from tests.hardware.conftest import MovedTime
+from tests.hardware.pins import Watched
 
 WIRING = BarrierWiring(pulse_ms=400, dead_ms=60)
-SAFETY = ContactWiring(pin=27, normally="closed")
+SINGLE_PULSE = BarrierWiring(kind="single-pulse", pulse_ms=400, dead_ms=60)
+SAFETY, PHOTOCELL, FIRE = GuardWiring(pin=27), GuardWiring(pin=5), GuardWiring(pin=6)
+GUARDS = {
+    "safety_loop_occupied": SAFETY,
+    "photocell_interrupted": PHOTOCELL,
+    "fire_alarm": FIRE,
+}
 
 
 class Bench:
-    """A barrier with its safety loop on a bench: every change of a relay pin is noted with its millisecond."""
+    """A barrier with all that guards it on a bench: every change of a relay pin is noted with its millisecond."""
 
-    def __init__(self, time: MovedTime, new_timer: TimerFactory | None = None) -> None:
+    def __init__(
+        self,
+        time: MovedTime,
+        new_timer: TimerFactory | None = None,
+        wiring: BarrierWiring = WIRING,
+        *,
+        fire: bool = False,
+    ) -> None:
         self.time = time
         self.factory = MockFactory()
-        self.history: list[tuple[int, str, bool]] = []
-        for name, number in (("open", WIRING.open_relay), ("close", WIRING.close_relay)):
-            self._watch(name, self.factory.pin(number))
+        relays = {"open": wiring.open_relay, "close": wiring.close_relay}
+        watched = {name: pin for name, pin in relays.items() if pin is not None}
+        self.history = Watched(self.factory, watched, time).history
         self.loop = Loop(SAFETY, self.factory)
-        self.occupy(False)
-        self.barrier = Barrier(WIRING, self.loop, self.factory, new_timer=new_timer or time.new_timer)
+        self.photocell = Photocell(PHOTOCELL, self.factory)
+        self.fire = FireAlarm(FIRE, self.factory)
+        for guard in (SAFETY, PHOTOCELL, FIRE):
+            self.set(guard, active=fire and guard is FIRE)
+        self.barrier = Barrier(
+            wiring,
+            self.loop,
+            self.factory,
+            photocell=self.photocell,
+            fire=self.fire,
+            new_timer=new_timer or time.new_timer,
+        )
 
-    def occupy(self, occupied: bool) -> None:
-        pin = self.factory.pin(SAFETY.pin)  # normally closed: a car opens the contact, and the pull-up wins
-        if occupied:
+    def set(self, contact: ContactWiring, *, active: bool) -> None:
+        """Open or close a contact; one that is open leaves its pin to the pull-up."""
+        pin = self.factory.pin(contact.pin)
+        if active is (contact.normally == "closed"):
             pin.drive_high()
         else:
             pin.drive_low()
 
-    def _watch(self, name: str, pin: MockPin) -> None:
-        change = pin._change_state
-
-        def noted(value: bool) -> bool:
-            changed: bool = change(value)
-            if changed:
-                assert pin.function == "output", "a relay must be switched, not let go of"
-                self.history.append((self.time.now_ms - 1_000_000, name, bool(value)))
-            return changed
-
-        pin._change_state = noted
+    def occupy(self, occupied: bool) -> None:
+        self.set(SAFETY, active=occupied)
 
 
 @pytest.fixture
@@ -138,12 +157,19 @@ def test_closing_during_an_open_pulse_is_refused(bench: Bench) -> None:
     assert bench.history == [(0, "open", True)]
 
 
-def test_never_lowers_on_an_occupied_loop(bench: Bench) -> None:
-    bench.occupy(True)
+@pytest.mark.parametrize("wiring", [WIRING, SINGLE_PULSE])
+@pytest.mark.parametrize("code", ["safety_loop_occupied", "photocell_interrupted"])
+def test_never_lowers_on_what_is_under_the_arm_and_always_raises(
+    time: MovedTime, wiring: BarrierWiring, code: str
+) -> None:
+    bench = Bench(time, wiring=wiring)
+    bench.set(GUARDS[code], active=True)
     with pytest.raises(Refused) as refused:
         bench.barrier.lower_arm()
-    assert refused.value.code == "safety_loop_occupied"
+    assert refused.value.code == code
     assert bench.history == []
+    bench.barrier.raise_arm()
+    assert bench.history == [(0, "open", True)]
 
 
 def test_a_cut_safety_cable_reads_as_a_car(time: MovedTime) -> None:
@@ -154,9 +180,10 @@ def test_a_cut_safety_cable_reads_as_a_car(time: MovedTime) -> None:
         Barrier(WIRING, loop, factory, new_timer=time.new_timer).lower_arm()
 
 
-@given(st.lists(st.sampled_from(["raise", "lower", "occupy", "free", "20", "60", "400"]), max_size=60))
+@given(st.lists(st.sampled_from(["raise", "lower", *GUARDS, "20", "60", "400"]), max_size=60))
 def test_whatever_is_asked_the_relays_keep_apart(steps: list[str]) -> None:
     bench = Bench(MovedTime())
+    active = dict.fromkeys(GUARDS, False)
     for step in steps:
         before = list(bench.history)
         try:
@@ -165,13 +192,14 @@ def test_whatever_is_asked_the_relays_keep_apart(steps: list[str]) -> None:
                     bench.barrier.raise_arm()
                 case "lower":
                     bench.barrier.lower_arm()
-                case "occupy" | "free":
-                    bench.occupy(step == "occupy")
+                case guard if guard in GUARDS:
+                    active[guard] = not active[guard]
+                    bench.set(GUARDS[guard], active=active[guard])
                 case _:
                     bench.time.pass_ms(int(step))
         except Refused:
             assert bench.history == before
-        if bench.loop.occupied:
+        if any(active.values()):
             new = bench.history[len(before) :]
             assert all(not on for _, name, on in new if name == "close")
     for (ended, name, on), (begun, other, _) in pairwise(bench.history):
@@ -261,3 +289,93 @@ def test_after_a_timer_that_could_not_be_started_the_arm_still_goes_up(
     starved.time.pass_ms(1_000)
     assert [(name, on) for _, name, on in starved.history[2:]] == [("open", True), ("open", False)]
     assert starved.history[2][0] - 400 >= WIRING.dead_ms
+
+
+def test_a_single_pulse_controller_is_never_asked_to_close(time: MovedTime) -> None:
+    bench = Bench(time, wiring=SINGLE_PULSE)
+    assert bench.barrier.closes_itself
+    assert not Bench(time).barrier.closes_itself
+    bench.barrier.raise_arm()
+    bench.barrier.lower_arm()  # not even during the pulse is there anything to refuse
+    bench.time.pass_ms(5_000)
+    bench.barrier.lower_arm()
+    bench.time.pass_ms(5_000)
+    assert bench.history == [(0, "open", True), (400, "open", False)]
+    bench.barrier.close()
+    assert bench.factory.pin(SINGLE_PULSE.open_relay).state == 0
+
+
+def test_a_fire_alarm_raises_the_arm_before_anybody_hears_of_it(bench: Bench) -> None:
+    heard: list[tuple[bool, int]] = []
+    bench.fire.when_changed = lambda alarmed: heard.append((alarmed, len(bench.history)))
+    bench.occupy(True)
+    bench.set(FIRE, active=True)
+    assert bench.history == [(0, "open", True)]
+    assert heard == [(True, 1)]
+
+
+def test_a_fire_alarm_cuts_a_close_pulse(bench: Bench) -> None:
+    bench.barrier.lower_arm()
+    bench.time.pass_ms(100)
+    bench.set(FIRE, active=True)
+    bench.time.pass_ms(1_000)
+    assert bench.history == [(0, "close", True), (100, "close", False), (160, "open", True), (560, "open", False)]
+
+
+def test_while_there_is_a_fire_alarm_nothing_closes_and_its_end_moves_nothing(bench: Bench) -> None:
+    bench.set(FIRE, active=True)
+    bench.time.pass_ms(1_000)
+    with pytest.raises(Refused) as refused:
+        bench.barrier.lower_arm()
+    assert refused.value.code == "fire_alarm"
+    bench.set(FIRE, active=False)
+    bench.time.pass_ms(10_000)
+    assert bench.history == [(0, "open", True), (400, "open", False)]
+    bench.barrier.lower_arm()
+    assert bench.history[-1] == (11_000, "close", True)
+
+
+def test_an_alarm_that_is_on_at_the_start_raises_the_arm_then(time: MovedTime) -> None:
+    bench = Bench(time, fire=True)
+    assert bench.history == []
+    bench.barrier.start()
+    assert bench.history == [(0, "open", True)]
+
+
+def test_without_an_alarm_the_start_moves_nothing(bench: Bench) -> None:
+    bench.barrier.start()
+    bench.time.pass_ms(1_000)
+    assert bench.history == []
+
+
+@pytest.mark.parametrize("alarm", [True, False])
+def test_during_a_fire_an_arm_that_comes_down_by_itself_is_raised_again(bench: Bench, alarm: bool) -> None:
+    if alarm:
+        bench.set(FIRE, active=True)
+    bench.set(WIRING.limit_up, active=True)
+    bench.time.pass_ms(20_000)
+    before = len(bench.history)
+    bench.set(WIRING.limit_up, active=False)
+    assert bench.history[before:] == ([(20_000, "open", True)] if alarm else [])
+
+
+def test_an_alarm_that_cannot_raise_the_arm_is_still_heard(
+    starved: Bench, timers: NoTimer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who hears of it raises the arm too; an error in the pins' own thread would make every input deaf."""
+    heard: list[bool] = []
+    starved.fire.when_changed = heard.append
+    timers.may = False
+    starved.set(FIRE, active=True)
+    assert (heard, starved.history) == ([True], [])
+    assert "open the barrier by hand" in caplog.text
+
+
+def test_an_alarm_at_the_very_end_finds_no_relay(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Its thread was waiting for the barrier's lock while the barrier was closed."""
+    late = bench.fire.when_alarmed
+    bench.barrier.close()
+    assert late is not None
+    late()
+    assert bench.fire.when_alarmed is None
+    assert (bench.history, bench.time.calls, caplog.text) == ([], [], "")

@@ -17,6 +17,8 @@ from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import SimulatedWiring, Wiring
 from simulator.street.lane_client import StreetClient
+from tests.hardware.conftest import MORE
+from tests.parts import soon
 
 FAST = SimulatedWiring(arm_travel_ms=100, car_speed_mm_per_s=20_000, frame_interval_ms=10)
 JPEG = cv2.imencode(".jpg", np.full((48, 64, 3), 200, np.uint8))[1].tobytes()
@@ -80,6 +82,52 @@ async def test_the_camera_breaks_and_is_mended(lane: Lane, street: StreetClient)
     assert lane.camera_twin.empty_lane.shape == (48, 64, 3)
 
 
+@pytest.fixture
+async def full_lane() -> AsyncIterator[Lane]:
+    wiring = Wiring.model_validate({"kind": "simulated", "simulated": FAST} | MORE)
+    async with Lane.from_wiring(wiring) as lane:
+        yield lane
+
+
+async def test_what_somebody_does_and_what_breaks(full_lane: Lane) -> None:
+    lane = full_lane
+    assert lane.control_port is not None
+    assert lane.call_button is not None
+    assert lane.cabinet is not None
+    async with StreetClient(lane.control_port) as street:
+        await street.touch("call_button")
+        await street.touch("cabinet")
+        await street.touch("photocell")
+        await street.stick("arrival_loop", at=True)
+        state = await street.state()
+        assert (state.call_button, state.cabinet, state.photocell, state.arrival_loop) == (True, True, True, False)
+        assert (lane.call_button.pressed, lane.cabinet.open, lane.arrival_loop.occupied) == (True, True, True)
+        await street.touch("call_button", active=False)
+        await street.stick("arrival_loop", at=None)
+        assert not lane.call_button.pressed
+        assert not lane.arrival_loop.occupied
+
+
+async def test_a_fire_is_seen_and_a_jam_and_the_buzzer_heard(full_lane: Lane) -> None:
+    assert full_lane.control_port is not None
+    async with StreetClient(full_lane.control_port) as street, street.watch() as events:
+        await street.jam()
+        await street.touch("fire")
+        assert [(await soon(anext(events)))["event"] for _ in range(2)] == ["arm_moving", "arm_stuck"]
+        await street.jam(jammed=False)
+        full_lane.buzzer.beep()
+        assert (await soon(anext(events)))["event"] == "buzzed"
+        state = await street.state()
+        assert (state.fire, state.arm, state.collisions) == (True, Position.BETWEEN, 0)
+
+
+async def test_what_a_lane_does_not_have_cannot_be_touched(street: StreetClient) -> None:
+    for refused_by in (street.touch("fire"), street.stick("photocell", at=True)):
+        with pytest.raises(Refused) as refused:
+            await refused_by
+        assert refused.value.code == "not_wired"
+
+
 async def test_refusals_reach_the_client(street: StreetClient) -> None:
     with pytest.raises(Refused) as refused:
         await street.show([JPEG])
@@ -104,6 +152,9 @@ async def test_refusals_reach_the_client(street: StreetClient) -> None:
         b'{"command": "arrive", "car": "c", "frames": [], "patience_ms": -1}',
         b'{"command": "leave", "more": 1}',
         b'{"command": "camera", "mode": "upside_down"}',
+        b'{"command": "contact", "name": "arrival_loop", "active": true}',
+        b'{"command": "stuck", "name": "open_relay", "at": true}',
+        b'{"command": "jam"}',
         b"[" * 100_000,
     ],
 )

@@ -1,17 +1,23 @@
-"""Loops, lights and the customer display."""
+"""Contacts, lights and the customer display."""
 
 import logging
 import os
 import pty
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gpiozero.pins.mock import MockFactory
 
+from hardware.cabinet import Cabinet
+from hardware.call_button import CallButton
+from hardware.contact import Contact
 from hardware.display import Display
+from hardware.fire import FireAlarm
 from hardware.lights import Lights, Signal
 from hardware.loop import Loop
-from hardware.wiring import ContactWiring, LightsWiring
+from hardware.photocell import Photocell
+from hardware.wiring import ContactWiring, GuardWiring, LightsWiring
 
 
 @pytest.mark.parametrize("normally", ["open", "closed"])
@@ -29,6 +35,31 @@ def test_loop_reports_each_change_once(normally: str) -> None:
     assert loop.occupied
     loop.close()
     assert factory.pin(17).when_changed is None
+
+
+@pytest.mark.parametrize(
+    ("device", "says"),
+    [
+        (Loop, lambda device: device.occupied),
+        (Photocell, lambda device: device.interrupted),
+        (FireAlarm, lambda device: device.alarmed),
+        (Cabinet, lambda device: device.open),
+        (CallButton, lambda device: device.pressed),
+    ],
+)
+def test_each_contact_says_in_its_own_word_that_it_is_active(
+    device: type[Contact], says: Callable[[Contact], bool]
+) -> None:
+    factory = MockFactory()
+    contact = device(GuardWiring(pin=17), factory)
+    assert says(contact), "nothing drives the pin, as when its cable is cut"
+    seen: list[bool] = []
+    contact.when_changed = seen.append
+    factory.pin(17).drive_low()
+    assert not says(contact)
+    factory.pin(17).drive_high()
+    assert seen == [False, True]
+    contact.close()
 
 
 def test_lights_are_never_both_lit_and_dark_at_start_and_end() -> None:

@@ -8,13 +8,17 @@ from gpiozero.pins.mock import MockFactory
 
 from hardware import lane as lanes
 from hardware.camera import NoCamera, VideoCamera
+from hardware.contact import Contact
 from hardware.display import Display
 from hardware.lane import Lane
+from hardware.lights import Signal
 from hardware.simulated_lane import SimulatedLane
-from hardware.wiring import Wiring
-from tests.hardware.conftest import MovedTime
+from hardware.wiring import InputName, Wiring
+from tests.hardware.conftest import MORE, MovedTime
+from tests.hardware.pins import Watched
 
 WIRING = Wiring(kind="gpiozero")
+EVERYTHING = Wiring.model_validate({"kind": "gpiozero"} | MORE)
 
 
 @pytest.fixture
@@ -23,6 +27,24 @@ def factory(monkeypatch: pytest.MonkeyPatch) -> MockFactory:
     factory = MockFactory()
     monkeypatch.setattr(lanes, "_raspberry_pi", lambda: factory)
     return factory
+
+
+def set_contact(factory: MockFactory, wiring: Wiring, name: InputName, *, active: bool) -> None:
+    """Open or close one contact from outside."""
+    contact = wiring.inputs[name]
+    pin = factory.pin(contact.pin)
+    if active is (contact.normally == "closed"):
+        pin.drive_high()
+    else:
+        pin.drive_low()
+
+
+def made(factory: MockFactory, time: MovedTime) -> Lane:
+    """A lane with everything, with nothing in it and all cables whole."""
+    lane = Lane.from_wiring(EVERYTHING, new_timer=time.new_timer)
+    for name in EVERYTHING.inputs:
+        set_contact(factory, EVERYTHING, name, active=False)
+    return lane
 
 
 def relays(factory: MockFactory) -> list[bool]:
@@ -54,6 +76,88 @@ async def test_a_lane_that_cannot_begin_lets_go_of_its_pins(
                 pass
     assert relays(factory) == [False, False]
     await Lane.from_wiring(WIRING, new_timer=time.new_timer).stop()
+
+
+class TestNoOutputMovesBut:
+    """Boot, crash, restart and update: what an output does is what it was asked to do by the process that has it."""
+
+    @pytest.fixture
+    def watched(self, factory: MockFactory, time: MovedTime) -> Watched:
+        return Watched(factory, EVERYTHING.outputs, time)
+
+    async def test_never_as_a_lane_is_made_and_ends_and_is_made_again(
+        self, factory: MockFactory, watched: Watched, time: MovedTime
+    ) -> None:
+        for _ in range(3):
+            async with made(factory, time):
+                time.pass_ms(1_000)
+        assert watched.history == []
+        for pin in EVERYTHING.outputs.values():
+            line = factory.pin(pin)
+            assert (line.function, line.pull) == ("input", "down"), "so that whatever hangs there stays off"
+
+    async def test_down_where_a_lane_ends_in_the_middle_of_everything(
+        self, factory: MockFactory, watched: Watched, time: MovedTime
+    ) -> None:
+        async with made(factory, time) as lane:
+            lane.barrier.raise_arm()
+            lane.lights.show(Signal.GREEN)
+            lane.buzzer.warn()
+            on = watched.history.copy()
+        off = watched.history[len(on) :]
+        assert {name for _, name, is_on in on if is_on} == {name for _, name, _ in off}
+        assert not any(is_on for _, _, is_on in off)
+        time.pass_ms(10_000)
+        async with made(factory, time):
+            time.pass_ms(10_000)
+        assert watched.history == on + off
+
+    async def test_down_where_the_process_before_died_with_all_of_them_on(
+        self, factory: MockFactory, time: MovedTime
+    ) -> None:
+        """As a kernel leaves them that lets outputs persist, which that of Raspberry Pi OS does."""
+        for pin in EVERYTHING.outputs.values():
+            line = factory.pin(pin)
+            line.function, line.state = "output", True
+        watched = Watched(factory, EVERYTHING.outputs, time)
+        lane = made(factory, time)
+        assert sorted(watched.history) == sorted((0, name, False) for name in EVERYTHING.outputs)
+        time.pass_ms(10_000)
+        await lane.stop()
+        assert len(watched.history) == len(EVERYTHING.outputs)
+
+    async def test_up_for_a_fire_which_is_asked_for_at_the_start(
+        self, factory: MockFactory, watched: Watched, time: MovedTime
+    ) -> None:
+        lane = Lane.from_wiring(EVERYTHING, new_timer=time.new_timer)
+        assert watched.history == []
+        async with lane:  # nothing holds the fire contact closed
+            assert watched.history == [(0, "open_relay", True)]
+            assert lane.fire is not None
+            assert lane.fire.alarmed
+        assert watched.history == [(0, "open_relay", True), (0, "open_relay", False)]
+
+
+async def test_a_lane_offers_what_is_wired_and_none_for_the_rest(factory: MockFactory, time: MovedTime) -> None:
+    bare = Lane.from_wiring(WIRING, new_timer=time.new_timer)
+    assert [bare.photocell, bare.fire, bare.cabinet, bare.call_button] == [None] * 4
+    bare.buzzer.warn()
+    await bare.stop()
+    lane = made(factory, time)
+    contacts: dict[InputName, Contact | None] = {
+        "photocell": lane.photocell,
+        "fire": lane.fire,
+        "cabinet": lane.cabinet,
+        "call_button": lane.call_button,
+    }
+    for name, contact in contacts.items():
+        assert contact is not None
+        assert not contact.active
+        seen: list[bool] = []
+        contact.when_changed = seen.append
+        set_contact(factory, EVERYTHING, name, active=True)
+        assert seen == [True]
+    await lane.stop()
 
 
 @pytest.mark.usefixtures("factory")

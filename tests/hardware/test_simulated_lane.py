@@ -1,12 +1,15 @@
 """The real devices on the twin's pins, on moved time."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from domain.errors import Refused
 from hardware.barrier import Position
 from hardware.simulated_lane import SimulatedLane
-from tests.hardware.conftest import MovedTime
+from hardware.wiring import Wiring
+from tests.hardware.conftest import MORE, MovedTime
 
 
 def test_at_rest(lane: SimulatedLane) -> None:
@@ -49,9 +52,76 @@ def test_the_twin_tells_when_a_lane_closes_on_a_car(lane: SimulatedLane, time: M
     time.pass_ms(2_000)
     lane.arrive("c1", [], patience_ms=60_000, dwell_ms=20_000)
     time.pass_ms(6_000)
+    assert lane.barrier._close_relay is not None
     lane.barrier._close_relay.on()
     time.pass_ms(3_000)
     assert lane.state.collisions == 2
+
+
+def through_and_standing_under(lane: SimulatedLane, time: MovedTime) -> None:
+    lane.barrier.raise_arm()
+    time.pass_ms(2_000)
+    lane.arrive("c1", [], patience_ms=60_000, dwell_ms=20_000)
+    time.pass_ms(6_000)
+
+
+def test_the_photocell_keeps_the_arm_up_where_the_safety_loop_says_nothing(
+    full_lane: SimulatedLane, time: MovedTime
+) -> None:
+    full_lane.pins.act(partial(full_lane.twin.stick, "safety_loop", False))
+    through_and_standing_under(full_lane, time)
+    assert not full_lane.safety_loop.occupied
+    with pytest.raises(Refused) as refused:
+        full_lane.barrier.lower_arm()
+    assert refused.value.code == "photocell_interrupted"
+    assert full_lane.state.collisions == 0
+
+
+def test_a_person_under_the_arm_keeps_it_up(full_lane: SimulatedLane, time: MovedTime) -> None:
+    full_lane.barrier.raise_arm()
+    time.pass_ms(2_000)
+    full_lane.pins.act(partial(full_lane.twin.touch, "photocell", True))
+    with pytest.raises(Refused, match="something is under the arm"):
+        full_lane.barrier.lower_arm()
+    full_lane.pins.act(partial(full_lane.twin.touch, "photocell", False))
+    full_lane.barrier.lower_arm()
+    time.pass_ms(2_000)
+    assert (full_lane.barrier.position, full_lane.state.collisions) == (Position.DOWN, 0)
+
+
+def test_a_fire_opens_the_lane_and_keeps_it_open(full_lane: SimulatedLane, time: MovedTime) -> None:
+    full_lane.pins.act(partial(full_lane.twin.touch, "fire", True))
+    time.pass_ms(2_000)
+    assert full_lane.state.fire
+    assert full_lane.barrier.position is Position.UP
+    with pytest.raises(Refused) as refused:
+        full_lane.barrier.lower_arm()
+    assert refused.value.code == "fire_alarm"
+    full_lane.pins.act(partial(full_lane.twin.touch, "fire", False))
+    time.pass_ms(10_000)
+    assert full_lane.barrier.position is Position.UP
+
+
+@pytest.mark.parametrize("fire", [True, False])
+def test_a_barrier_that_closes_itself_does_so_but_not_for_long_in_a_fire(time: MovedTime, fire: bool) -> None:
+    lane = SimulatedLane(
+        Wiring.model_validate({"kind": "simulated", "barrier": {"kind": "single-pulse"}} | MORE),
+        clock=time,
+        new_timer=time.new_timer,
+    )
+    time.when_ticked = lane.pins.settle
+    assert lane.barrier.closes_itself
+    through_and_standing_under(lane, time)
+    if fire:
+        lane.pins.act(partial(lane.twin.touch, "fire", True))
+    lowest: list[Position] = []
+    lane.barrier.when_moved = lowest.append
+    time.pass_ms(200_000)
+    assert (lane.state.passages, lane.state.collisions) == (1, 0)
+    assert (Position.DOWN in lowest) is not fire
+    assert (lane.barrier.position is Position.DOWN) is not fire
+    if not fire:
+        lane.barrier.lower_arm()  # gives no command, and is not refused
 
 
 def test_the_camera_follows_the_car(lane: SimulatedLane, time: MovedTime) -> None:

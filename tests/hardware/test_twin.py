@@ -3,7 +3,9 @@
 import pytest
 
 from domain.errors import Refused
-from hardware.twin import Driving, Happening, LaneTwin
+from hardware.twin import Driving, LaneTwin
+from hardware.twin_events import Happening
+from hardware.wiring import InputName
 
 
 def twin() -> LaneTwin:
@@ -124,3 +126,89 @@ def test_how_time_is_cut_up_makes_no_difference() -> None:
             lane.advance(now)
         lane.advance(40_000)
     assert coarse.take_events() == fine.take_events()
+
+
+@pytest.mark.parametrize("name", ["photocell", "fire", "cabinet", "call_button"])
+def test_what_somebody_does_is_so_until_it_ends(name: InputName) -> None:
+    lane = twin()
+    assert not lane.active(name)
+    lane.touch(name, True, 0)
+    lane.touch(name, True, 10)
+    assert lane.active(name)
+    lane.touch(name, False, 20)
+    lane.touch(name, False, 30)
+    assert not lane.active(name)
+    assert lane.next_wakeup() is None
+
+
+def test_a_car_is_seen_by_both_loops_and_the_photocell_one_after_another() -> None:
+    lane = twin()
+    lane.raise_arm(0)
+    lane.arrive("c1", 0)
+    seen: list[tuple[InputName, bool]] = []
+    names: tuple[InputName, ...] = ("arrival_loop", "safety_loop", "photocell")
+    before = dict.fromkeys(names, False)
+    while lane.car is not None:
+        lane.advance(lane.next_wakeup() or 0)
+        for name in names:
+            if lane.says(name) != before[name]:
+                before[name] = lane.says(name)
+                seen.append((name, before[name]))
+    assert seen == [
+        ("arrival_loop", True),
+        ("safety_loop", True),
+        ("photocell", True),
+        ("arrival_loop", False),
+        ("photocell", False),
+        ("safety_loop", False),
+    ]
+
+
+@pytest.mark.parametrize("at", [True, False])
+def test_a_stuck_input_says_the_same_whatever_is_true(at: bool) -> None:
+    lane = twin()
+    lane.stick("safety_loop", at, 0)
+    lane.raise_arm(0)
+    lane.arrive("c1", 0, dwell_ms=10_000)
+    said: set[bool] = set()
+    true: set[bool] = set()
+    while lane.car is not None:
+        lane.advance(lane.next_wakeup() or 0)
+        said.add(lane.says("safety_loop"))
+        true.add(lane.active("safety_loop"))
+    assert (said, true) == ({at}, {True, False})
+    lane.stick("safety_loop", None, 60_000)
+    assert not lane.says("safety_loop")
+
+
+@pytest.mark.parametrize(
+    ("name", "happening"), [("photocell", Happening.CLOSED_ON_OBSTACLE), ("fire", Happening.CLOSED_IN_FIRE)]
+)
+def test_a_close_command_that_ought_not_to_be_is_broken(name: InputName, happening: Happening) -> None:
+    lane = twin()
+    lane.raise_arm(0)
+    lane.touch(name, True, 2_000)
+    lane.stick(name, False, 2_000)
+    lane.lower_arm(3_000)
+    assert [event.happening for event in lane.broken] == [happening]
+    assert lane.broken[0].car is None
+
+
+def test_a_jammed_arm_lets_nobody_through() -> None:
+    lane = twin()
+    lane.jam(True, 0)
+    lane.raise_arm(0)
+    lane.arrive("c1", 0, patience_ms=5_000)
+    lane.advance(60_000)
+    assert (lane.car, lane.passages, lane.arm_up) == (None, 0, False)
+    assert Happening.ARM_STUCK in happenings(lane)
+    lane.jam(False, 60_000)
+    lane.raise_arm(60_000)
+    lane.advance(62_000)
+    assert lane.arm_up
+
+
+def test_the_buzzer_is_heard() -> None:
+    lane = twin()
+    lane.buzz(5)
+    assert happenings(lane) == [Happening.BUZZED]

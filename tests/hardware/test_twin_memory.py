@@ -1,5 +1,6 @@
 """A gate's process dies, and the lane before it does not."""
 
+import json
 from pathlib import Path
 
 from hardware.barrier import Position
@@ -39,6 +40,31 @@ def test_a_car_that_waits_is_still_there(tmp_path: Path, time: MovedTime) -> Non
     after = lane_with_memory(tmp_path, time)
     assert after.arrival_loop.occupied
     assert after.state.car == "c1"
+
+
+def test_what_was_done_and_broken_is_so_still(tmp_path: Path, time: MovedTime) -> None:
+    before = LaneTwin(arm_travel_ms=1_500, car_speed_mm_per_s=2_500, now_ms=time(), closes_itself=True)
+    before.touch("fire", True, time())
+    before.stick("safety_loop", True, time())
+    before.jam(True, time())
+    before.raise_arm(time())
+    TwinMemory(tmp_path).keep(before.snapshot())
+    then = TwinMemory(tmp_path).lane(time())
+    assert then == before.snapshot()
+    after = LaneTwin(arm_travel_ms=1_500, car_speed_mm_per_s=2_500, now_ms=time(), closes_itself=True)
+    after.resume(then)
+    after.advance(time() + 10_000)
+    before.advance(time() + 10_000)
+    assert after.snapshot() == before.snapshot()
+    assert (after.active("fire"), after.says("safety_loop"), after.arm_up) == (True, True, False)
+
+
+def test_a_memory_from_before_there_were_photocells_is_good(tmp_path: Path) -> None:
+    older = {"now_ms": 5, "raised_ms": 0, "heading": 0, "passages": 3, "broken": [], "car": None}
+    (tmp_path / "lane.json").write_text(json.dumps(older), encoding="utf-8")
+    then = TwinMemory(tmp_path).lane(10)
+    assert then is not None
+    assert (then.passages, then.stuck) == (3, {})
 
 
 def test_pictures_are_those_shown_last(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """The twin on its pins: which way each contact is wired, and that time reaches every pin in order."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from hardware.twin import Happening, LaneEvent, LaneTwin
+from hardware.twin import LaneTwin
+from hardware.twin_events import Happening, LaneEvent
 from hardware.twin_pins import TwinPins
-from hardware.wiring import Wiring
-from tests.hardware.conftest import MovedTime
-from tests.parts import running, soon
+from hardware.wiring import InputName, Wiring
+from tests.hardware.conftest import MORE, MovedTime
+from tests.parts import PATIENCE_S, running, soon
 
 
 class Lane:
@@ -59,7 +62,7 @@ def test_only_the_moment_a_coil_is_energised_is_a_command(lane: Lane) -> None:
     assert lane.happenings() == [(0, Happening.ARM_MOVING)]
     lane.time.pass_ms(2_000)
     lane.pins.settle()
-    lane.relay(lane.wiring.barrier.close_relay, on=True)
+    lane.relay(lane.wiring.outputs["close_relay"], on=True)
     lane.time.pass_ms(500)
     lane.relay(relay, on=True)  # again, after it was off
     assert [happening for _, happening in lane.happenings()[2:]] == [Happening.ARM_MOVING] * 2
@@ -86,7 +89,7 @@ def test_a_listener_may_move_the_lane_in_turn(lane: Lane) -> None:
     def reverse(event: LaneEvent) -> None:
         lane.events.append(event)
         if event.happening is Happening.ARM_UP:
-            lane.relay(barrier.close_relay, on=True)
+            lane.relay(lane.wiring.outputs["close_relay"], on=True)
 
     lane.pins.when_happened = reverse
     lane.relay(barrier.open_relay, on=True)
@@ -99,6 +102,45 @@ def test_a_listener_may_move_the_lane_in_turn(lane: Lane) -> None:
         Happening.ARM_MOVING,
         Happening.ARM_DOWN,
     ]
+
+
+def test_every_input_that_is_wired_has_its_pin_and_every_output_its_coil(time: MovedTime) -> None:
+    lane = Lane(time, Wiring.model_validate({"kind": "simulated"} | MORE))
+    names: tuple[InputName, ...] = ("photocell", "fire", "cabinet", "call_button")
+    for name in names:
+        contact = lane.wiring.inputs[name]
+        before = lane.level(contact.pin)
+        lane.pins.act(partial(lane.twin.touch, name, True))
+        assert lane.level(contact.pin) is not before
+        lane.pins.act(partial(lane.twin.stick, name, False))
+        assert lane.level(contact.pin) is before
+    assert lane.wiring.buzzer is not None
+    lane.relay(lane.wiring.buzzer.pin, on=True)
+    lane.relay(lane.wiring.buzzer.pin, on=False)
+    assert lane.happenings() == [(0, Happening.BUZZED)]
+
+
+def test_a_coil_does_not_wait_for_who_moves_the_lane(lane: Lane) -> None:
+    """In a fire one thread has the lane and wants the barrier, another has the barrier and energises a coil."""
+    barrier = lane.wiring.barrier
+    order: list[str] = []
+
+    def energise(event: LaneEvent) -> None:
+        lane.events.append(event)
+        if event.happening is Happening.CAR_ARRIVED:
+            other = threading.Thread(target=lane.relay, args=(barrier.open_relay, True))
+            other.start()
+            other.join(PATIENCE_S)
+            assert not other.is_alive(), "it waits for the lane, which waits for it"
+            order.append("energised")
+        elif event.happening is Happening.ARM_MOVING:
+            order.append("moving")
+
+    lane.pins.when_happened = energise
+    lane.pins.act(lambda now: lane.twin.arrive("c1", now))
+    lane.time.pass_ms(5_000)
+    lane.pins.settle()
+    assert order == ["energised", "moving"]
 
 
 async def test_at_rest_it_sleeps_until_somebody_acts_in_whatever_thread(lane: Lane) -> None:
