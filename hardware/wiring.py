@@ -108,6 +108,12 @@ class DisplayWiring(Section):
     device: Path
 
 
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("has to be an absolute path: this part of the file does not know where the file is")
+    return path
+
+
 class SimulatedWiring(Section):
     """The simulated lane: its arm, its drivers and the loopback port of its control socket (0: any free one)."""
 
@@ -115,7 +121,7 @@ class SimulatedWiring(Section):
     arm_travel_ms: int = Field(default=1_500, ge=100, le=30_000)
     car_speed_mm_per_s: int = Field(default=2_500, ge=100, le=20_000)
     frame_interval_ms: int = Field(default=66, ge=10, le=1_000)
-    memory: Path | None = None
+    memory: Annotated[Path, AfterValidator(_absolute)] | None = None
 
 
 class Wiring(Section):

@@ -38,8 +38,12 @@ class Client(aiomqtt.Client):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Disconnect. What goes wrong with that is of no account: it must not take the place of a cancellation."""
-        with suppress(aiomqtt.MqttError):
-            await super().__aexit__(kind, error, trace)
+        try:
+            with suppress(aiomqtt.MqttError):
+                await super().__aexit__(kind, error, trace)
+        finally:
+            if self._disconnected.done() and not self._disconnected.cancelled():
+                self._disconnected.exception()  # else asyncio would log that nobody has looked at it
 
     def hand_on(self, take: Take) -> None:
         """Give `take` what has come so far, and from now on each message as it is read."""

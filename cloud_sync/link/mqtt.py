@@ -136,7 +136,8 @@ class Link:
                     await self._read(client)
             except (aiomqtt.MqttError, TryLater) as error:
                 if not told:
-                    log.warning("link.down", extra={"client": self._client_id, "why": str(error)})
+                    at = {"client": self._client_id, "host": self._broker.host, "port": self._broker.port}
+                    log.warning("link.down", extra={**at, "why": str(error)})
                 told = True
             finally:
                 self._lost()

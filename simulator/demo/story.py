@@ -51,6 +51,7 @@ class Story:
         """The lots' chapters side by side, then what needs both. Raises StepFailed where a step does not hold."""
         async with httpx.AsyncClient(base_url=self._site.central.url, timeout=HTTP_S) as http:
             scenes = [self._scene(lot, http) for lot in self._site.lots]
+            self._timeline.say("\nThe two lots' chapters play side by side; each is told when it has ended.")
             try:
                 async with asyncio.TaskGroup() as lots:
                     for scene, chapters in zip(scenes, (RIVERSIDE, HILLSIDE), strict=True):

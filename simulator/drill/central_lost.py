@@ -23,4 +23,5 @@ async def central_lost(stage: Stage, backup: Backup) -> None:
             await load.until(len(load.paid) + PAID_AFTER)
         async with chapter.step("what was promised holds, and all records agree") as notes:
             await stage.settled(notes)
-            notes.say(f"{missing.taken_back(log, backup.database)} of {len(missing.facts)} missing facts are back")
+            back = missing.taken_back(log, backup.database)
+            notes.say(f"{back} of {len(missing.facts)} missing facts are back; the others were told anew, or to nobody")

@@ -85,6 +85,7 @@ def test_a_safety_loop_is_normally_closed_where_only_its_pin_is_given() -> None:
         ({"buzzer": {"pin": 14}}, "serial console"),
         ({"fire": {"pin": 22}}, "pin 22 is wired 2 times"),
         ({"simulated": {}}, "needs kind"),
+        ({"kind": "simulated", "simulated": {"memory": "lanes"}}, "an absolute path"),
     ],
 )
 def test_mistakes_are_refused(change: dict[str, object], message: str) -> None:
