@@ -15,6 +15,36 @@ class LoopDetector(Protocol):
     def occupied(self) -> bool: ...
 
 
+class LightBarrier(Protocol):
+    when_changed: Callable[[bool], None] | None
+
+    @property
+    def interrupted(self) -> bool: ...
+
+
+class FireContact(Protocol):
+    when_changed: Callable[[bool], None] | None
+
+    @property
+    def alarmed(self) -> bool: ...
+
+
+class Door(Protocol):
+    when_changed: Callable[[bool], None] | None
+
+    @property
+    def open(self) -> bool: ...
+
+
+class Button(Protocol):
+    when_changed: Callable[[bool], None] | None
+
+
+class Sounder(Protocol):
+    def beep(self) -> None: ...
+    def warn(self) -> None: ...
+
+
 class Arm(Protocol):
     when_moved: Callable[[Position], None] | None
 
@@ -36,7 +66,7 @@ class Screen(Protocol):
 
 
 class LaneDevices(Protocol):
-    """One lane's devices."""
+    """One lane's devices; None where the lane has none of a kind."""
 
     @property
     def arrival_loop(self) -> LoopDetector: ...
@@ -48,6 +78,16 @@ class LaneDevices(Protocol):
     def lights(self) -> Signals: ...
     @property
     def display(self) -> Screen: ...
+    @property
+    def photocell(self) -> LightBarrier | None: ...
+    @property
+    def fire(self) -> FireContact | None: ...
+    @property
+    def cabinet(self) -> Door | None: ...
+    @property
+    def call_button(self) -> Button | None: ...
+    @property
+    def buzzer(self) -> Sounder: ...
 
 
 class Eyes(Protocol):

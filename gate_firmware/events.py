@@ -28,6 +28,38 @@ class SafetyLoop:
 
 
 @dataclass(frozen=True, slots=True)
+class Photocell:
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FireAlarm:
+    alarmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallButton:
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CabinetDoor:
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """How a lane is when its gate starts."""
+
+    arrival: bool
+    safety: bool
+    arm: Position
+    photocell: bool = False
+    fire: bool = False
+    cabinet_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ArmMoved:
     position: Position
 
@@ -92,7 +124,18 @@ class Identified:
     car_required: bool = True
 
 
-Event = ArrivalLoop | SafetyLoop | ArmMoved | Looked | CodeSeen | Identified
+Event = (
+    ArrivalLoop
+    | SafetyLoop
+    | Photocell
+    | FireAlarm
+    | CallButton
+    | CabinetDoor
+    | ArmMoved
+    | Looked
+    | CodeSeen
+    | Identified
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +177,14 @@ class Tell:
     line2: str
 
 
-Command = Look | LookForCode | LookAway | RaiseArm | LowerArm | Tell
+@dataclass(frozen=True, slots=True)
+class Beep:
+    """The driver at the post hears that the button works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """The driver is told off."""
+
+
+Command = Look | LookForCode | LookAway | RaiseArm | LowerArm | Tell | Beep | Warn

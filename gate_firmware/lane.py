@@ -6,8 +6,9 @@ knows better than the camera which car this is, a driver at the keypad or the hu
 is stored before the arm is asked to move. When the car has crossed the safety loop the passage is stored and the arm is
 asked to close. Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored,
 and it ends when the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is
-as good as new once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up. Inputs that
-the table has no step for change nothing: on a street, anything may happen at any time.
+as good as new once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up. While there is
+a fire alarm the arm stays up, whatever else is. Inputs that the table has no step for change nothing: on a street,
+anything may happen at any time.
 """
 
 from collections.abc import Callable
@@ -18,28 +19,36 @@ from domain.errors import Refused, TryLater
 from domain.now import Now
 from gate_firmware.arm import Arm
 from gate_firmware.arrival_watch import ArrivalWatch
+from gate_firmware.bystanders import Bystanders
 from gate_firmware.camera_watch import CameraWatch
 from gate_firmware.deciding import Judge, Judgement
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     ByTicket,
+    CabinetDoor,
+    CallButton,
     CodeSeen,
     Command,
     Event,
+    FireAlarm,
     Identified,
+    Inputs,
     LookAway,
     Looked,
+    Photocell,
     SafetyLoop,
     Sight,
     Tell,
+    Warn,
 )
 from gate_firmware.lane_states import STEPS, UNDECIDED, Input, State
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
-from gate_firmware.words import DRIVE, FAULT, IDLE, LOOKING, words
+from gate_firmware.under_arm import UnderArm
+from gate_firmware.words import DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
 from hardware.lights import Signal
 
@@ -73,12 +82,13 @@ class Lane:
         self._record = Record(direction, journal, replica)
         self._camera = CameraWatch(self._record)
         self._arrivals = ArrivalWatch(self._record, timing.stuck_ms)
+        self._bystanders = Bystanders(self._record)
         self._judge = judge
         self._timing = timing
         self._motion_ms_max = motion_ms_max
         self._new_passage = new_passage
         self._arrival = False
-        self._safety = False
+        self._under = UnderArm()
         self._arm = Arm()
         self._until_ms: int | None = None
         self._passage = Passage()
@@ -92,6 +102,7 @@ class Lane:
             State.PASSING: self._passing,
             State.CLOSING: self._closing,
             State.FAULT: self._fault,
+            State.FIRE: self._fire,
         }
         self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
             State.LOOKING: self._read_too_long,
@@ -100,21 +111,28 @@ class Lane:
             State.PASSING: self._blocked,
             State.CLOSING: self._close_again,
             State.FAULT: self._try_again,
+            State.FIRE: self._raise_again,
         }
 
-    def start(self, arrival: bool, safety: bool, arm: Position, now: Now) -> list[Command]:
+    def start(self, inputs: Inputs, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short.
 
         Where its car is gone, it has most likely driven through: nobody has closed the arm behind it. It counts as
         passed, since a driver must not pay for not having come, and an attendant is told to look.
         """
-        self._arrival, self._safety, self._arm.position = arrival, safety, arm
+        arrival, safety, arm = inputs.arrival, inputs.safety, inputs.arm
+        self._arrival, self._arm.position = arrival, arm
+        self._under.loop_is(safety)
+        self._under.photocell_is(inputs.photocell)
+        self._bystanders.cabinet(inputs.cabinet_open, now)
         judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now)
         self._passage = Passage(passage_id, now.mono_ms, judgement)
         if judgement is not None and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
             if arm is not Position.DOWN and not awaited:
                 self._complete_passage(now, unseen=True)
+        if inputs.fire:
+            return self._step(Input.ALARM, now)
         if arm is Position.DOWN and not (safety and self._passage.may_pass):
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
@@ -134,17 +152,26 @@ class Lane:
         """
         match event:
             case ArrivalLoop(occupied):
-                return self._arrival_loop(occupied, now)
+                commands = self._arrival_loop(occupied, now)
             case SafetyLoop(occupied):
-                return self._safety_loop(occupied, now)
+                commands = self._under_arm(self._under.loop_is(occupied), now)
+            case Photocell(interrupted):
+                commands = self._under_arm(self._under.photocell_is(interrupted), now)
             case ArmMoved(position):
-                return self._arm_moved(position, now)
+                commands = self._arm_moved(position, now)
+            case FireAlarm(alarmed):
+                commands = self._fire_alarm(alarmed, now)
+            case CallButton(pressed):
+                commands = self._bystanders.called(pressed, now)
+            case CabinetDoor(is_open):
+                commands = self._bystanders.cabinet(is_open, now)
             case Looked():
-                return self._has_looked(event, now)
+                commands = self._has_looked(event, now)
             case CodeSeen():
-                return self._code_seen(event, now)
+                commands = self._code_seen(event, now)
             case Identified():
-                return self._identified(event, now)
+                commands = self._identified(event, now)
+        return commands
 
     def withdrawn(self, reservation_id: str, revision: int, now: Now) -> None:
         """The hub has withdrawn a right; called in the transaction in which this gate learns of it.
@@ -177,14 +204,36 @@ class Lane:
             return []
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
 
-    def _safety_loop(self, occupied: bool, now: Now) -> list[Command]:
-        self._safety = occupied
-        if self.state is State.PASSING and not occupied:
-            self._complete_passage(now)
+    def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
+        """Something has come under the arm, or nothing is there any more."""
+        if by is Input.CAR_CLEAR and self.state in (State.PASSING, State.FIRE):
+            return self._crossed(now)
         nobody_may = self._arm.is_down and self._passage.judgement is None
-        if occupied and (self.state in UNDECIDED or nobody_may):
+        if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may) and self.state is not State.FIRE:
             return self._uninvited(now)
-        return self._step(Input.CAR_UNDER if occupied else Input.CAR_CLEAR, now)
+        return [] if by is None else self._step(by, now)
+
+    def _crossed(self, now: Now) -> list[Command]:
+        """A car has crossed; or somebody on foot has, and the car that may pass has yet to drive.
+
+        One that has left the arrival loop for the photocell, and that the safety loop has not noticed, has crossed too.
+        """
+        is_car, passage = self._under.is_car, self._passage
+        self._under.forget()
+        has_driven = passage.may_pass and not passage.is_awaited and not self._arrival
+        if is_car:
+            self._complete_passage(now)
+        elif has_driven:
+            self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
+            self._complete_passage(now, unseen=True)
+        elif passage.may_pass and self.state is State.PASSING:
+            return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
+        return self._step(Input.CAR_CLEAR, now)
+
+    def _fire_alarm(self, alarmed: bool, now: Now) -> list[Command]:
+        if alarmed and self.state is State.FIRE:
+            return []
+        return self._step(Input.ALARM if alarmed else Input.ALARM_OVER, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
         self._arm.moved(position)
@@ -241,6 +290,8 @@ class Lane:
             return self._decide(self._judge.named(said.by, passage.seen, now), now, asked=True)
         if self.state is State.IDLE and not said.car_required and self._direction is Direction.ENTRY:
             return self._decide_unseen(said, now)
+        if self.state is State.FIRE:
+            raise TryLater("lane_busy", "there is a fire alarm, and the barrier is open", retry_after_s=BUSY_S)
         if self.state is State.IDLE:
             raise Refused("no_car", "no car stands before the barrier")
         if self.state is State.CLOSING or not passage.may_pass:
@@ -282,8 +333,10 @@ class Lane:
         """A car is at the arm that nobody has let pass: a falling arm goes up again, one that is down stays down."""
         if not self._arm.is_down:
             return self._enter(State.PASSING, now)
+        if not self._under.loop:
+            return []  # somebody on foot
         self._record.alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
-        return []
+        return [Warn()]
 
     def _idle(self, now: Now) -> list[Command]:
         if not self._arm.is_down:
@@ -304,7 +357,7 @@ class Lane:
         self._until_ms = self._passage.look_again_ms
         return [
             self._tell(Signal.RED, *self._words()),
-            *self._arm.kept_down(under=self._safety),
+            *self._arm.kept_down(under=self._under.occupied),
             *self._passage.look_for_code(),
         ]
 
@@ -320,7 +373,7 @@ class Lane:
         self._until_ms = now.mono_ms + (self._timing.drive_ms_max if is_here else self._timing.gap_ms_max)
         decided = self._passage.judgement is not None or self._direction is Direction.EXIT
         told = self._tell(Signal.GREEN, *self._words()) if decided else self._tell(Signal.RED, *IDLE)
-        return [told, *self._step(Input.CAR_UNDER, now)] if self._safety else [told]
+        return [told, *self._step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
 
     def _passing(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.drive_ms_max
@@ -341,6 +394,15 @@ class Lane:
         )
         return [self._tell(Signal.RED, *FAULT)]
 
+    def _fire(self, now: Now) -> list[Command]:
+        """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
+        self._record.alarm("fire", "the fire alarm system has opened the lane", now)
+        return [*self._raise_again(now), *self._look_away(), self._tell(Signal.GREEN, *FIRE)]
+
+    def _raise_again(self, now: Now) -> list[Command]:
+        self._until_ms = now.mono_ms + self._motion_ms_max
+        return [] if self._arm.is_up else [*self._arm.raised()]
+
     def _read_too_long(self, now: Now) -> list[Command]:
         nothing = Looked(self._passage.passage_id, Sight.UNSURE, None, None, 0)
         return self._decide(self._judge.looked(nothing, nothing, now), now)
@@ -349,7 +411,7 @@ class Lane:
         self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         self._arrivals.held_back(self._passage.since_ms, now)
         return [
-            *self._arm.kept_down(under=self._safety),
+            *self._arm.kept_down(under=self._under.occupied),
             *([] if self._passage.is_looked_at else [self._passage.look()]),
         ]
 
@@ -395,7 +457,7 @@ class Lane:
 
     def _close(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
-        return [*self._arm.lowered(under=self._safety)]
+        return [*self._arm.lowered(under=self._under.occupied)]
 
     def _look_away(self) -> list[Command]:
         self._passage.is_looked_at = False

@@ -12,6 +12,7 @@ class State(Enum):
     PASSING = "passing"  # a car is on the safety loop
     CLOSING = "closing"  # the arm is going down
     FAULT = "fault"  # the arm did not arrive
+    FIRE = "fire"  # there is a fire alarm: the arm goes up and stays
 
 
 class Input(Enum):
@@ -24,12 +25,14 @@ class Input(Enum):
     CAR_UNDER = "car_under"  # on the safety loop
     CAR_CLEAR = "car_clear"  # off the safety loop
     WAITED = "waited"  # the state has lasted for its maximum
+    ALARM = "alarm"  # of the fire alarm system
+    ALARM_OVER = "alarm_over"
 
 
 UNDECIDED = frozenset({State.IDLE, State.LOOKING, State.HELD_BACK})
 """Nobody may pass in these: a car on the safety loop does not raise an arm that is down."""
 
-STEPS: dict[State, dict[Input, State]] = {
+STEPS: dict[State, dict[Input, State]] = {  # from each of them an alarm leads to FIRE: see below
     # An entry may be asked to let a car in that has not come yet.
     State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.LET_PASS: State.OPENING},
     State.LOOKING: {
@@ -68,4 +71,7 @@ STEPS: dict[State, dict[Input, State]] = {
         Input.CAR_HERE: State.LOOKING,
         Input.CAR_UNDER: State.PASSING,
     },
+    State.FIRE: {Input.ALARM_OVER: State.CLOSING},
 }
+for _steps in STEPS.values():
+    _steps[Input.ALARM] = State.FIRE

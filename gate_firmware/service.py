@@ -33,16 +33,23 @@ from gate_firmware.devices import Eyes, LaneDevices
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    Beep,
+    CabinetDoor,
+    CallButton,
     Command,
     Event,
+    FireAlarm,
     Identified,
+    Inputs,
     Look,
     LookAway,
     LookForCode,
     LowerArm,
+    Photocell,
     RaiseArm,
     SafetyLoop,
     Tell,
+    Warn,
 )
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
@@ -186,8 +193,24 @@ class GateService:
         devices.arrival_loop.when_changed = lambda occupied: tell(ArrivalLoop(occupied))
         devices.safety_loop.when_changed = lambda occupied: tell(SafetyLoop(occupied))
         devices.barrier.when_moved = lambda position: tell(ArmMoved(position))
-        arrival, safety = devices.arrival_loop.occupied, devices.safety_loop.occupied
-        self._perform(self._lane.start(arrival, safety, devices.barrier.position, self._clock()))
+        photocell, fire, cabinet = devices.photocell, devices.fire, devices.cabinet
+        if photocell is not None:
+            photocell.when_changed = lambda interrupted: tell(Photocell(interrupted))
+        if fire is not None:
+            fire.when_changed = lambda alarmed: tell(FireAlarm(alarmed))
+        if cabinet is not None:
+            cabinet.when_changed = lambda is_open: tell(CabinetDoor(is_open))
+        if devices.call_button is not None:
+            devices.call_button.when_changed = lambda pressed: tell(CallButton(pressed))
+        inputs = Inputs(
+            arrival=devices.arrival_loop.occupied,
+            safety=devices.safety_loop.occupied,
+            arm=devices.barrier.position,
+            photocell=photocell is not None and photocell.interrupted,
+            fire=fire is not None and fire.alarmed,
+            cabinet_open=cabinet is not None and cabinet.open,
+        )
+        self._perform(self._lane.start(inputs, self._clock()))
 
     async def _carry_events(self) -> None:
         while True:
@@ -291,6 +314,10 @@ class GateService:
                         devices.barrier.lower_arm()
                     except Refused as refused:  # the lane tries again, or raises an alarm
                         log.warning("gate.close_refused", extra={"why": refused.code})
+                case Beep():
+                    devices.buzzer.beep()
+                case Warn():
+                    devices.buzzer.warn()
                 case Tell(signal, line1, line2):
                     devices.lights.show(signal)
                     devices.display.show(line1, line2)

@@ -183,6 +183,8 @@ class Devices:
         self.arrival_loop = _Loop(lambda: lane.arrival, alive)
         self.safety_loop = _Loop(lambda: lane.safety, alive)
         self.barrier = _Barrier(lane, process)
+        self.photocell = self.fire = self.cabinet = self.call_button = None
+        self.buzzer = _Buzzer()
         self._lane = lane
         self._process = process
         lane.devices = self
@@ -200,6 +202,14 @@ class Devices:
         if not self._process.alive:
             raise Died
         self._lane.show_signal(signal)
+
+
+class _Buzzer:
+    """Nobody listens."""
+
+    def beep(self) -> None: ...
+
+    def warn(self) -> None: ...
 
 
 class _Display:

@@ -50,7 +50,9 @@ from gate_firmware.events import (
     Command,
     Credential,
     Event,
+    FireAlarm,
     Identified,
+    Inputs,
     Look,
     Looked,
     SafetyLoop,
@@ -241,8 +243,17 @@ class Gate:
         rows = self.store.connection.execute("SELECT set_aside FROM fact WHERE set_aside IS NOT NULL")
         return [row["set_aside"] for row in rows]
 
-    def start(self, *, arrival: bool = False, safety: bool = False, arm: Arm = Arm.DOWN) -> list[Command]:
-        return self.lane.start(arrival, safety, arm, self.now)
+    def start(
+        self,
+        *,
+        arrival: bool = False,
+        safety: bool = False,
+        arm: Arm = Arm.DOWN,
+        photocell: bool = False,
+        fire: bool = False,
+        cabinet_open: bool = False,
+    ) -> list[Command]:
+        return self.lane.start(Inputs(arrival, safety, arm, photocell, fire, cabinet_open), self.now)
 
     def happens(self, *events: Event) -> list[Command]:
         """Events one after the other; what the last of them led to."""
@@ -343,4 +354,6 @@ def brought_to(gate: Gate, state: State) -> None:
                 gate.happens(SafetyLoop(True), ArrivalLoop(False))
             if state is State.CLOSING:
                 gate.happens(SafetyLoop(False), ArmMoved(Arm.BETWEEN))
+        case State.FIRE:
+            gate.happens(FireAlarm(True))
     assert gate.lane.state is state

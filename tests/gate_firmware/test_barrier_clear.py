@@ -21,13 +21,18 @@ from gate_firmware.events import (
     ById,
     ByPlate,
     ByTicket,
+    CabinetDoor,
+    CallButton,
     CodeSeen,
     Command,
+    Event,
+    FireAlarm,
     Identified,
     Look,
     Looked,
     LookForCode,
     LowerArm,
+    Photocell,
     RaiseArm,
     SafetyLoop,
     Sight,
@@ -57,6 +62,10 @@ HAPPENINGS = st.lists(
         st.builds(ArrivalLoop, st.booleans()),
         st.builds(SafetyLoop, st.booleans()),
         st.builds(SafetyLoop, st.booleans()),
+        st.builds(Photocell, st.booleans()),
+        st.builds(FireAlarm, st.sampled_from([True, False, False])),
+        st.builds(CallButton, st.booleans()),
+        st.builds(CabinetDoor, st.booleans()),
         st.builds(ArmMoved, st.sampled_from(Arm)),
         st.builds(ArmMoved, st.sampled_from(Arm)),
         SIGHTS,
@@ -89,6 +98,8 @@ class Bystander:
 
     gate: Gate
     safety: bool = False
+    photocell: bool = False
+    fire: bool = False
     arrival: bool = False
     arm: Arm = Arm.DOWN
     look: str = ""
@@ -100,7 +111,10 @@ class Bystander:
                 self.look = command.passage_id
             if isinstance(command, LowerArm):
                 assert not self.safety, "closes on a car"
-            if isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not self.safety):
+                assert not self.photocell, "closes on somebody"
+                assert not self.fire, "closes in a fire"
+            under = self.safety or self.photocell
+            if isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not under) and not self.fire:
                 last = self.gate.decisions[-1]
                 assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
                 done = {passed.passage_id for passed in self.gate.passages}
@@ -112,7 +126,15 @@ class Bystander:
         match happening:
             case "crash":
                 gate.crash()
-                self.check(gate.start(arrival=self.arrival, safety=self.safety, arm=self.arm))
+                self.check(
+                    gate.start(
+                        arrival=self.arrival,
+                        safety=self.safety,
+                        arm=self.arm,
+                        photocell=self.photocell,
+                        fire=self.fire,
+                    )
+                )
             case int(ms):
                 self.check(gate.passes_ms(ms))
             case (Sight() as sight, Plate() | None as plate):
@@ -130,15 +152,22 @@ class Bystander:
                     self.check(gate.happens(said))
                 except (Refused, TryLater):
                     assert gate.stored() == stored
-            case ArrivalLoop(occupied) as event:
+            case ArrivalLoop() | SafetyLoop() | Photocell() | FireAlarm() | ArmMoved() | CallButton() | CabinetDoor():
+                self.sees(happening)
+                self.check(gate.happens(happening))
+
+    def sees(self, event: Event) -> None:
+        match event:
+            case ArrivalLoop(occupied):
                 self.arrival = occupied
-                self.check(gate.happens(event))
-            case SafetyLoop(occupied) as event:
+            case SafetyLoop(occupied):
                 self.safety = occupied
-                self.check(gate.happens(event))
-            case ArmMoved(position) as event:
+            case Photocell(interrupted):
+                self.photocell = interrupted
+            case FireAlarm(alarmed):
+                self.fire = alarmed
+            case ArmMoved(position):
                 self.arm = position
-                self.check(gate.happens(event))
 
 
 @settings(max_examples=150)
@@ -177,7 +206,7 @@ def inside_out(bystander: Bystander) -> None:
     gate = bystander.gate
     if gate.direction is not Direction.EXIT:
         return
-    for event in (SafetyLoop(False), ArrivalLoop(False)):
+    for event in (FireAlarm(False), SafetyLoop(False), Photocell(False), ArrivalLoop(False)):
         bystander.happens(event)
     raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
     assert RaiseArm() in raised

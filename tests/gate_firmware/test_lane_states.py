@@ -6,9 +6,11 @@ from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     Event,
+    FireAlarm,
     SafetyLoop,
+    Warn,
 )
-from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.lane_states import STEPS, UNDECIDED, Input, State
 from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import (
     Gate,
@@ -30,7 +32,10 @@ TABLE = {
         Input.CAR_HERE: State.LOOKING,
         Input.CAR_UNDER: State.PASSING,
     },
+    State.FIRE: {Input.ALARM_OVER: State.CLOSING},
 }
+for row in TABLE.values():
+    row[Input.ALARM] = State.FIRE
 EVENTS: dict[Input, Event] = {
     Input.CAR_HERE: ArrivalLoop(True),
     Input.CAR_GONE: ArrivalLoop(False),
@@ -38,6 +43,8 @@ EVENTS: dict[Input, Event] = {
     Input.CAR_CLEAR: SafetyLoop(False),
     Input.ARM_UP: ArmMoved(Arm.UP),
     Input.ARM_DOWN: ArmMoved(Arm.DOWN),
+    Input.ALARM: FireAlarm(True),
+    Input.ALARM_OVER: FireAlarm(False),
 }
 
 
@@ -55,8 +62,9 @@ class TestTable:
     def test_what_it_has_no_step_for_commands_nothing(self, entry: Gate, state: State) -> None:
         brought_to(entry, state)
         without = {by: event for by, event in EVENTS.items() if by not in STEPS[state] and by is not Input.CAR_GONE}
-        for event in without.values():
-            assert entry.happens(event) == []
+        for by, event in without.items():
+            is_uninvited = by is Input.CAR_UNDER and state in UNDECIDED
+            assert entry.happens(event) == ([Warn()] if is_uninvited else [])
         assert entry.lane.state is state
 
     def test_it_is_the_table_that_is_documented(self) -> None:

@@ -3,11 +3,27 @@
 import pytest
 
 from cloud_sync.link.v1.facts import Direction, LaneNoted, Noted
+from domain.errors import TryLater
 from gate_firmware.arrival_watch import FRUITLESS_MAX
-from gate_firmware.events import ArmMoved, ArrivalLoop, ById, LowerArm, RaiseArm, SafetyLoop, Sight
+from gate_firmware.bystanders import CALL_EVERY_MS
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    Beep,
+    ById,
+    CabinetDoor,
+    CallButton,
+    FireAlarm,
+    LowerArm,
+    Photocell,
+    RaiseArm,
+    SafetyLoop,
+    Sight,
+    Warn,
+)
 from gate_firmware.lane_states import State
 from hardware.barrier import Position as Arm
-from tests.gate_firmware.gate import OTHER, TIMING, Gate, brought_to, rid, right
+from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right
 
 
 def noted(gate: Gate) -> list[tuple[Noted, str]]:
@@ -122,3 +138,107 @@ class TestArrivalLoopStuckOn:
             gate.passes_ms(TIMING.stuck_ms)
             gate.happens(ArmMoved(Arm.DOWN))
         assert gate.alarms.count("arrival-loop-stuck") == (2 if direction is Direction.ENTRY else 0)
+
+
+class TestPhotocell:
+    def test_the_arm_does_not_close_on_whoever_is_in_it(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), Photocell(True))
+        assert entry.happens(SafetyLoop(False)) == []
+        assert entry.lane.state is State.PASSING
+        assert LowerArm() in entry.happens(Photocell(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    def test_a_falling_arm_goes_up_for_somebody_on_foot_who_is_no_passage(self, entry: Gate) -> None:
+        brought_to(entry, State.CLOSING)
+        assert RaiseArm() in entry.happens(Photocell(True))
+        entry.happens(ArmMoved(Arm.UP))
+        assert LowerArm() in entry.happens(Photocell(False))
+        assert len(entry.passages) == 1
+
+    def test_the_arm_stays_up_for_the_car_that_waits_for_somebody_on_foot(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(Photocell(True))
+        assert LowerArm() not in entry.happens(Photocell(False))
+        assert entry.lane.state is State.OPEN
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    def test_somebody_on_foot_before_a_closed_arm_is_nothing(self, entry: Gate) -> None:
+        assert entry.happens(Photocell(True)) == []
+        assert entry.happens(Photocell(False)) == []
+        assert entry.stored() == []
+
+    def test_a_car_before_a_closed_arm_is_told_off(self, entry: Gate) -> None:
+        entry.happens(Photocell(True))
+        assert entry.happens(SafetyLoop(True)) == [Warn()]
+        assert entry.alarms == ["uninvited-car"]
+
+    def test_a_car_that_the_safety_loop_does_not_notice_has_crossed_all_the_same(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), Photocell(True))
+        assert LowerArm() in entry.happens(Photocell(False))
+        [passed] = entry.passages
+        assert (passed.reservation_id, passed.unseen) == (rid(1), True)
+        assert entry.alarms == ["safety-loop-silent"]
+
+
+class TestFire:
+    @pytest.mark.parametrize("state", State)
+    def test_the_arm_goes_up_and_stays(self, entry: Gate, state: State) -> None:
+        brought_to(entry, state)
+        was_up = entry.lane._arm.is_up
+        commands = entry.happens(FireAlarm(True))
+        assert (RaiseArm() in commands) is (not was_up and state is not State.FIRE)
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert entry.passes_ms(100 * MOTION_MS_MAX) == []
+        assert entry.alarms.count("fire") == 1
+
+    def test_an_arm_that_does_not_rise_is_asked_again(self, entry: Gate) -> None:
+        entry.happens(FireAlarm(True))
+        assert entry.passes_ms(2 * MOTION_MS_MAX) == [RaiseArm(), RaiseArm()]
+
+    def test_who_drives_out_is_counted(self, exit_: Gate) -> None:
+        exit_.happens(FireAlarm(True), ArmMoved(Arm.UP))
+        for _ in range(2):
+            exit_.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False))
+            assert exit_.happens(SafetyLoop(False)) == []
+        assert len(exit_.passages) == 2
+
+    def test_nobody_is_decided_on_meanwhile(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        passage_id = entry.car_comes()
+        entry.happens(FireAlarm(True))
+        assert entry.seen(passage_id) == []
+        with pytest.raises(TryLater, match="fire alarm"):
+            entry.named(ById(rid(1)))
+        assert entry.decisions == []
+
+    def test_when_it_is_over_the_lane_goes_on_as_usual(self, entry: Gate) -> None:
+        entry.happens(FireAlarm(True), ArmMoved(Arm.UP), SafetyLoop(True))
+        assert LowerArm() not in entry.happens(FireAlarm(False))
+        assert LowerArm() in entry.happens(SafetyLoop(False)) + entry.passes_ms(MOTION_MS_MAX)
+        entry.happens(ArmMoved(Arm.DOWN))
+        assert entry.lane.state is State.IDLE
+
+    def test_one_that_lasts_while_the_gate_starts(self, entry: Gate) -> None:
+        assert RaiseArm() in entry.start(fire=True)
+        assert entry.lane.state is State.FIRE
+
+
+class TestBystanders:
+    def test_a_call_is_heard_and_raised_once_in_a_while(self, entry: Gate) -> None:
+        for _ in range(3):
+            assert entry.happens(CallButton(True)) == [Beep()]
+            assert entry.happens(CallButton(False)) == []
+        assert entry.alarms == ["call"]
+        entry.passes_ms(CALL_EVERY_MS)
+        entry.happens(CallButton(True))
+        assert entry.alarms == ["call"] * 2
+
+    def test_a_cabinet_that_is_opened_is_an_alarm_each_time(self, entry: Gate) -> None:
+        entry.start(cabinet_open=True)
+        for is_open in (True, False, True):
+            assert entry.happens(CabinetDoor(is_open)) == []
+        assert entry.alarms == ["cabinet-open"] * 2

@@ -44,7 +44,7 @@ from hardware.control_protocol import LaneState
 from hardware.lights import Signal
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
-from hardware.wiring import BarrierWiring, SimulatedWiring, Wiring
+from hardware.wiring import BarrierWiring, ContactWiring, GuardWiring, SimulatedWiring, Wiring
 from lpr.reader import PlateReader, engine
 from simulator.ports import free_port
 from simulator.street.conditions import Conditions
@@ -68,6 +68,10 @@ def gate_settings(folder: Path, direction: Direction) -> GateSettings:
         hardware=Wiring(
             kind="simulated",
             barrier=BarrierWiring(pulse_ms=60, motion_ms_max=1_000),
+            photocell=GuardWiring(pin=5),
+            fire=GuardWiring(pin=6),
+            cabinet=GuardWiring(pin=12),
+            call_button=ContactWiring(pin=13),
             simulated=SimulatedWiring(
                 control_port=free_port(), arm_travel_ms=200, car_speed_mm_per_s=20_000, frame_interval_ms=20
             ),
@@ -177,6 +181,22 @@ class TestStreet:
             assert (passed.reservation_id, passed.passage_id) == (rid(1), decided.passage_id)
             assert 0 < decided.took_ms < TIMING.identify_ms_max
         assert PLATE.open.encode() not in _on_disk(tmp_path)
+
+    async def test_a_fire_alarm_opens_and_everything_else_that_is_wired_is_heard(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY) as site:
+            await site.street.touch("cabinet")
+            await site.street.touch("call_button")
+            await site.street.touch("fire")
+            await site.until(lambda state: state.arm is Arm.UP and state.display[0] == "FIRE ALARM")
+            await site.street.touch("photocell")
+            await site.street.touch("fire", active=False)
+            await site.until(lambda state: state.display[0] == "WELCOME")
+            assert (await site.street.state()).arm is Arm.UP, "somebody is under it"
+            await site.street.touch("photocell", active=False)
+            state = await site.until(lambda state: state.arm is Arm.DOWN)
+            assert state.collisions == 0
+        alarms = [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)]
+        assert alarms[:3] == ["cabinet-open", "call", "fire"]
 
     async def test_a_stranger_is_refused(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
