@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from domain.plate import SealedPlate
+from domain.plate import Plate, SealedPlate
 from simulator.demo.audit import CHECKS, Car, Kept, audit
+from simulator.demo.replay import replay
 from simulator.ports import free_ports
 
 STORY_S_MAX = 240
@@ -132,7 +133,12 @@ def test_another_cars_frame_is_refused_and_a_black_one_asks(kept: Path) -> None:
     expected.write_text("\n".join(plates), encoding="ascii")
     command = [sys.executable, "-m", "gatehouse", "lpr", "read", "--json", "--expect", str(expected)]
     done = subprocess.run([*command, str(own), str(other), str(black)], capture_output=True, text=True, check=True)
-    assert [json.loads(line)["decision"] for line in done.stdout.splitlines()] == ["accept", "refuse", "ask"]
+    decisions = ["accept", "refuse", "ask"]
+    assert [json.loads(line)["decision"] for line in done.stdout.splitlines()] == decisions
+    # And a whole approach of such frames, by the gate's own vote.
+    approaches = [car.frames for car in (booked, stranger)] + [("black.jpg",) * len(booked.frames)]
+    votes = [replay([kept / "frames" / name for name in names], map(Plate, plates)) for names in approaches]
+    assert votes == decisions
 
 
 def _bytes_of(path: Path) -> bytes:
