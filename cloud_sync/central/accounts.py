@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from uuid import uuid4
 
 import jwt
@@ -16,11 +16,20 @@ from cloud_sync.central.database import Database
 from cloud_sync.central.tables import User
 from cloud_sync.link.clock import Clock
 from domain.errors import OperatorError, Refused
+from domain.now import Now
+from domain.tries import Tries
 
 HASHED_AT_ONCE_MAX = 2
 """Passwords hashed at once: each takes 64 MiB and a core for some 50 ms (argon2-cffi's defaults, RFC 9106)."""
 
 PASSWORD_LENGTH_MIN = 8
+
+TRIES_MAX, LOCKED_S = 5, 60
+"""After each wrong password for an address none is taken for it for a while, and after so many in a row for so long:
+short enough that whoever knocks on purpose does not keep its owner out for long."""
+
+ADDRESSES_MAX = 10_000
+"""Addresses with wrong tries that a process keeps in mind; beyond that the one that was tried the longest ago goes."""
 
 SECRET_LENGTH_MIN = 32
 """RFC 7518 section 3.2: a key for HS256 is no shorter than its hash."""
@@ -54,6 +63,7 @@ class Accounts:
         self._hasher = hasher or PasswordHasher()
         self._hashing = BoundedSemaphore(HASHED_AT_ONCE_MAX)
         self._nobodys = self._hasher.hash(uuid4().hex)
+        self._tried = _Tried()
 
     def register(self, email: str, password: str, name: str) -> str:
         """A new driver's user id. Raises Refused where the address has an account."""
@@ -77,12 +87,16 @@ class Accounts:
                 known.password_hash = self._hash(password)
 
     def log_in(self, email: str, password: str) -> Caller:
-        """Who has this password. Raises Refused for a wrong one and for an unknown address, in the same time."""
+        """Who has this password. Raises Refused for a wrong one and for an unknown address, in the same time, and
+        TryLater (`too_many_tries`) for a while after."""
+        self._tried.check(email, self._clock())
         with self._database.reading() as session:
             user = session.exec(select(User).where(User.email == email.casefold())).first()
         right = self._is_theirs(self._nobodys if user is None else user.password_hash, password)
         if user is None or not right:
+            self._tried.wrong(email, self._clock())
             raise Refused("credentials_wrong", "the e-mail address or the password is wrong")
+        self._tried.right(email)
         return Caller(user.user_id, Role(user.role))
 
     def _new(self, email: str, password: str, name: str, role: Role) -> User:
@@ -105,6 +119,32 @@ class Accounts:
                 return self._hasher.verify(password_hash, password)
             except (VerifyMismatchError, InvalidHashError):
                 return False
+
+
+class _Tried:
+    """Wrong passwords in a row, by address; whether there is an account makes no difference. Safe in any thread."""
+
+    def __init__(self) -> None:
+        self._tries: dict[str, Tries] = {}  # the one that was tried last at the end
+        self._lock = Lock()
+
+    def check(self, email: str, now: Now) -> None:
+        """Raises TryLater while nothing is taken."""
+        with self._lock:
+            if (tries := self._tries.get(email.casefold())) is not None:
+                tries.check(now)
+
+    def wrong(self, email: str, now: Now) -> None:
+        with self._lock:
+            known = self._tries.pop(email.casefold(), None)
+            tries = self._tries[email.casefold()] = known or Tries("passwords", tries_max=TRIES_MAX, locked_s=LOCKED_S)
+            tries.wrong(now)
+            if len(self._tries) > ADDRESSES_MAX:
+                del self._tries[next(iter(self._tries))]
+
+    def right(self, email: str) -> None:
+        with self._lock:
+            self._tries.pop(email.casefold(), None)
 
 
 class Tokens:

@@ -14,6 +14,7 @@ from cloud_sync.central.problems import MEDIA_TYPE
 
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _HEADERS = {
+    "429": {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "string"}}},
     "503": {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "string"}}},
     "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
 }

@@ -33,6 +33,7 @@ _STATUS_OF_CODE = {
     "operators_only": 403,
     "not_acceptable": 406,
     "payment_failed": 402,
+    "too_many_tries": 429,
     "gate_unknown": 404,  # also where it is the hub that does not know it
     "gate_offline": 503,  # also where the hub is sure of it: it will be back
 }
@@ -83,7 +84,7 @@ def problem_of(error: GatehouseError, **more: object) -> JSONResponse:
         status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)
     )
     headers = {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_S))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -64,7 +64,7 @@ def register(office: Desk, new: NewUser) -> UserDocument:
     return UserDocument(user_id=user_id, email=new.email, name=new.name)
 
 
-@routes.post("/auth/token", responses=problems(400, 401))
+@routes.post("/auth/token", responses=problems(400, 401, 429))
 def log_in(office: Desk, form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> TokenDocument:
     caller = office.accounts.log_in(form.username, form.password)
     token = office.tokens.issue(caller, office.clock().utc)

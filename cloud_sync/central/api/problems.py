@@ -14,6 +14,7 @@ _WHY = {
     409: "the rules do not allow it now; `code` says which",
     413: "the body is too large",
     422: "the request is not as documented",
+    429: "too many wrong tries; try again after `Retry-After` seconds",
     503: "a part is out of reach for now: the lot, its gate, or the database; try again after `Retry-After` seconds",
 }
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cloud_sync.central.accounts import Caller, Role
+from cloud_sync.central.accounts import LOCKED_S, Caller, Role
 from cloud_sync.central.tables import User
 from tests.cloud_sync.central.site import PLATE, Site
 
@@ -25,6 +25,23 @@ async def test_registering_and_logging_in(site: Site) -> None:
     for form in ({"username": NEW["email"], "password": "wrong"}, {"username": "no@example.com", "password": "x"}):
         wrong = await http.post("/auth/token", data=form)
         assert (wrong.status_code, wrong.json()["code"]) == (401, "credentials_wrong")
+
+
+@pytest.mark.parametrize("email", [NEW["email"], "nobody@example.com"])
+async def test_wrong_passwords_are_slowed_down_and_locked_out(site: Site, email: str) -> None:
+    http = (await site.driver()).http
+    await http.post("/users", json=NEW)
+
+    async def log_in(password: str) -> tuple[int, str | None]:
+        answer = await http.post("/auth/token", data={"username": email.upper(), "password": password})
+        return answer.status_code, answer.headers.get("retry-after")
+
+    for wait_s in (1, 2, 4, 8, LOCKED_S):
+        assert await log_in("wrong") == (401, None)
+        assert await log_in(NEW["password"]) == (429, str(wait_s))
+        site.watch.pass_by(timedelta(seconds=wait_s))
+    expected = 200 if email == NEW["email"] else 401
+    assert (await log_in(NEW["password"]))[0] == expected
 
 
 @pytest.mark.parametrize(
