@@ -299,12 +299,12 @@ class Journal:
             if known is None or (known.epoch, known.seq) < (whole_from.epoch, whole_from.seq):
                 session.merge(Thinned(unit=unit, epoch=whole_from.epoch, seq=whole_from.seq))
 
-    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int, last: Grant | None) -> Grant:
         """Of a parent: see `tenure.granted`. Written down before it is answered."""
         with self._database.transaction() as session:
             row = session.get(GrantRow, unit, with_for_update=True, populate_existing=True)
             known = None if row is None else Grant(run=row.run, epoch=row.epoch)
-            answer = tenure.granted(known, run, epoch, already=granted, above=above)
+            answer = tenure.granted(known, run, epoch, already=granted, above=above, last=last)
             session.merge(GrantRow(unit=unit, run=answer.run, epoch=answer.epoch))
         return answer
 

@@ -137,8 +137,8 @@ class _Grants:
         self._journal = journal
         self._hubs = hubs
 
-    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
-        answer = self._journal.grant(unit, run, epoch, granted=granted, above=above)
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int, last: Grant | None) -> Grant:
+        answer = self._journal.grant(unit, run, epoch, granted=granted, above=above, last=last)
         self._hubs.granted(unit, answer.epoch)
         return answer
 

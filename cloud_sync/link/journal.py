@@ -255,12 +255,12 @@ class Journal:
                 (unit, whole_from.epoch, whole_from.seq),
             )
 
-    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int, last: Grant | None) -> Grant:
         """Of a parent: see `tenure.granted`. Written down before it is answered."""
         with self._store.transaction():
             row = self._sql.execute("SELECT run, epoch FROM granted WHERE unit = ?", (unit,)).fetchone()
             known = None if row is None else Grant(run=row["run"], epoch=row["epoch"])
-            answer = tenure.granted(known, run, epoch, already=granted, above=above)
+            answer = tenure.granted(known, run, epoch, already=granted, above=above, last=last)
             self._sql.execute("INSERT OR REPLACE INTO granted VALUES (?, ?, ?)", (unit, answer.run, answer.epoch))
         return answer
 

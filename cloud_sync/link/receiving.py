@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 class Grants(Protocol):
     """What a parent has granted to the runs of a unit."""
 
-    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int) -> Grant:
+    def grant(self, unit: str, run: str, epoch: int, *, granted: bool, above: int, last: Grant | None) -> Grant:
         """Who may speak for `unit`: `run`, if it is the newest; in `epoch` or a higher one, always higher than `above`.
+
+        A run that does not know what was granted `last` is told that in place of a grant of its own.
 
         The same run is granted the same again. One that says it was `granted` before and has been succeeded is told
         by whom.
@@ -122,7 +124,9 @@ class Receiver:
                 returned = self._inbox.kept(self._unit, after, BATCH_MAX)
             if head.ask is Ask.GRANT and self._grants is not None:
                 above = cursor.position.epoch
-                grant = self._grants.grant(self._unit, head.run, head.epoch, granted=head.granted, above=above)
+                grant = self._grants.grant(
+                    self._unit, head.run, head.epoch, granted=head.granted, above=above, last=head.last
+                )
         wires = [WireFact.of(fact) for fact in returned]
         return self._ack(cursor, AckState.REPLAY).model_copy(
             update={"answers": head.ask, "run": head.run, "returned": wires, "grant": grant}

@@ -19,7 +19,19 @@ from datetime import timedelta
 from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.log import Cursor, Outbox, Position, Recover
 from cloud_sync.link.tenure import Root, Standing, Tenure
-from cloud_sync.link.v1.messages import BATCH_MAX, MARKS_MAX, Ack, AckState, Ask, Facts, Head, Part, WireFact, WireMark
+from cloud_sync.link.v1.messages import (
+    BATCH_MAX,
+    MARKS_MAX,
+    Ack,
+    AckState,
+    Ask,
+    Facts,
+    Grant,
+    Head,
+    Part,
+    WireFact,
+    WireMark,
+)
 from domain.errors import PeerError
 from domain.fact import Fact
 from domain.now import Now
@@ -84,6 +96,7 @@ class Sender:
         self._part = 0
         self._snapshot_ms: int | None = None  # when the last one was begun since the link came up
         self._heard_ms = 0
+        self._last_grant: Grant | None = None  # of the parent's, to whatever run
         self._had_back: WireMark | None = None  # what came back, and cannot be where it was
         self._resend_at_ms: int | None = None
         self._resend_ms = RESEND_MS
@@ -128,12 +141,14 @@ class Sender:
         """The subscriber has said how far it is: what to send now. Raises PeerError for another log's."""
         if ack.unit != self._outbox.unit:
             raise PeerError("ack_foreign", f"{self._outbox.unit} was sent an acknowledgement for {ack.unit}")
-        is_anothers = ack.answers is not None and ack.run not in (None, self._tenure.run)
-        if not self._connected or is_anothers:
+        if not self._connected:
             return []
         self._heard_ms = now.mono_ms
         if ack.grant is not None and self._parent:
+            self._last_grant = ack.grant
             self._tenure.granted(ack.grant.run, ack.grant.epoch)
+        if ack.answers is not None and ack.run not in (None, self._tenure.run):
+            return []  # another run of this unit has asked
         if ack.opens:
             return self._compare(now)  # its link was down, or it was started anew, and this unit's link was up
         return self._told(ack, now)
@@ -198,6 +213,7 @@ class Sender:
             marks=[mark.wire() for mark in self._outbox.marks(MARKS_MAX)],
             ask=ask,
             after=after,
+            last=self._last_grant if ask is Ask.GRANT else None,
         )
         self._expect_answer(now, anew=True)
         return [Facts(facts=[], head=self._asking)]
@@ -240,6 +256,8 @@ class Sender:
     def _meet(self, ack: Ack, place: Position, now: Now) -> list[Facts]:
         if self._parent and ack.answers is not Ask.GRANT:
             return self._ask(Ask.GRANT, None, now)  # also where it was granted before: another run may have been since
+        if self._parent and self._tenure.standing is Standing.PROVISIONAL and ack.grant is not None:
+            return self._ask(Ask.GRANT, None, now)  # it was told what was granted last, and can say so now
         if self._parent and self._tenure.standing is not Standing.GRANTED:
             self._expect_answer(now)
             return []

@@ -103,18 +103,21 @@ class Root(Tenure):
         raise AssertionError("nobody speaks for central but central")
 
 
-def granted(known: Grant | None, run: str, epoch: int, *, already: bool, above: int) -> Grant:
+def granted(
+    known: Grant | None, run: str, epoch: int, *, already: bool, above: int, last: Grant | None = None
+) -> Grant:
     """What a parent answers to a `run` that asks for `epoch`; `known` is what it granted last, and `above` the highest
-    epoch that it has taken a fact in of.
+    epoch that it has taken a fact in of; `last` is what the run has heard that it granted last.
 
-    The newest run gets a higher epoch than all before. One that was granted its epoch `already` keeps it, where this
-    parent has only forgotten that; where another has been granted one since, it is told so.
+    The newest run gets a higher epoch than all before. A run that does not know what was granted last is told that, and
+    may ask again: it may have died since it asked, and its message come late. One that was granted its epoch `already`
+    keeps it, where this parent has only forgotten that; where another has been granted one since, it is told so.
     """
     if known is not None and known.run == run:
         return known if known.epoch >= epoch else Grant(run=run, epoch=epoch)
     highest = max(above, 0 if known is None else known.epoch)
     if not already:
-        return Grant(run=run, epoch=max(epoch, highest + 1))
+        return Grant(run=run, epoch=max(epoch, highest + 1)) if known is None or known == last else known
     if epoch >= highest and (known is None or known.epoch < epoch):
         return Grant(run=run, epoch=epoch)
     return known or Grant(run="", epoch=highest)

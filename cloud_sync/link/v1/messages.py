@@ -87,9 +87,17 @@ class Ask(Enum):
     GRANT = "grant"  # leave to speak for the unit: of its parent
 
 
+class Grant(Wire):
+    """By a parent: `run` may speak for the unit, in this epoch; who began before obeys and stops."""
+
+    run: str
+    epoch: int = Field(ge=1)
+
+
 class Head(Wire):
     """How a unit's own log goes, by the ends of its newest epochs, newest first; `run` names this start of the unit,
-    `epoch` is the one that it writes in, or means to. `granted`: its parent has given leave for that."""
+    `epoch` is the one that it writes in, or means to. `granted`: its parent has given leave for that. Who asks for it
+    says what the parent granted `last`, as it has heard: one who does not know that may have been dead for a while."""
 
     run: str
     epoch: int = Field(ge=1)
@@ -97,6 +105,7 @@ class Head(Wire):
     marks: list[WireMark] = Field(max_length=MARKS_MAX)
     ask: Ask
     after: WireMark | None = None
+    last: Grant | None = None
 
 
 class Part(Wire):
@@ -159,13 +168,6 @@ class AckState(Enum):
     REPLAY = "replay"  # something is missing after this position: send on from here
     FORKED = "forked"  # the log contradicts what was seen before: nothing is applied until both ends have compared
     SNAPSHOT = "snapshot"  # the copy is not what it was compared with: send all of it anew
-
-
-class Grant(Wire):
-    """By a parent: `run` may speak for the unit, in this epoch; who began before obeys and stops."""
-
-    run: str
-    epoch: int = Field(ge=1)
 
 
 class Ack(Envelope):

@@ -109,7 +109,9 @@ def _visit(scene: Scene, lot: LotPlan, reservation_id: str, window: Window) -> t
     car = scene.cars.get(reservation_id)
     if car is None or len(_bookings(scene, lot, car, window)) > 1:
         return None
-    from_ms = scene.ms(window.start) - lot.policy.early_s * 1000
+    # Who had pushed in behind another car before there was a booking has not come on it.
+    booked_ms = min((one.at_ms for one in scene.seen.drivers if one.reservation_id == reservation_id), default=0)
+    from_ms = max(scene.ms(window.start) - lot.policy.early_s * 1000, booked_ms)
     came = [
         event.at_ms
         for event in scene.entries

@@ -261,6 +261,26 @@ class TestTwoRunsOfOneUnit:
         assert [fact.payload["detail"] for fact in known[-3:]] == ["car 0", "car 1", "car 2"]
         assert len(known) == 2 + heard_of_its_copy + 3
 
+    def test_what_a_run_asked_before_it_died_fences_nobody(self, ends: Ends) -> None:
+        """However late it comes: on another connection, behind what its successor has said."""
+        ends.append(2)
+        ends.deliver(ends.connect())
+        ends.begin()
+        late = asked = ends.sender.connected(NOW)
+        while ends.tenure.standing is not Standing.GRANTED:
+            asked = [said for message in asked for said in ends.sender.acked(ends.receiver.heard(message), NOW)]
+            late = [*late, *asked]
+        ends.begin()
+        ends.append(1)
+        ends.deliver(ends.connect())
+        assert ends.tenure.standing is Standing.GRANTED
+        for message in late:
+            ends.deliver(ends.sender.acked(ends.receiver.heard(message), NOW))
+        assert ends.tenure.standing is Standing.GRANTED
+        ends.append(1)
+        ends.deliver(ends.sender.appended(NOW))
+        assert ends.hub.cursor(GATE) == ends.gate.marks(1)[0]
+
     def test_what_another_run_is_answered_is_not_for_this_one(self, ends: Ends) -> None:
         ends.append(2)
         (asked,) = ends.sender.connected(NOW)

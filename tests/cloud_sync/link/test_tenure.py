@@ -29,7 +29,17 @@ def grant(run: str, epoch: int) -> Grant:
 def test_a_parent_grants_each_epoch_to_one_run(
     known: Grant | None, run: str, epoch: int, *, already: bool, above: int, answer: Grant
 ) -> None:
-    assert granted(known, run, epoch, already=already, above=above) == answer
+    assert granted(known, run, epoch, already=already, above=above, last=known) == answer
+
+
+@pytest.mark.parametrize("last", [None, grant("a", 3)])
+@pytest.mark.parametrize(("run", "epoch"), [("c", 4), ("c", 9)])
+def test_who_does_not_know_what_was_granted_last_may_have_died_since_and_is_told_it(
+    run: str, epoch: int, last: Grant | None
+) -> None:
+    known = grant("b", 5)
+    assert granted(known, run, epoch, already=False, above=4, last=last) == known
+    assert granted(known, run, epoch, already=False, above=4, last=known) == grant("c", max(6, epoch))
 
 
 class TestARun:
