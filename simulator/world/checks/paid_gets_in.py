@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cloud_sync.central.copies import MOVED
 from cloud_sync.link.v1.facts import Direction
 from domain.admission import Reason
 from gate_firmware.settings import KeypadSection
@@ -78,7 +79,7 @@ def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
     paid = {deed.cause.partition(":")[0]: deed.at_ms for deed in scene.bank.deeds if deed.what is What.CAPTURED}
     sql = "SELECT reservation_id, cancel_requested_at AS at FROM bookings WHERE cancel_requested_at IS NOT NULL"
     wished = {row["reservation_id"]: scene.ms_of(row["at"]) for row in scene.central.rows(sql)}
-    missed, without_spot = _given_up(scene, lot)
+    missed, without_spot, moved = _told_of(scene, lot)
     margin_ms = MARGIN_MS + _off_ms(scene, lot)
     rights = {}
     for row in scene.store(lot.lot_id).rows("SELECT * FROM reservation"):
@@ -94,23 +95,25 @@ def _rights(scene: Scene, lot: LotPlan) -> dict[str, _Right]:
             start_ms - lot.policy.early_s * 1000 + margin_ms,
             min(until_ms, wished.get(reservation_id, until_ms)) - margin_ms,
             row["plate_mark"],
-            row["moved_at"] is not None,
+            reservation_id in moved,
         )
     return rights
 
 
-def _given_up(scene: Scene, lot: LotPlan) -> tuple[dict[str, int], set[str]]:
-    """When the hub first called each no-show one; and the bookings that came back to it and for which it had no spot
-    any more: no other that was paid for may end by the lot alone."""
+def _told_of(scene: Scene, lot: LotPlan) -> tuple[dict[str, int], set[str], set[str]]:
+    """When the hub first called each no-show one; the bookings that came back to it and for which it had no spot any
+    more (no other that was paid for may end by the lot alone); and those that it has moved."""
     missed: dict[str, int] = {}
-    without_spot = set()
+    without_spot, moved = set(), set()
     for fact in scene.store(lot.lot_id).of_kind(lot.lot_id, "reservation.changed"):
         now, at_ms = fact.payload, scene.made_at_ms(fact)
         if now["status"] == "no_show":
             missed.setdefault(now["reservation_id"], 0 if at_ms is None else at_ms)
         elif now["cause"] == NO_SPOT:
             without_spot.add(now["reservation_id"])
-    return missed, without_spot
+        elif now["cause"] == MOVED:
+            moved.add(now["reservation_id"])
+    return missed, without_spot, moved
 
 
 def _off_ms(scene: Scene, lot: LotPlan) -> int:
