@@ -131,8 +131,9 @@ class SimulatedLane(Lane):
         match command:
             case Arrive():
                 frames = await asyncio.to_thread(_decode, command.frames)
+                if self.twin.car is None:  # before the car: one without its pictures is read by nobody
+                    self._remember_pictures(command.frames)
                 self.arrive(command.car, frames, patience_ms=command.patience_ms, dwell_ms=command.dwell_ms)
-                self._remember_pictures(command.frames)
             case Show():
                 frames = await asyncio.to_thread(_decode, command.frames)
                 if self.twin.car is None:

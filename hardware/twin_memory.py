@@ -1,9 +1,12 @@
 """A simulated lane on disk: a gate's process that is killed takes neither the car nor the arm with it.
 
-Written without a sync: it outlives the process, which is what it is for, and not the machine.
+Each file is replaced as a whole, so that one who is killed while writing leaves the one before. Written without a sync:
+it outlives the process, which is what it is for, and not the machine.
 """
 
+import io
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +23,8 @@ class TwinMemory:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
         self._lane = folder / "lane.json"
+        self._pictures = folder / "pictures.zip"
         self._kept: Snapshot | None = None
 
     def lane(self, now_ms: int) -> Snapshot | None:
@@ -34,20 +37,29 @@ class TwinMemory:
 
     def pictures(self) -> list[bytes]:
         """What the camera was shown last, in order."""
-        return [path.read_bytes() for path in sorted(self._folder.glob("*.jpg"))]
+        try:
+            with zipfile.ZipFile(self._pictures) as kept:
+                return [kept.read(name) for name in sorted(kept.namelist())]
+        except FileNotFoundError:
+            return []
 
     def keep(self, now: Snapshot) -> None:
         """Remember the lane as it is now."""
         if self._kept is not None and replace(self._kept, now_ms=now.now_ms) == now:
             return  # it stands still
         self._kept = now
-        beside = self._lane.with_suffix(".new")
-        beside.write_bytes(_SNAPSHOT.dump_json(now))
-        os.replace(beside, self._lane)
+        _replace(self._lane, _SNAPSHOT.dump_json(now))
 
     def keep_pictures(self, pictures: Sequence[bytes]) -> None:
         """Remember what the camera is shown from now on, in place of what it was shown before."""
-        for path in self._folder.glob("*.jpg"):
-            path.unlink()
-        for number, picture in enumerate(pictures):
-            (self._folder / f"{number:02}.jpg").write_bytes(picture)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as kept:
+            for number, picture in enumerate(pictures):
+                kept.writestr(f"{number:02}.jpg", picture)
+        _replace(self._pictures, packed.getvalue())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_suffix(".new")
+    beside.write_bytes(content)
+    os.replace(beside, path)

@@ -1,9 +1,16 @@
 """A gate's process dies, and the lane before it does not."""
 
+import base64
 import json
+import os
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
+
 from hardware.barrier import Position
+from hardware.control_protocol import Arrive
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin import LaneTwin
 from hardware.twin_memory import TwinMemory
@@ -72,6 +79,34 @@ def test_pictures_are_those_shown_last(tmp_path: Path) -> None:
     memory.keep_pictures([b"far", b"near", b"at the line"])
     memory.keep_pictures([b"a phone", b"a phone, nearer"])
     assert TwinMemory(tmp_path).pictures() == [b"a phone", b"a phone, nearer"]
+
+
+def test_killed_while_it_writes_pictures_it_has_those_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = TwinMemory(tmp_path)
+    memory.keep_pictures([b"far", b"near"])
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        memory.keep_pictures([b"a phone"])
+    assert TwinMemory(tmp_path).pictures() == [b"far", b"near"]
+
+
+async def test_a_car_is_never_remembered_without_its_pictures(
+    tmp_path: Path, time: MovedTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = lane_with_memory(tmp_path, time)
+    jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TwinMemory, "keep_pictures", killed)
+    with pytest.raises(KeyboardInterrupt):
+        await lane.perform(Arrive(car="c1", frames=[base64.b64encode(jpeg)]))
+    assert lane.state.car is None
 
 
 def test_what_was_before_a_reboot_is_forgotten(tmp_path: Path) -> None:
