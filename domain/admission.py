@@ -58,6 +58,11 @@ class Reason(Enum):
     TICKET_USED = "ticket_used"
     STAY_CLOSED = "stay_closed"  # exit: it is known which car this is
     UNKNOWN_CAR = "unknown_car"  # exit: opened all the same, the attendant matches it
+    STAFF = "staff"  # on the list of those who come and go without a booking
+    DENIED = "denied"  # on the list of those who are not let in
+    ATTENDANT = "attendant"  # somebody of the lot has opened
+    HELD_OPEN = "held_open"  # somebody of the lot holds the lane open for everyone
+    LANE_CLOSED = "lane_closed"  # somebody of the lot has closed it
 
 
 @dataclass(frozen=True, slots=True)

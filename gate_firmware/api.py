@@ -37,6 +37,7 @@ def local_api(
         return {
             "gate_id": gate_id,
             "lane": lane.state.value,
+            "mode": lane.mode.value,
             "signal": lane.told.signal.value,
             "display": [lane.told.line1, lane.told.line2],
             "hub_connected": link.connected,

@@ -7,11 +7,12 @@ from cloud_sync.link.journal import Journal
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed
 from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
+from domain.errors import Refused
 from domain.fact import Fact
 from domain.now import Now
 from domain.plate import SealedPlate
 from domain.reservation import Status
-from gate_firmware.events import ById, ByPlate, ByTicket, Credential, Looked, Sight
+from gate_firmware.events import ById, ByPlate, ByTicket, Credential, Looked, OpenedBy, Sight
 from gate_firmware.plates import Plates
 from gate_firmware.replica import Replica
 from gate_firmware.tickets import Tickets
@@ -27,7 +28,7 @@ class Judgement:
     """A decision with its evidence; `plate` is what was read, sealed as it leaves the reader.
 
     `ticket_id` is the ticket that the decision rests on, and that is used up when the car has come in; `ticket` its
-    text, where nothing else tells of its reservation here.
+    text, where nothing else tells of its reservation here. `by` is who of the lot has opened, where somebody has.
     """
 
     decision: Decision
@@ -38,6 +39,7 @@ class Judgement:
     reservation_id: str | None = None
     ticket_id: str | None = None
     ticket: str | None = None
+    by: str | None = None
 
     @property
     def passes(self) -> bool:
@@ -87,6 +89,20 @@ class Judge:
         sealed = judgement.plate if seen.plate is None else self._seal.seal(seen.plate)
         return replace(judgement, plate=sealed, score=seen.score, frames=seen.frames)
 
+    def opened(self, opened: OpenedBy, judged: Judgement | None, seen: Looked | None, now: Now) -> Judgement:
+        """Somebody of the lot lets this car pass, on the reservation that they name, else on what it was judged by: so
+        nobody pays for not coming whom an attendant has let in. Raises Refused for a reservation that is unknown."""
+        before = judged or self._unjudged(seen)
+        if opened.reservation_id is not None:
+            before = self.named(ById(opened.reservation_id), seen, now)
+            if before.reservation_id is None:
+                raise Refused("reservation_unknown", "this gate knows no such reservation for this car")
+        right, is_entry = before.decision.right, self._direction is Direction.ENTRY
+        promised = right is not None and right.status is Status.CONFIRMED and now.utc < right.window.end
+        spot_id = self._replica.spots.spot_for(right, now) if right is not None and promised and is_entry else None
+        decision = Decision(Verdict.ADMIT if is_entry else Verdict.RELEASE, Reason.ATTENDANT, right, spot_id)
+        return replace(before, decision=decision, by=opened.by)
+
     def is_another(self, judgement: Judgement, looked: Looked, now: Now) -> bool:
         """Whether the car that was looked at is surely not the one that was judged."""
         reservation_id = judgement.reservation_id
@@ -132,6 +148,10 @@ class Judge:
         else:
             judgement = _unnamed(_UNKNOWN[looked.sight])
         return replace(judgement, plate=sealed, score=looked.score, frames=looked.frames)
+
+    def _unjudged(self, seen: Looked | None) -> Judgement:
+        plate = None if seen is None or seen.plate is None else self._seal.seal(seen.plate)
+        return replace(_unnamed(_UNKNOWN[Sight.UNSURE]), plate=plate)
 
     def _by_ticket(self, text: str, seen: Looked, now: Now) -> Judgement:
         ticket = self._tickets.verified(text)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from cloud_sync.link.v1.facts import Mode
 from domain.plate import Plate, SealedPlate
 from hardware.barrier import Position
 from hardware.lights import Signal
@@ -124,17 +125,27 @@ class Identified:
     car_required: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedBy:
+    """Somebody of the lot, `by` name, lets the car in the lane pass, or the one that is about to come."""
+
+    by: str
+    reservation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModeSet:
+    """Somebody of the lot, `by` name, wants the lane to work so from now on."""
+
+    mode: Mode
+    by: str
+
+
+Said = Identified | OpenedBy | ModeSet
+"""What somebody asks of the lane, and may be refused."""
+
 Event = (
-    ArrivalLoop
-    | SafetyLoop
-    | Photocell
-    | FireAlarm
-    | CallButton
-    | CabinetDoor
-    | ArmMoved
-    | Looked
-    | CodeSeen
-    | Identified
+    ArrivalLoop | SafetyLoop | Photocell | FireAlarm | CallButton | CabinetDoor | ArmMoved | Looked | CodeSeen | Said
 )
 
 

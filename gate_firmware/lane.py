@@ -2,30 +2,30 @@
 
 A car on the arrival loop is looked at. An entry lane admits it, or holds it back with the reason on the display, looks
 again from time to time, and for a code on the driver's phone all the while; an exit lane lets it out in any case. Who
-knows better than the camera which car this is, a driver at the keypad or the hub, may say so at any time. The decision
-is stored before the arm is asked to move. When the car has crossed the safety loop the passage is stored and the arm is
-asked to close. Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored,
-and it ends when the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is
-as good as new once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up. While there is
-a fire alarm the arm stays up, whatever else is. Inputs that the table has no step for change nothing: on a street,
-anything may happen at any time.
+knows better than the camera which car this is, a driver at the keypad or the hub, may say so at any time; an attendant
+may let anyone pass, hold the lane open, or close an entry. What is decided is stored before the arm is asked to move
+(`identification.py`). When the car has crossed the safety loop the passage is stored and the arm is asked to close.
+Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored, and it ends when
+the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is as good as new
+once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up. While there is a fire alarm
+the arm stays up, whatever else is. Inputs that the table has no step for change nothing: on a street, anything may
+happen at any time.
 """
 
 from collections.abc import Callable
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.v1.facts import Direction, Noted
-from domain.errors import Refused, TryLater
+from cloud_sync.link.v1.facts import Direction, Mode, Noted
+from domain.errors import Refused
 from domain.now import Now
 from gate_firmware.arm import Arm
 from gate_firmware.arrival_watch import ArrivalWatch
 from gate_firmware.bystanders import Bystanders
 from gate_firmware.camera_watch import CameraWatch
-from gate_firmware.deciding import Judge, Judgement
+from gate_firmware.deciding import Judge
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
-    ByTicket,
     CabinetDoor,
     CallButton,
     CodeSeen,
@@ -36,27 +36,24 @@ from gate_firmware.events import (
     Inputs,
     LookAway,
     Looked,
+    ModeSet,
+    OpenedBy,
     Photocell,
     SafetyLoop,
     Sight,
     Tell,
     Warn,
 )
-from gate_firmware.lane_states import STEPS, UNDECIDED, Input, State
+from gate_firmware.identification import Identification
+from gate_firmware.lane_states import ARM_IS_UP_FOR_IT, STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
+from gate_firmware.sign import Sign
 from gate_firmware.under_arm import UnderArm
-from gate_firmware.words import DRIVE, FAULT, FIRE, IDLE, LOOKING, words
+from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
-from hardware.lights import Signal
-
-BUSY_S = 3
-"""After this it is worth asking again for a car behind the one that is passing."""
-
-ARM_IS_UP_FOR_IT = (State.OPENING, State.OPEN, State.FAULT)
-"""The arm is up for the passage's car, or was asked to be."""
 
 
 class Lane:
@@ -75,7 +72,6 @@ class Lane:
         new_passage: Callable[[], str],
     ) -> None:
         self.state = State.IDLE
-        self.told = Tell(Signal.RED, *IDLE)
         self._direction = direction
         self._journal = journal
         self._boot = boot
@@ -84,14 +80,14 @@ class Lane:
         self._arrivals = ArrivalWatch(self._record, timing.stuck_ms)
         self._bystanders = Bystanders(self._record)
         self._judge = judge
+        self._car = Identification(direction, judge, self._record, new_passage)
         self._timing = timing
         self._motion_ms_max = motion_ms_max
-        self._new_passage = new_passage
         self._arrival = False
         self._under = UnderArm()
         self._arm = Arm()
+        self._sign = Sign(IDLE)
         self._until_ms: int | None = None
-        self._passage = Passage()
         self._has_let_pass = False  # since the arm was down
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
@@ -103,6 +99,7 @@ class Lane:
             State.CLOSING: self._closing,
             State.FAULT: self._fault,
             State.FIRE: self._fire,
+            State.HELD_OPEN: self._held_open,
         }
         self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
             State.LOOKING: self._read_too_long,
@@ -112,7 +109,22 @@ class Lane:
             State.CLOSING: self._close_again,
             State.FAULT: self._try_again,
             State.FIRE: self._raise_again,
+            State.HELD_OPEN: self._raise_again,
         }
+
+    @property
+    def mode(self) -> Mode:
+        """What it does with cars, as somebody of the lot has set it last."""
+        return self._car.mode
+
+    @property
+    def told(self) -> Tell:
+        """What the driver sees."""
+        return self._sign.told
+
+    @property
+    def _passage(self) -> Passage:
+        return self._car.passage
 
     def start(self, inputs: Inputs, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short.
@@ -125,18 +137,21 @@ class Lane:
         self._under.loop_is(safety)
         self._under.photocell_is(inputs.photocell)
         self._bystanders.cabinet(inputs.cabinet_open, now)
+        self._car.mode = self._record.last_mode()
         judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now)
-        self._passage = Passage(passage_id, now.mono_ms, judgement)
+        self._car.passage = Passage(passage_id, now.mono_ms, judgement)
         if judgement is not None and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
             if arm is not Position.DOWN and not awaited:
                 self._complete_passage(now, unseen=True)
         if inputs.fire:
             return self._step(Input.ALARM, now)
+        if self.mode is Mode.HELD_OPEN:
+            return self._step(Input.HOLD_OPEN, now)
         if arm is Position.DOWN and not (safety and self._passage.may_pass):
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
-            return [self._tell(Signal.GREEN, *DRIVE), *self._enter(State.PASSING, now)]
+            return [self._sign.go(DRIVE), *self._enter(State.PASSING, now)]
         if judgement is None or not (arrival or awaited):
             return self._enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
         commands = self._enter(State.OPEN, now)
@@ -148,7 +163,7 @@ class Lane:
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
 
-        Only what somebody asks for (`Identified`) may be refused: Refused or TryLater, and nothing has changed then.
+        Only what somebody asks for (`Said`) may be refused: Refused or TryLater, and nothing has changed then.
         """
         match event:
             case ArrivalLoop(occupied):
@@ -168,9 +183,14 @@ class Lane:
             case Looked():
                 commands = self._has_looked(event, now)
             case CodeSeen():
-                commands = self._code_seen(event, now)
+                is_this = event.passage_id == self._passage.passage_id
+                commands = self._follows(self._car.code_seen(event, self.state, now), now) if is_this else []
             case Identified():
-                commands = self._identified(event, now)
+                commands = self._follows(self._car.named(event, self.state, now), now)
+            case OpenedBy():
+                commands = self._follows(self._car.opened(event, self.state, now), now)
+            case ModeSet():
+                commands = self._mode_set(event, now)
         return commands
 
     def withdrawn(self, reservation_id: str, revision: int, now: Now) -> None:
@@ -199,17 +219,19 @@ class Lane:
             self._record.noted(Noted.BACKED_OUT, self._passage.passage_id, now)
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
+        if self.state is State.HELD_OPEN:
+            return self._car.comes(now) if occupied and not self._under.occupied else []
         if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
             self._passage.is_awaited = False  # it is the very car that the arm goes up for
-            return []
+            return self._try_again(now) if self.state is State.FAULT else []
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
 
     def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
         """Something has come under the arm, or nothing is there any more."""
-        if by is Input.CAR_CLEAR and self.state in (State.PASSING, State.FIRE):
+        if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
             return self._crossed(now)
         nobody_may = self._arm.is_down and self._passage.judgement is None
-        if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may) and self.state is not State.FIRE:
+        if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may) and self.state not in UP_FOR_EVERYONE:
             return self._uninvited(now)
         return [] if by is None else self._step(by, now)
 
@@ -228,6 +250,8 @@ class Lane:
             self._complete_passage(now, unseen=True)
         elif passage.may_pass and self.state is State.PASSING:
             return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
+        if self.state is State.HELD_OPEN:
+            return [*self._sign.go_if_new(DRIVE), *self._next_to_look_at(now)]
         return self._step(Input.CAR_CLEAR, now)
 
     def _fire_alarm(self, alarmed: bool, now: Now) -> list[Command]:
@@ -251,26 +275,16 @@ class Lane:
             return []  # a look at a car that has gone
         self._passage.is_looked_at, self._passage.look_again_ms = False, None
         self._camera.looked(looked, now)
-        if self._passage.is_resumed and self._is_the_next(looked, now):
+        if self._car.is_the_next(looked, self.state, now):
             return self._next_car(now)
-        if looked.code is not None:
-            self._passage.judged(looked.code)
-        commands = self._decide(self._judge.looked(looked, self._passage.saw(looked), now), now)
+        commands = self._follows(self._car.looked(looked, self.state, now), now)
         return [*commands, *self._read_on(looked)]
 
     def _read_on(self, looked: Looked) -> list[Command]:
         """An exit opens for a car that was not known in time, and goes on reading for as long as it stands there."""
         may_be_read = looked.sight is Sight.UNSURE and looked.frames > 0 and not self._passage.is_sure
-        is_up_for_it = self._direction is Direction.EXIT and self.state in ARM_IS_UP_FOR_IT
+        is_up_for_it = self._direction is Direction.EXIT and self.state in (*ARM_IS_UP_FOR_IT, State.HELD_OPEN)
         return [self._passage.look()] if may_be_read and is_up_for_it and self._arrival else []
-
-    def _is_the_next(self, looked: Looked, now: Now) -> bool:
-        """Whether surely another car stands here than the one that was let pass before a restart."""
-        self._passage.is_resumed = False
-        judgement = self._passage.judgement
-        return (
-            judgement is not None and self.state in ARM_IS_UP_FOR_IT and self._judge.is_another(judgement, looked, now)
-        )
 
     def _next_car(self, now: Now) -> list[Command]:
         """The one before has driven through while nobody looked, as in `start`."""
@@ -278,48 +292,25 @@ class Lane:
         self._complete_passage(now, unseen=True)
         return self._enter(State.LOOKING, now)
 
-    def _code_seen(self, seen: CodeSeen, now: Now) -> list[Command]:
-        if seen.passage_id != self._passage.passage_id:
-            return []
-        self._passage.judged(seen.code)
-        return self._decide(self._judge.named(ByTicket(seen.code), self._passage.seen, now), now)
+    def _follows(self, by: Input | None, now: Now) -> list[Command]:
+        """What the lane does where more is known of the car; where nothing, its driver may have to go elsewhere."""
+        if by is not None:
+            return self._step(by, now)
+        is_up = self.state in (State.OPENING, State.OPEN, State.HELD_OPEN)
+        return self._sign.go_if_new(self._words()) if is_up and self._passage.may_pass else []
 
-    def _identified(self, said: Identified, now: Now) -> list[Command]:
-        passage = self._passage
-        if self.state in (State.LOOKING, State.HELD_BACK):
-            return self._decide(self._judge.named(said.by, passage.seen, now), now, asked=True)
-        if self.state is State.IDLE and not said.car_required and self._direction is Direction.ENTRY:
-            return self._decide_unseen(said, now)
-        if self.state is State.FIRE:
-            raise TryLater("lane_busy", "there is a fire alarm, and the barrier is open", retry_after_s=BUSY_S)
-        if self.state is State.IDLE:
-            raise Refused("no_car", "no car stands before the barrier")
-        if self.state is State.CLOSING or not passage.may_pass:
-            raise TryLater("lane_busy", "the barrier is still busy with the car before", retry_after_s=BUSY_S)
-        judgement = self._judge.named(said.by, passage.seen, now)
-        if self._direction is Direction.EXIT:
-            passage.recognise(judgement, self._record, now)
-        elif judgement.reservation_id is None or judgement.reservation_id != passage.reservation_id:
-            raise TryLater("lane_busy", "the barrier is open for another car", retry_after_s=BUSY_S)
-        return []
-
-    def _decide_unseen(self, said: Identified, now: Now) -> list[Command]:
-        """On a car that has not come yet."""
-        judgement = self._judge.named(said.by, None, now)
-        passage = Passage(self._new_passage(), now.mono_ms, is_awaited=True)
-        passage.decide(judgement, self._record, now)
-        if not judgement.passes:
-            return []
-        self._passage = passage
-        return self._step(Input.LET_PASS, now)
-
-    def _decide(self, judgement: Judgement, now: Now, *, asked: bool = False) -> list[Command]:
-        if self.state in ARM_IS_UP_FOR_IT and self._passage.recognise(judgement, self._record, now):
-            return self._tell_anew()
-        if self.state not in (State.LOOKING, State.HELD_BACK):
-            return []
-        self._passage.decide(judgement, self._record, now, asked=asked)
-        return self._step(Input.LET_PASS if judgement.passes else Input.HOLD_BACK, now)
+    def _mode_set(self, said: ModeSet, now: Now) -> list[Command]:
+        if said.mode is Mode.CLOSED and self._direction is Direction.EXIT:
+            raise Refused("exit_never_closed", "who is inside gets out: an exit is held open or automatic")
+        self._record.mode(said.mode, said.by, now)
+        self._car.mode = said.mode
+        commands = self._step(Input.HOLD_OPEN if said.mode is Mode.HELD_OPEN else Input.AS_USUAL, now)
+        match self.state:
+            case State.IDLE:
+                commands = [self._sign.stop(self._nobody_here())]
+            case State.HELD_BACK:
+                self._until_ms = self._passage.look_again_ms = now.mono_ms  # who waits is looked at once more
+        return commands
 
     def _step(self, by: Input, now: Now) -> list[Command]:
         after = STEPS[self.state].get(by)
@@ -342,28 +333,27 @@ class Lane:
         if not self._arm.is_down:
             return self._enter(State.CLOSING, now)
         self._arm.forget()
-        self._begin_passage(Passage(), now)
-        commands: list[Command] = [*self._look_away(), self._tell(Signal.RED, *IDLE)]
+        self._car.begin(Passage(), now)
+        commands: list[Command] = [*self._look_away(), self._sign.stop(self._nobody_here())]
         return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
 
     def _looking(self, now: Now) -> list[Command]:
-        self._begin_passage(Passage(self._new_passage(), now.mono_ms), now)
         self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
-        return [self._tell(Signal.RED, *LOOKING), self._passage.look()]
+        return [self._sign.stop(LOOKING), *self._car.comes(now)]
 
     def _held_back(self, now: Now) -> list[Command]:
         if self._passage.look_again_ms is None:
             self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         self._until_ms = self._passage.look_again_ms
         return [
-            self._tell(Signal.RED, *self._words()),
+            self._sign.stop(self._words()),
             *self._arm.kept_down(under=self._under.occupied),
             *self._passage.look_for_code(),
         ]
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
-        commands: list[Command] = [*self._arm.raised(), self._tell(Signal.GREEN, *self._words())]
+        commands: list[Command] = [*self._arm.raised(), self._sign.go(self._words())]
         if self._passage.is_sure:
             commands += self._look_away()
         return [*commands, *self._step(Input.ARM_UP, now)] if self._arm.is_up else commands
@@ -372,7 +362,7 @@ class Lane:
         is_here = self._arrival or self._passage.is_awaited or self._passage.judgement is None
         self._until_ms = now.mono_ms + (self._timing.drive_ms_max if is_here else self._timing.gap_ms_max)
         decided = self._passage.judgement is not None or self._direction is Direction.EXIT
-        told = self._tell(Signal.GREEN, *self._words()) if decided else self._tell(Signal.RED, *IDLE)
+        told = self._sign.go(self._words()) if decided else self._sign.stop(IDLE)
         return [told, *self._step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
 
     def _passing(self, now: Now) -> list[Command]:
@@ -380,10 +370,14 @@ class Lane:
         return self._look_away() if self._arm.is_up else [*self._look_away(), *self._arm.raised()]
 
     def _closing(self, now: Now) -> list[Command]:
+        if self.mode is Mode.HELD_OPEN:
+            return self._enter(State.HELD_OPEN, now)
         self._arm.begin_to_close()
+        if self._under.occupied and not self._arm.is_down:
+            return [self._sign.stop(self._nobody_here()), *self._enter(State.PASSING, now)]
         if self._arm.rests:
             return self._enter(State.IDLE, now)
-        closing = [*self._close(now), self._tell(Signal.RED, *IDLE)]
+        closing = [*self._close(now), self._sign.stop(self._nobody_here())]
         another_waits = self._arrival and self._passage.judgement is None
         return [*closing, *self._step(Input.CAR_HERE, now)] if another_waits else closing
 
@@ -392,20 +386,30 @@ class Lane:
         self._record.alarm(
             alarm="arm-stuck", detail=f"the arm is {self._arm.position.value} after {self._motion_ms_max} ms", now=now
         )
-        return [self._tell(Signal.RED, *FAULT)]
+        return [self._sign.stop(FAULT)]
 
     def _fire(self, now: Now) -> list[Command]:
         """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
         self._record.alarm("fire", "the fire alarm system has opened the lane", now)
-        return [*self._raise_again(now), *self._look_away(), self._tell(Signal.GREEN, *FIRE)]
+        return [*self._raise_again(now), *self._look_away(), self._sign.go(FIRE)]
+
+    def _held_open(self, now: Now) -> list[Command]:
+        """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
+        self._car.judge_by_mode(now)
+        if not self._arrival and not self._under.occupied:
+            self._car.begin(Passage(), now)
+        return [*self._raise_again(now), self._sign.go(self._words()), *self._next_to_look_at(now)]
+
+    def _next_to_look_at(self, now: Now) -> list[Command]:
+        """Look at the car that stands there, if it is not the one that is passing."""
+        return self._car.comes(now) if self._arrival and not self._passage.passage_id else []
 
     def _raise_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
         return [] if self._arm.is_up else [*self._arm.raised()]
 
     def _read_too_long(self, now: Now) -> list[Command]:
-        nothing = Looked(self._passage.passage_id, Sight.UNSURE, None, None, 0)
-        return self._decide(self._judge.looked(nothing, nothing, now), now)
+        return self._follows(self._car.read_too_long(self.state, now), now)
 
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
@@ -463,29 +467,15 @@ class Lane:
         self._passage.is_looked_at = False
         return [LookAway()]
 
-    def _tell(self, signal: Signal, line1: str, line2: str) -> Tell:
-        self.told = Tell(signal, line1, line2)
-        return self.told
-
-    def _tell_anew(self) -> list[Command]:
-        """The driver is shown where to go, where that has changed."""
-        told = Tell(Signal.GREEN, *self._words())
-        if told == self.told or self.state is State.FAULT:
-            return []
-        return [self._tell(told.signal, told.line1, told.line2)]
+    def _nobody_here(self) -> tuple[str, str]:
+        return CLOSED if self.mode is Mode.CLOSED else IDLE
 
     def _words(self) -> tuple[str, str]:
         return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
 
     def _complete_passage(self, now: Now, *, unseen: bool = False) -> None:
-        passage_id = self._passage.passage_id or self._new_passage()
-        self._record.passage(passage_id, self._passage.judgement, now, unseen=unseen)
-        if self._has_let_pass and not self._passage.may_pass:
+        may_pass = self._passage.may_pass or self.state in UP_FOR_EVERYONE
+        passage_id = self._car.completed(now, unseen=unseen)
+        if self._has_let_pass and not may_pass:
             self._record.noted(Noted.TAILGATED, passage_id, now)
         self._has_let_pass = True
-        self._begin_passage(Passage(), now)  # whoever follows before the arm is down is another car
-
-    def _begin_passage(self, passage: Passage, now: Now) -> None:
-        """Nobody is on their way in as the car before: nothing was decided yet on this one."""
-        self._passage = passage
-        self._record.withdrawals_due(now)

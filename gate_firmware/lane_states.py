@@ -13,6 +13,7 @@ class State(Enum):
     CLOSING = "closing"  # the arm is going down
     FAULT = "fault"  # the arm did not arrive
     FIRE = "fire"  # there is a fire alarm: the arm goes up and stays
+    HELD_OPEN = "held_open"  # somebody of the lot wants the arm to stay up
 
 
 class Input(Enum):
@@ -27,13 +28,21 @@ class Input(Enum):
     WAITED = "waited"  # the state has lasted for its maximum
     ALARM = "alarm"  # of the fire alarm system
     ALARM_OVER = "alarm_over"
+    HOLD_OPEN = "hold_open"  # somebody of the lot wants it
+    AS_USUAL = "as_usual"  # it is not held open any more
 
 
 UNDECIDED = frozenset({State.IDLE, State.LOOKING, State.HELD_BACK})
 """Nobody may pass in these: a car on the safety loop does not raise an arm that is down."""
 
-STEPS: dict[State, dict[Input, State]] = {  # from each of them an alarm leads to FIRE: see below
-    # An entry may be asked to let a car in that has not come yet.
+ARM_IS_UP_FOR_IT = (State.OPENING, State.OPEN, State.FAULT)
+"""The arm is up for the passage's car, or was asked to be."""
+
+UP_FOR_EVERYONE = (State.FIRE, State.HELD_OPEN)
+"""The arm stays up, whoever comes."""
+
+STEPS: dict[State, dict[Input, State]] = {  # from each an alarm leads to FIRE, from most HOLD_OPEN too: see below
+    # A lane may be asked to let a car pass that has not come yet.
     State.IDLE: {Input.CAR_HERE: State.LOOKING, Input.LET_PASS: State.OPENING},
     State.LOOKING: {
         Input.LET_PASS: State.OPENING,
@@ -66,12 +75,16 @@ STEPS: dict[State, dict[Input, State]] = {  # from each of them an alarm leads t
         Input.WAITED: State.FAULT,
     },
     State.FAULT: {
+        Input.LET_PASS: State.OPENING,
         Input.ARM_UP: State.OPEN,
         Input.ARM_DOWN: State.IDLE,
         Input.CAR_HERE: State.LOOKING,
         Input.CAR_UNDER: State.PASSING,
     },
     State.FIRE: {Input.ALARM_OVER: State.CLOSING},
+    State.HELD_OPEN: {Input.AS_USUAL: State.CLOSING},
 }
-for _steps in STEPS.values():
+for _state, _steps in STEPS.items():
     _steps[Input.ALARM] = State.FIRE
+    if _state is not State.FIRE:
+        _steps[Input.HOLD_OPEN] = State.HELD_OPEN

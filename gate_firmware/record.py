@@ -1,7 +1,17 @@
 """What a lane writes down: its decisions, its passages, its alarms. Each is on disk when the call returns."""
 
 from cloud_sync.link.journal import Journal
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed, LaneNoted, Noted, WithdrawalNoted
+from cloud_sync.link.v1.facts import (
+    AlarmRaised,
+    Direction,
+    GateDecided,
+    GatePassed,
+    LaneModeChanged,
+    LaneNoted,
+    Mode,
+    Noted,
+    WithdrawalNoted,
+)
 from domain.admission import Evidence
 from domain.now import Now
 from gate_firmware.deciding import Judgement
@@ -35,6 +45,7 @@ class Record:
                     took_ms=took_ms,
                     awaited=awaited,
                     ticket=judgement.ticket if judgement.passes else None,
+                    by=judgement.by,
                 ),
                 now,
             )
@@ -94,6 +105,16 @@ class Record:
         """Write down what else has happened."""
         with self._journal.transaction():
             self._journal.append(LaneNoted(what=what, passage_id=passage_id), now)
+
+    def mode(self, mode: Mode, by: str, now: Now) -> None:
+        """Write down what the lane does from now on."""
+        with self._journal.transaction():
+            self._journal.append(LaneModeChanged(gate_id=self._journal.unit, mode=mode, by=by), now)
+
+    def last_mode(self) -> Mode:
+        """What the lane was set to last."""
+        said = self._journal.last_own(LaneModeChanged.kind)
+        return Mode.AUTOMATIC if said is None else LaneModeChanged.model_validate(said.payload).mode
 
     def alarm(self, alarm: str, detail: str, now: Now) -> None:
         """Write an alarm down; docs/running.md lists them."""

@@ -20,7 +20,7 @@ from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
 from cloud_sync.link.unit import Unit
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, LaneModeChanged
 from cloud_sync.link.v1.messages import Ack, Reply
 from domain.errors import Refused, TryLater
 from domain.fact import Fact
@@ -39,15 +39,16 @@ from gate_firmware.events import (
     Command,
     Event,
     FireAlarm,
-    Identified,
     Inputs,
     Look,
     LookAway,
     LookForCode,
     LowerArm,
+    ModeSet,
     Photocell,
     RaiseArm,
     SafetyLoop,
+    Said,
     Tell,
     Warn,
 )
@@ -71,9 +72,9 @@ ANSWER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Somebody asks the lane to decide, and waits for the decision."""
+    """Somebody asks something of the lane, and waits for what it has stored in answer."""
 
-    said: Identified
+    said: Said
     answer: asyncio.Future[Fact]
 
 
@@ -123,12 +124,10 @@ class GateService:
         )
         heard = topics.gate_facts(gate_id, "down")
         self._unit.receivers.append(FactReceiver(self._link, heard, down, self._take_in, lambda: self._unit.is_granted))
-        self._requests = Requests(gate_id, direction, self._challenge, self._identify, self._clock)
+        self._requests = Requests(gate_id, direction, self._challenge, self._ask, self._clock)
         self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
         keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
-        self.typed_ids = TypedIds(
-            keypad, self._identify, lambda typed: self._replica.right(typed) is not None, self._clock
-        )
+        self.typed_ids = TypedIds(keypad, self._ask, lambda typed: self._replica.right(typed) is not None, self._clock)
         # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
         self._events: asyncio.Queue[Event | _Asked] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -235,10 +234,10 @@ class GateService:
             log.warning("gate.zbar_missing", extra={"why": codes.missing.message})
         return codes
 
-    async def _identify(self, said: Identified) -> Fact:
-        """Decide on the car in the lane by what somebody says of it; the decision as it is stored.
+    async def _ask(self, said: Said) -> Fact:
+        """Ask something of the lane; the decision, or what else follows, as it is stored.
 
-        It is decided among the lane's other events: what fails there ends the unit, and not this call alone.
+        It is done among the lane's other events: what fails there ends the unit, and not this call alone.
         """
         answer: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
         self._events.put_nowait(_Asked(said, answer))
@@ -257,9 +256,10 @@ class GateService:
             asked.answer.set_exception(refused)
             return
         self._perform(commands)
-        decided = self._journal.last_own(GateDecided.kind)
-        assert decided is not None, "a lane that takes what it is told has decided"
-        asked.answer.set_result(decided)
+        kind = LaneModeChanged.kind if isinstance(asked.said, ModeSet) else GateDecided.kind
+        stored = self._journal.last_own(kind)
+        assert stored is not None, "a lane that takes what it is told has written it down"
+        asked.answer.set_result(stored)
 
     async def _asked(self, topic: str, payload: bytes) -> Reply:
         try:
@@ -343,7 +343,7 @@ class GateService:
         self._look = None
 
     def _in_status(self) -> dict[str, Any]:
-        return {"challenge": self._challenge.current}
+        return {"challenge": self._challenge.current, "mode": self._lane.mode}
 
     def _fenced(self, detail: str) -> None:
         """Whoever may pass passes here as ever; but the hub hears another gate in this one's name."""

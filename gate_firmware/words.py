@@ -8,6 +8,7 @@ LOOKING = ("ONE MOMENT", "READING YOUR PLATE")
 DRIVE = ("PLEASE DRIVE ON", "")
 FAULT = ("BARRIER FAULT", "HELP IS ON ITS WAY")
 FIRE = ("FIRE ALARM", "PLEASE DRIVE OUT")
+CLOSED = ("LANE CLOSED", "TAKE ANOTHER ENTRY")
 
 _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.BOOKED: ("WELCOME", "YOUR SPOT {spot}"),
@@ -29,6 +30,11 @@ _WORDS: dict[Reason, tuple[str, str]] = {
     Reason.TICKET_USED: ("THIS TICKET WAS", "USED, CALL HELP"),
     Reason.STAY_CLOSED: ("GOODBYE", "HAVE A SAFE TRIP"),
     Reason.UNKNOWN_CAR: ("GOODBYE", "HAVE A SAFE TRIP"),
+    Reason.STAFF: ("WELCOME", "PLEASE DRIVE ON"),
+    Reason.DENIED: ("NO ENTRY", "PLEASE CALL HELP"),
+    Reason.ATTENDANT: DRIVE,
+    Reason.HELD_OPEN: DRIVE,
+    Reason.LANE_CLOSED: CLOSED,
 }
 
 _SHORTER = ("SPOT {spot}", "{spot}")

@@ -15,6 +15,7 @@ from cloud_sync.link.v1.facts import (
     GateChanged,
     GateDecided,
     GatePassed,
+    LaneModeChanged,
     LaneNoted,
     PaymentChanged,
     PolicyChanged,
@@ -194,7 +195,7 @@ class Lot:
                 if alarm.alarm == LOG_LOST and of_gate:
                     self.withdrawals.log_lost(fact.unit)
                 self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
-            case LaneNoted() if of_gate:  # kept with the raw facts
+            case LaneNoted() | LaneModeChanged() if of_gate:  # kept with the raw facts; a gate's status says its mode
                 pass
             case GateDecided() as decided if of_gate:  # kept with the raw facts; the page shows the latest from there
                 if decided.ticket is not None:

@@ -23,6 +23,7 @@ from cloud_sync.link.v1.facts import (
     Direction,
     GateDecided,
     GatePassed,
+    Mode,
     Payload,
     PolicyChanged,
     ReservationChanged,
@@ -55,6 +56,7 @@ from gate_firmware.events import (
     Inputs,
     Look,
     Looked,
+    ModeSet,
     SafetyLoop,
     Sight,
 )
@@ -356,4 +358,6 @@ def brought_to(gate: Gate, state: State) -> None:
                 gate.happens(SafetyLoop(False), ArmMoved(Arm.BETWEEN))
         case State.FIRE:
             gate.happens(FireAlarm(True))
+        case State.HELD_OPEN:
+            gate.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
     assert gate.lane.state is state

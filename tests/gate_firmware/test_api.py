@@ -58,6 +58,7 @@ async def test_a_lane_that_nobody_has_come_to(screen: httpx.AsyncClient) -> None
     assert (await screen.get("/state")).json() == {
         "gate_id": ENTRY,
         "lane": "idle",
+        "mode": "automatic",
         "signal": "red",
         "display": ["WELCOME", "PLEASE DRIVE UP"],
         "hub_connected": False,

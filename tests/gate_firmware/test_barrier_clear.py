@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, WithdrawalNoted, payload_of
+from cloud_sync.link.v1.facts import (
+    Direction,
+    GateDecided,
+    GatePassed,
+    LaneModeChanged,
+    Mode,
+    WithdrawalNoted,
+    payload_of,
+)
 from domain.admission import Verdict
 from domain.errors import Refused, TryLater
 from domain.now import Now
@@ -32,11 +40,14 @@ from gate_firmware.events import (
     Looked,
     LookForCode,
     LowerArm,
+    ModeSet,
+    OpenedBy,
     Photocell,
     RaiseArm,
     SafetyLoop,
     Sight,
 )
+from gate_firmware.lane_states import State
 from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import (
     KEY_KNOWN,
@@ -76,6 +87,8 @@ HAPPENINGS = st.lists(
             st.sampled_from([ById(rid(1)), ById(rid(2)), ByTicket(ticket()), ByPlate(SEAL.seal(PLATE))]),
             st.booleans(),
         ),
+        st.sampled_from([OpenedBy("Anna"), OpenedBy("Anna", rid(1)), OpenedBy("Anna", rid(7))]),
+        st.builds(ModeSet, st.sampled_from([*Mode, Mode.AUTOMATIC, Mode.AUTOMATIC]), st.just("Anna")),
         st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
         st.just("crash"),
         st.just("withdrawn"),
@@ -114,7 +127,10 @@ class Bystander:
                 assert not self.photocell, "closes on somebody"
                 assert not self.fire, "closes in a fire"
             under = self.safety or self.photocell
-            if isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not under) and not self.fire:
+            held = self.gate.told(LaneModeChanged)[-1:]
+            if held and held[0].mode is Mode.HELD_OPEN:
+                assert "lane.mode/1" in self.gate.stored(), "opens on what nobody has written down"
+            elif isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not under) and not self.fire:
                 last = self.gate.decisions[-1]
                 assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
                 done = {passed.passage_id for passed in self.gate.passages}
@@ -146,7 +162,7 @@ class Bystander:
                 gate.hub_says(right(status=Status.NO_SHOW, revision=3, end=9))
             case str(code):
                 self.check(gate.happens(CodeSeen(self.look, code)))
-            case Identified() as said:
+            case Identified() | OpenedBy() | ModeSet() as said:
                 stored = gate.stored()
                 try:
                     self.check(gate.happens(said))
@@ -206,7 +222,14 @@ def inside_out(bystander: Bystander) -> None:
     gate = bystander.gate
     if gate.direction is not Direction.EXIT:
         return
-    for event in (FireAlarm(False), SafetyLoop(False), Photocell(False), ArrivalLoop(False)):
+    for event in (
+        ModeSet(Mode.AUTOMATIC, "Anna"),
+        FireAlarm(False),
+        SafetyLoop(False),
+        Photocell(False),
+        ArrivalLoop(False),
+    ):
         bystander.happens(event)
+    is_up_for_whoever_comes = gate.lane.state in (State.OPENING, State.OPEN) and gate.decisions[-1].awaited
     raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
-    assert RaiseArm() in raised
+    assert is_up_for_whoever_comes or RaiseArm() in raised

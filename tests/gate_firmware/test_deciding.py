@@ -177,9 +177,11 @@ class TestExit:
         assert judged(exit_).reservation_id == rid(1)
 
 
-def test_every_reason_is_reached_here_or_by_a_ticket() -> None:
+def test_every_reason_is_reached_here_or_by_a_ticket_or_by_people() -> None:
     by_sight = {Reason.PLATE_UNSURE, Reason.CAMERA_BLIND, Reason.STAY_CLOSED, Reason.UNKNOWN_CAR}
-    assert {expected for expected, _, _ in REASONS} | by_sight | BY_TICKET == set(Reason)
+    by_people = {Reason.ATTENDANT, Reason.HELD_OPEN, Reason.LANE_CLOSED}
+    listed = {Reason.STAFF, Reason.DENIED}
+    assert {expected for expected, _, _ in REASONS} | by_sight | by_people | listed | BY_TICKET == set(Reason)
 
 
 RESUME_MS = int(RESUME_WITHIN.total_seconds() * 1_000)

@@ -2,11 +2,13 @@
 
 import pytest
 
+from cloud_sync.link.v1.facts import Mode
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     Event,
     FireAlarm,
+    ModeSet,
     SafetyLoop,
     Warn,
 )
@@ -33,9 +35,12 @@ TABLE = {
         Input.CAR_UNDER: State.PASSING,
     },
     State.FIRE: {Input.ALARM_OVER: State.CLOSING},
+    State.HELD_OPEN: {Input.AS_USUAL: State.CLOSING},
 }
-for row in TABLE.values():
+for state, row in TABLE.items():
     row[Input.ALARM] = State.FIRE
+    if state is not State.FIRE:
+        row[Input.HOLD_OPEN] = State.HELD_OPEN
 EVENTS: dict[Input, Event] = {
     Input.CAR_HERE: ArrivalLoop(True),
     Input.CAR_GONE: ArrivalLoop(False),
@@ -45,7 +50,11 @@ EVENTS: dict[Input, Event] = {
     Input.ARM_DOWN: ArmMoved(Arm.DOWN),
     Input.ALARM: FireAlarm(True),
     Input.ALARM_OVER: FireAlarm(False),
+    Input.HOLD_OPEN: ModeSet(Mode.HELD_OPEN, "Anna"),
+    Input.AS_USUAL: ModeSet(Mode.AUTOMATIC, "Anna"),
 }
+ALWAYS = (Input.CAR_GONE, Input.AS_USUAL)
+"""What is written down, or shown, in states that it does not end. A lane that is held open looks at who comes."""
 
 
 class TestTable:
@@ -61,7 +70,8 @@ class TestTable:
     @pytest.mark.parametrize("state", State)
     def test_what_it_has_no_step_for_commands_nothing(self, entry: Gate, state: State) -> None:
         brought_to(entry, state)
-        without = {by: event for by, event in EVENTS.items() if by not in STEPS[state] and by is not Input.CAR_GONE}
+        does = (*ALWAYS, Input.CAR_HERE) if state is State.HELD_OPEN else ALWAYS
+        without = {by: event for by, event in EVENTS.items() if by not in STEPS[state] and by not in does}
         for by, event in without.items():
             is_uninvited = by is Input.CAR_UNDER and state in UNDECIDED
             assert entry.happens(event) == ([Warn()] if is_uninvited else [])

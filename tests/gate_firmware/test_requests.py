@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 
 from cloud_sync.link import topics
-from cloud_sync.link.v1.facts import Direction, GateDecided
-from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest
+from cloud_sync.link.v1.facts import Direction, GateDecided, LaneModeChanged, Mode
+from cloud_sync.link.v1.messages import AdmitAnswer, AdmitRequest, ModeAnswer, ModeRequest, OpenRequest
 from domain.admission import Evidence, Reason, Verdict
 from domain.errors import GatehouseError, PeerError, Refused, TryLater
 from domain.fact import Fact
 from domain.now import Now, Trust
 from domain.reservation import Status
 from gate_firmware.challenge import LIFE_MS, Challenge
-from gate_firmware.events import Command, Identified, RaiseArm
+from gate_firmware.events import Command, ModeSet, RaiseArm, Said
 from gate_firmware.requests import ANSWERS_MAX, Requests
 from tests.gate_firmware.gate import KEY_KNOWN, PLATE, SEAL, SPOT, Gate, rid, right, stay, ticket
 from tests.parts import ENTRY
@@ -31,14 +31,15 @@ class Desk:
         self.commands: list[Command] = []
         numbers = itertools.count(1)
         self.challenge = Challenge(lambda: f"c{next(numbers)}", gate.now)
-        self.requests = Requests(gate.unit, gate.direction, self.challenge, self._identify, lambda: gate.now)
+        self.requests = Requests(gate.unit, gate.direction, self.challenge, self._ask, lambda: gate.now)
         self._asked = itertools.count(1)
 
-    async def _identify(self, said: Identified) -> Fact:
+    async def _ask(self, said: Said) -> Fact:
         self.commands += self.gate.happens(said)
-        decided = self.gate.journal.last_own(GateDecided.kind)
-        assert decided is not None
-        return decided
+        kind = LaneModeChanged.kind if isinstance(said, ModeSet) else GateDecided.kind
+        stored = self.gate.journal.last_own(kind)
+        assert stored is not None
+        return stored
 
     def request(self, **said: object) -> AdmitRequest:
         """A request for reservation 1 that is right in every way, but for what is said."""
@@ -182,7 +183,62 @@ async def test_only_so_many_answers_are_kept(desk: Desk) -> None:
 
 async def test_no_other_request_is_known(desk: Desk) -> None:
     with pytest.raises(Refused) as refused:
-        await desk.requests.serve(topics.gate_requests(ENTRY, "open"), desk.request().encode())
+        await desk.requests.serve(topics.gate_requests(ENTRY, "close"), desk.request().encode())
     assert refused.value.code == "request_unknown"
     with pytest.raises(PeerError):
         await desk.requests.serve(TOPIC, b"{}")
+
+
+class TestAttendants:
+    """Who opens the lane or sets its mode from the lot's page."""
+
+    def opening(self, desk: Desk, **said: object) -> tuple[str, OpenRequest]:
+        fields = {"request_id": "o1", "gate_id": ENTRY, "by": "Anna", "challenge": desk.challenge.current}
+        return topics.gate_requests(ENTRY, "open"), OpenRequest.model_validate(fields | said)
+
+    def setting(self, desk: Desk, **said: object) -> tuple[str, ModeRequest]:
+        fields = {"request_id": "m1", "gate_id": ENTRY, "mode": "closed", "by": "Anna"}
+        return topics.gate_requests(ENTRY, "mode"), ModeRequest.model_validate(
+            fields | {"challenge": desk.challenge.current} | said
+        )
+
+    async def test_an_attendant_opens_on_a_gate_whose_clock_is_wrong(self, desk: Desk) -> None:
+        desk.gate.car_comes()
+        topic, request = self.opening(desk)
+        now = desk.gate.now
+        desk.gate.now = Now(now.mono_ms + LIFE_MS - 1, now.utc - timedelta(days=4_000), Trust.NONE)
+        reply = await desk.requests.serve(topic, request.encode())
+        assert AdmitAnswer.model_validate(reply.result).reason is Reason.ATTENDANT
+        assert RaiseArm() in desk.commands
+        assert desk.gate.decisions[-1].by == "Anna"
+
+    async def test_an_old_open_command_never_does(self, desk: Desk) -> None:
+        desk.gate.car_comes()
+        topic, request = self.opening(desk)
+        desk.gate.now = desk.gate.now.later(LIFE_MS)
+        with pytest.raises(TryLater, match="challenge"):
+            await desk.requests.serve(topic, request.encode())
+        assert (desk.commands, desk.gate.stored()) == ([], [])
+
+    async def test_nor_one_that_somebody_has_recorded(self, desk: Desk) -> None:
+        desk.gate.car_comes()
+        topic, request = self.opening(desk)
+        await desk.requests.serve(topic, request.encode())
+        desk.gate.through()
+        desk.commands.clear()
+        await desk.requests.serve(topic, request.encode())  # its own answer again, and nothing moves
+        with pytest.raises(TryLater, match="challenge"):
+            await desk.requests.serve(topic, request.model_copy(update={"request_id": "o2"}).encode())
+        assert desk.commands == []
+
+    async def test_an_attendant_closes_the_lane(self, desk: Desk) -> None:
+        topic, request = self.setting(desk)
+        reply = await desk.requests.serve(topic, request.encode())
+        assert ModeAnswer.model_validate(reply.result) == ModeAnswer(mode=Mode.CLOSED, at=desk.gate.now.utc)
+        assert desk.gate.lane.mode is Mode.CLOSED
+
+    async def test_a_mode_for_another_lane_is_refused(self, desk: Desk) -> None:
+        topic, request = self.setting(desk, gate_id="riverside.entry-2")
+        with pytest.raises(Refused, match="this is"):
+            await desk.requests.serve(topic, request.encode())
+        assert desk.gate.lane.mode is Mode.AUTOMATIC

@@ -137,6 +137,29 @@ class TicketKeyPublished(Payload):
     public_key: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class Listing(Enum):
+    """What a plate is on the lot's lists for."""
+
+    STAFF = "staff"  # comes and goes without a booking
+    DENIED = "denied"  # is not let in, whatever it has booked
+
+
+class PlateListed(Payload):
+    """hub: a plate is on one of the lot's lists until an instant (none: for good); who takes it off lets it end now.
+    `by` is who of the lot wants it so, `note` what for."""
+
+    kind = "plate.listed/1"
+    subject = "mark"
+    over_at = "until"
+    compared = "listing", "plate.mark", "until"
+    mark: str
+    plate: SealedPlate
+    listing: Listing
+    until: Instant | None
+    by: str = Field(max_length=80)
+    note: str = Field(default="", max_length=80)
+
+
 class PolicyChanged(Payload):
     """central to hub, and on from hub to gates: what the lot promises and charges from now on."""
 
@@ -167,7 +190,7 @@ class GateDecided(Payload):
     """gate: a decision, stored before anything moves. `plate` is what was read, sealed; `took_ms` from the car's
     arrival on the loop to the decision. `awaited`: nobody stands there yet, the arm goes up for who is to come.
     `ticket` is the text of the ticket that it rests on, where nothing else tells the gate of its reservation: the hub
-    may have lost it."""
+    may have lost it. `by`: who of the lot has opened, where somebody has."""
 
     kind = "gate.decided/1"
     passage_id: str
@@ -183,12 +206,13 @@ class GateDecided(Payload):
     took_ms: int
     awaited: bool = False
     ticket: str | None = Field(default=None, max_length=1_000)
+    by: str | None = Field(default=None, max_length=80)
 
 
 class GatePassed(Payload):
     """gate: a car has crossed the safety loop. `reservation_id` says whose it is, where the gate knows, `evidence` by
     what, `spot_id` where the driver was sent, `ticket_id` which ticket is used up. `unseen`: the gate was down when the
-    car must have crossed."""
+    car must have crossed. `staff`: its plate is on the list of those who need no reservation."""
 
     kind = "gate.passed/1"
     passage_id: str
@@ -199,6 +223,7 @@ class GatePassed(Payload):
     spot_id: str | None = None
     ticket_id: str | None = None
     unseen: bool = False
+    staff: bool = False
 
 
 class Noted(Enum):
@@ -215,6 +240,24 @@ class LaneNoted(Payload):
     kind = "lane.noted/1"
     what: Noted
     passage_id: str
+
+
+class Mode(Enum):
+    """What a lane does with cars."""
+
+    AUTOMATIC = "automatic"  # it lets pass who may
+    HELD_OPEN = "held_open"  # its arm stays up; who passes is written down as ever
+    CLOSED = "closed"  # an entry lets nobody in; no exit is ever closed
+
+
+class LaneModeChanged(Payload):
+    """gate: what its lane does from now on, also after a restart; `by` is who of the lot wants it so."""
+
+    kind = "lane.mode/1"
+    subject = "gate_id"
+    gate_id: str
+    mode: Mode
+    by: str = Field(max_length=80)
 
 
 class WithdrawalNoted(Payload):
@@ -265,11 +308,13 @@ PAYLOADS: dict[str, type[Payload]] = {
         SpotChanged,
         GateChanged,
         TicketKeyPublished,
+        PlateListed,
         PolicyChanged,
         PaymentChanged,
         GateDecided,
         GatePassed,
         LaneNoted,
+        LaneModeChanged,
         WithdrawalNoted,
         WithdrawalSettled,
         WithdrawalVouched,

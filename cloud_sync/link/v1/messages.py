@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from cloud_sync.link.v1.facts import Direction
+from cloud_sync.link.v1.facts import Direction, Mode
 from cloud_sync.link.v1.wire import Envelope, Instant, Wire
 from domain.admission import Reason, Verdict
 from domain.fact import Fact
@@ -198,7 +198,7 @@ class UnitStatus(Envelope):
     """Retained: a unit's presence. The broker sends `online: false` as the last will.
 
     `run` names this start of the unit; `granted`: its parent has granted it this epoch. A gate adds the `challenge`
-    that a request to it must repeat.
+    that a request to it must repeat, and its lane's `mode`.
     """
 
     unit: str
@@ -209,6 +209,7 @@ class UnitStatus(Envelope):
     challenge: str | None = None
     run: str | None = None
     granted: bool = True
+    mode: Mode | None = None
 
 
 class HoldRequest(Envelope):
@@ -293,6 +294,35 @@ class AdmitAnswer(Wire):
     spot_id: str | None
     at: Instant
     took_ms: int
+
+
+class OpenRequest(Envelope):
+    """hub to gate: an attendant, `by` name, lets the car in this lane pass, or the one that is about to come;
+    `reservation_id` says whose it is, where they know. The `challenge` as for `AdmitRequest`; the answer is an
+    `AdmitAnswer`."""
+
+    request_id: str
+    gate_id: str
+    by: str = Field(min_length=1, max_length=80)
+    reservation_id: str | None = None
+    challenge: str | None = None
+
+
+class ModeRequest(Envelope):
+    """hub to gate: an attendant, `by` name, sets the lane's mode. The `challenge` as for `AdmitRequest`."""
+
+    request_id: str
+    gate_id: str
+    mode: Mode
+    by: str = Field(min_length=1, max_length=80)
+    challenge: str | None = None
+
+
+class ModeAnswer(Wire):
+    """The lane is in this mode, and the fact that says so is on the gate's disk."""
+
+    mode: Mode
+    at: Instant
 
 
 class Reply(Envelope):
