@@ -12,6 +12,8 @@ class Arm:
 
     def __init__(self) -> None:
         self.position = Position.DOWN
+        self.told_stuck = False
+        """Somebody was called since it was last seen to arrive."""
         self._asked_up = False  # the last command was to open, and the arm has not been down since
         self._close_tries = 0
 
@@ -36,6 +38,7 @@ class Arm:
 
     def moved(self, position: Position) -> None:
         self.position = position
+        self.told_stuck = self.told_stuck and position is Position.BETWEEN
         if self.is_down:
             self.forget()
 

@@ -11,7 +11,14 @@ from typing import Any
 
 from cloud_sync.link.digest import Row
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import PolicyChanged, ReservationChanged, SpotChanged, StayChanged, TicketKeyPublished
+from cloud_sync.link.v1.facts import (
+    PlateListed,
+    PolicyChanged,
+    ReservationChanged,
+    SpotChanged,
+    StayChanged,
+    TicketKeyPublished,
+)
 from domain.now import rfc3339
 
 _ROWS: Mapping[str, str] = {
@@ -22,6 +29,8 @@ _ROWS: Mapping[str, str] = {
     " WHERE subject >= :first AND subject < :until AND is_the_hubs",
     SpotChanged.kind: "SELECT spot_id AS subject, kind AS spot_kind, in_service FROM spot"
     " WHERE subject >= :first AND subject < :until",
+    PlateListed.kind: "SELECT mark AS subject, listing, mark AS 'plate.mark', until FROM listed"
+    " WHERE subject >= :first AND subject < :until AND (until IS NULL OR until > :since)",
     TicketKeyPublished.kind: "SELECT key_id AS subject, public_key FROM ticket_key"
     " WHERE subject >= :first AND subject < :until",
     PolicyChanged.kind: "SELECT '' AS subject, policy FROM policy",

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.seal import Seal
-from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed
+from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, Listing
 from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
 from domain.errors import Refused
 from domain.fact import Fact
@@ -63,10 +63,17 @@ class Judge:
         A code in view says more than the plate alone, but it takes no right away that the plate has. Nor does who
         has a ticket come in on another's booking whose plate was read because theirs looks like it.
         """
+        return self._unless_denied(self._looked(looked, seen, now), seen, now)
+
+    def named(self, by: Credential, seen: Looked | None, now: Now) -> Judgement:
+        """The decision on a car that somebody has named; `seen` is what has been seen of it by now."""
+        return self._unless_denied(self._named(by, seen, now), seen, now)
+
+    def _looked(self, looked: Looked, seen: Looked, now: Now) -> Judgement:
         by_plate = self._by_sight(looked, now)
         if looked.code is None:
             return by_plate
-        by_code = self.named(ByTicket(looked.code), seen, now)
+        by_code = self._named(ByTicket(looked.code), seen, now)
         if self._is_taken_for_another(looked.code, looked, now):
             return by_code
         if self._direction is Direction.ENTRY:
@@ -74,8 +81,7 @@ class Judge:
         known = by_plate.reservation_id
         return by_plate if known is not None and known != by_code.reservation_id else by_code
 
-    def named(self, by: Credential, seen: Looked | None, now: Now) -> Judgement:
-        """The decision on a car that somebody has named; `seen` is what has been seen of it by now."""
+    def _named(self, by: Credential, seen: Looked | None, now: Now) -> Judgement:
         seen = seen or Looked("", Sight.UNSURE, None, None, 0)
         match by:
             case ByTicket(text):
@@ -83,9 +89,8 @@ class Judge:
             case ById(reservation_id):
                 judgement = self._by_id(reservation_id, seen, now)
             case ByPlate(plate):
-                judgement = self._judgement(self._replica.rights_of(plate.mark, now), Evidence.PLATE, now)
+                judgement = replace(self._by_plate(plate.mark, now), plate=plate)
                 seen = replace(seen, plate=None, score=None)
-                judgement = replace(judgement, plate=plate)
         sealed = judgement.plate if seen.plate is None else self._seal.seal(seen.plate)
         return replace(judgement, plate=sealed, score=seen.score, frames=seen.frames)
 
@@ -141,13 +146,36 @@ class Judge:
     def _by_sight(self, looked: Looked, now: Now) -> Judgement:
         sealed = None if looked.plate is None else self._seal.seal(looked.plate)
         if looked.sight is Sight.KNOWN:
-            rights = [] if sealed is None else self._replica.rights_of(sealed.mark, now)
-            judgement = self._judgement(rights, Evidence.PLATE, now)
+            judgement = self._by_plate("" if sealed is None else sealed.mark, now)
         elif self._direction is Direction.EXIT:
             judgement = self._judgement([], Evidence.NONE, now)
         else:
             judgement = _unnamed(_UNKNOWN[looked.sight])
         return replace(judgement, plate=sealed, score=looked.score, frames=looked.frames)
+
+    def _by_plate(self, mark: str, now: Now) -> Judgement:
+        """Staff come on their bookings where they have any, and without: their stays are in order either way."""
+        judgement = self._judgement(self._replica.rights_of(mark, now), Evidence.PLATE, now)
+        is_known = judgement.passes and judgement.reservation_id is not None
+        if is_known or self._replica.lists.of(mark, now) is not Listing.STAFF:
+            return judgement
+        verdict = Verdict.ADMIT if self._direction is Direction.ENTRY else Verdict.RELEASE
+        return replace(judgement, decision=Decision(verdict, Reason.STAFF), reservation_id=None)
+
+    def _unless_denied(self, judgement: Judgement, seen: Looked | None, now: Now) -> Judgement:
+        """Who is not to be let in comes in by no booking of theirs, and by nobody else's ticket. Exits ask nobody."""
+        if self._direction is Direction.EXIT or not judgement.passes:
+            return judgement
+        right, marks = judgement.decision.right, set[str]()
+        if seen is not None and seen.sight is Sight.KNOWN and seen.plate is not None:
+            marks.add(self._seal.mark(seen.plate))
+        if judgement.evidence is Evidence.PLATE and judgement.plate is not None:
+            marks.add(judgement.plate.mark)
+        if right is not None and right.plate is not None:
+            marks.add(right.plate.mark)
+        if not any(self._replica.lists.of(mark, now) is Listing.DENIED for mark in marks):
+            return judgement
+        return replace(judgement, decision=Decision(Verdict.REFUSE, Reason.DENIED, right))
 
     def _unjudged(self, seen: Looked | None) -> Judgement:
         plate = None if seen is None or seen.plate is None else self._seal.seal(seen.plate)

@@ -108,8 +108,8 @@ class Lane:
             State.PASSING: self._blocked,
             State.CLOSING: self._close_again,
             State.FAULT: self._try_again,
-            State.FIRE: self._raise_again,
-            State.HELD_OPEN: self._raise_again,
+            State.FIRE: self._not_up,
+            State.HELD_OPEN: self._not_up,
         }
 
     @property
@@ -383,9 +383,7 @@ class Lane:
 
     def _fault(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
-        self._record.alarm(
-            alarm="arm-stuck", detail=f"the arm is {self._arm.position.value} after {self._motion_ms_max} ms", now=now
-        )
+        self._arm_is_stuck(now)
         return [self._sign.stop(FAULT)]
 
     def _fire(self, now: Now) -> list[Command]:
@@ -403,6 +401,16 @@ class Lane:
     def _next_to_look_at(self, now: Now) -> list[Command]:
         """Look at the car that stands there, if it is not the one that is passing."""
         return self._car.comes(now) if self._arrival and not self._passage.passage_id else []
+
+    def _not_up(self, now: Now) -> list[Command]:
+        if not self._arm.is_up and not self._arm.told_stuck:
+            self._arm_is_stuck(now)
+        return self._raise_again(now)
+
+    def _arm_is_stuck(self, now: Now) -> None:
+        self._arm.told_stuck = True
+        detail = f"the arm is {self._arm.position.value} after {self._motion_ms_max} ms"
+        self._record.alarm("arm-stuck", detail, now)
 
     def _raise_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max

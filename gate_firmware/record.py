@@ -12,7 +12,7 @@ from cloud_sync.link.v1.facts import (
     Noted,
     WithdrawalNoted,
 )
-from domain.admission import Evidence
+from domain.admission import Evidence, Reason
 from domain.now import Now
 from gate_firmware.deciding import Judgement
 from gate_firmware.replica import Replica
@@ -70,6 +70,7 @@ class Record:
                 spot_id=judgement.decision.spot_id if entry else None,
                 ticket_id=judgement.ticket_id if entry and not unseen else None,
                 unseen=unseen,
+                staff=judgement.decision.reason is Reason.STAFF,
             )
         with self._journal.transaction():
             fact = self._journal.append(passed, now)

@@ -15,6 +15,7 @@ from cloud_sync.link.v1.facts import (
     AlarmRaised,
     GateChanged,
     GatePassed,
+    PlateListed,
     PolicyChanged,
     ReservationChanged,
     SpotChanged,
@@ -33,6 +34,7 @@ from domain.policy import Policy
 from domain.reservation import Status
 from domain.spot import VehicleType
 from domain.window import Window
+from gate_firmware.lists import Lists
 from gate_firmware.spots import Spots
 
 AHEAD = timedelta(hours=24)
@@ -101,12 +103,14 @@ _WITHDRAWN = frozenset({Status.CANCELLED, Status.NO_SHOW})
 
 
 class Replica:
-    """The gate's copy of rights, policy and keys; `spots` has who is inside, and where there is room."""
+    """The gate's copy of rights, policy and keys; `spots` has who is inside and where there is room, `lists` the
+    plates that no booking is asked of, and those that none helps."""
 
     def __init__(self, store: Store, withdrawn: Withdrawn | None = None) -> None:
         """`withdrawn` is for entry gates, whose word the hub waits for before it settles what is owed."""
         migrations.apply(store.db)
         self.spots = Spots(store)
+        self.lists = Lists(store)
         self._sql = store.connection
         self._withdrawn = withdrawn
         self.version = 0
@@ -131,6 +135,9 @@ class Replica:
                 self._sql.execute("INSERT OR REPLACE INTO ticket_key VALUES (?, ?)", (key.key_id, key.public_key))
             case SpotChanged() as spot:
                 self.spots.spot_changed(spot)
+            case PlateListed() as listed:
+                self.lists.changed(listed)
+                self.version += 1
             case GateChanged() | AlarmRaised() | WithdrawalSettled() | WithdrawalVouched():
                 pass  # a lane needs to know nothing of these
             case other:
@@ -148,6 +155,9 @@ class Replica:
                 self.spots.forget_stay(subject)
             case SpotChanged.kind:
                 self.spots.forget_spot(subject)
+            case PlateListed.kind:
+                self.lists.forget(subject)
+                self.version += 1
             case PolicyChanged.kind:
                 self._sql.execute("DELETE FROM policy")
             case TicketKeyPublished.kind:
@@ -197,7 +207,7 @@ class Replica:
         return [_right(row) for row in rows]
 
     def expected(self, now: Now) -> list[SealedPlate]:
-        """The plates that may well drive up: of every right of interest, each once.
+        """The plates that may well drive up: of every right of interest, and of every list, each once.
 
         Of a right that the lot knows from its ticket only, the plate may not be known.
         """
@@ -206,7 +216,9 @@ class Replica:
             " AND plate_box <> '' GROUP BY plate_mark",
             self._horizon(now),
         )
-        return [SealedPlate(row["plate_box"], row["plate_mark"]) for row in rows]
+        booked = {row["plate_mark"]: SealedPlate(row["plate_box"], row["plate_mark"]) for row in rows}
+        listed = {plate.mark: plate for plate in self.lists.plates(now)}
+        return list((booked | listed).values())
 
     def expects(self, reservation_id: str, now: Now) -> bool:
         """Whether the plate of a right is among those that may well drive up."""

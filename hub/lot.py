@@ -30,6 +30,7 @@ from domain.fact import Fact
 from domain.now import Now
 from domain.spot import SpotKind
 from hub.book import Book
+from hub.lists import Lists
 from hub.moves import Moves
 from hub.no_shows import NoShows
 from hub.recovery import Recovery
@@ -66,6 +67,7 @@ class Lot:
         self.book = Book(store, journal)
         self.spots = Spots(store)
         self.stays = Stays(store, journal, self.book, self.spots)
+        self.lists = Lists(store, journal)
         self.withdrawals = Withdrawals(store, journal, self.book)
         self.no_shows = NoShows(store, self.book, self.withdrawals)
         tickets = Tickets(journal.unit, key, ticket_id)
@@ -86,6 +88,7 @@ class Lot:
             spots=self.spots,
             stays=self.stays,
             withdrawals=self.withdrawals,
+            lists=self.lists,
             tickets=tickets,
         )
         self._key = key

@@ -15,6 +15,7 @@ from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
+    PlateListed,
     ReservationChanged,
     StayChanged,
     WithdrawalSettled,
@@ -30,6 +31,7 @@ from domain.plate import SealedPlate
 from domain.reservation import HOLDS_SPOT, Status
 from domain.window import Window
 from hub.book import Book, Reservation
+from hub.lists import Lists
 from hub.spots import Spots
 from hub.stays import Stays
 from hub.tickets import Tickets
@@ -64,6 +66,7 @@ class Recovery:
         spots: Spots,
         stays: Stays,
         withdrawals: Withdrawals,
+        lists: Lists,
         tickets: Tickets,
     ) -> None:
         self._store = store
@@ -72,6 +75,7 @@ class Recovery:
         self._spots = spots
         self._stays = stays
         self._withdrawals = withdrawals
+        self._lists = lists
         self._tickets = tickets
 
     def take_back(self, facts: Sequence[Fact], now: Now, *, insert: bool) -> int:
@@ -145,6 +149,8 @@ class Recovery:
                 is_news = self._withdrawals.restore(payload, now)
             case WithdrawalVouched():
                 is_news = self._withdrawals.restore_vouched(payload)
+            case PlateListed():
+                is_news = self._lists.restore(payload, fact.at)
             case AlarmRaised():
                 is_news = not self._journal.tells(fact)
             case _:

@@ -49,7 +49,7 @@ class Stays:
             self._tell(stay, fact.ref, now, mark)
             if stay.conflict is not None and (before is None or before.conflict is not stay.conflict):
                 self._conflict_arose(stay, stay.conflict, fact.unit, now)
-            if entry and stay.conflict is None and stay.spot_id is None:
+            if entry and stay.conflict is None and stay.spot_id is None and stay.reservation_id is not None:
                 self._no_spot(stay, fact.unit, now)
 
     def entered_at(self, reservation_id: str) -> datetime | None:
@@ -111,6 +111,8 @@ class Stays:
         reservation = self._book.find(passage.reservation_id)
         inside = earlier_exit is None and self._is_inside(passage.reservation_id)
         conflict = entry_conflict(None if reservation is None else reservation.status, inside=inside)
+        if reservation is None and passage.staff:
+            conflict = None
         spot_id = None
         if reservation is not None and conflict is not None:
             spot_id = self._spot_of_conflict(passage, reservation, OUTCOMES[conflict].spot, now)

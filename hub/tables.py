@@ -131,3 +131,13 @@ def grants_by_window(db: Database) -> None:
 @migrations()
 def when_cancelling_was_asked_for(db: Database) -> None:
     db.conn.executescript("ALTER TABLE reservation ADD COLUMN cancel_requested_at TEXT;")
+
+
+@migrations()
+def listed_plates(db: Database) -> None:
+    db.conn.executescript("""
+        CREATE TABLE listed (  -- plates that need no booking, and plates that none helps; `told_at` by the hub's clock
+            mark TEXT PRIMARY KEY, box TEXT NOT NULL, listing TEXT NOT NULL, until TEXT, by TEXT NOT NULL,
+            note TEXT NOT NULL, told_at TEXT NOT NULL
+        ) STRICT;
+    """)

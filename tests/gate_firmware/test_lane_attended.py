@@ -170,6 +170,14 @@ class TestHeldOpen:
         entry.happens(HELD_OPEN, ArmMoved(Arm.UP), ArmMoved(Arm.BETWEEN))
         assert RaiseArm() in entry.passes_ms(MOTION_MS_MAX)
 
+    def test_somebody_is_called_once_each_time_that_it_does_not_arrive(self, entry: Gate) -> None:
+        entry.happens(HELD_OPEN)
+        entry.passes_ms(3 * MOTION_MS_MAX)
+        assert entry.alarms == ["arm-stuck"]
+        entry.happens(ArmMoved(Arm.UP), ArmMoved(Arm.BETWEEN))
+        entry.passes_ms(3 * MOTION_MS_MAX)
+        assert entry.alarms == ["arm-stuck", "arm-stuck"]
+
     @pytest.mark.parametrize("under", [SafetyLoop(True), Photocell(True)])
     def test_automatic_again_it_closes_and_never_on_who_is_under_the_arm(
         self, entry: Gate, under: SafetyLoop | Photocell

@@ -198,6 +198,7 @@ class TestFire:
     def test_an_arm_that_does_not_rise_is_asked_again(self, entry: Gate) -> None:
         entry.happens(FireAlarm(True))
         assert entry.passes_ms(2 * MOTION_MS_MAX) == [RaiseArm(), RaiseArm()]
+        assert entry.alarms == ["fire", "arm-stuck"]
 
     def test_who_drives_out_is_counted(self, exit_: Gate) -> None:
         exit_.happens(FireAlarm(True), ArmMoved(Arm.UP))
