@@ -20,6 +20,7 @@ from cloud_sync.link.v1.facts import (
     ReservationChanged,
     SpotChanged,
     StayChanged,
+    StayEnded,
     TicketKeyPublished,
     WithdrawalSettled,
     WithdrawalVouched,
@@ -138,7 +139,7 @@ class Replica:
             case PlateListed() as listed:
                 self.lists.changed(listed)
                 self.version += 1
-            case GateChanged() | AlarmRaised() | WithdrawalSettled() | WithdrawalVouched():
+            case GateChanged() | AlarmRaised() | WithdrawalSettled() | WithdrawalVouched() | StayEnded():
                 pass  # a lane needs to know nothing of these
             case other:
                 raise PeerError("fact_misplaced", f"{other.kind} does not come down to a gate")

@@ -158,6 +158,12 @@ class Lot:
         self.withdrawals.check_awaited(reservation_id, gate_id)
         self.no_shows.check_silent(gate_id, now)
 
+    def end_stay(self, stay_id: str, exit_id: str | None, by: str, now: Now) -> None:
+        """Somebody of the lot says that a car has left (`Stays.end`); bookings that its spot was in the way of stay."""
+        with self.store.transaction():
+            self.stays.end(stay_id, exit_id, by=by, now=now)
+            self.moves.check(now)
+
     def take_back(self, facts: Sequence[Fact], now: Now, *, insert: bool) -> None:
         """Take back facts of this hub's own that it has lost (`recovery.py`). Once all are there, `woken` sees to what
         follows: before that, nobody knows who is in whose way."""

@@ -14,8 +14,9 @@ from datetime import datetime
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, ReservationChanged, StayChanged
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, ReservationChanged, StayChanged, StayEnded
 from domain.admission import Evidence
+from domain.errors import NotFound, Refused
 from domain.fact import Fact, FactRef
 from domain.ids import shown
 from domain.now import Now, rfc3339
@@ -68,6 +69,32 @@ class Stays:
                 self._tell(after, cancelled.ref, now)
                 self._conflict_arose(after, Conflict.AFTER_CANCEL, self._journal.unit, now)
 
+    def end(self, stay_id: str, exit_id: str | None, *, by: str, now: Now) -> None:
+        """Somebody of the lot, `by` name, says that a car has left: at `exit_id`, the stay that tells of an exit at
+        which nobody knew whose car it was, or unseen.
+
+        Who left unseen left by now at the latest, and by the end of what was paid for: nobody pays for the lot's not
+        knowing. Raises NotFound for a stay that there is not, Refused for one that is over (`stay_over`), and for an
+        exit that is some car's already (`exit_known`) or came before it (`exit_too_early`).
+        """
+        with self._store.transaction():
+            stay, left = self._found(stay_id), None if exit_id is None else self._found(exit_id)
+            if stay.left_at is not None or stay.entered_at is None:
+                raise Refused("stay_over", "this car has left already")
+            if left is not None and not _may_be(left, stay):
+                raise Refused("exit_known", "it is known which car left there")
+            if left is not None and left.left_at is not None and left.left_at < stay.entered_at:
+                raise Refused("exit_too_early", "this car came in after that one had left")
+            origin = self._journal.append(StayEnded(stay_id=stay_id, exit_id=exit_id, by=by), now).ref
+            if left is not None:
+                self._change(replace(left, conflict=None), origin, now)
+            reservation = self._book.find(stay.reservation_id)
+            if reservation is not None and reservation.status is Status.CHECKED_IN and stay.conflict is None:
+                self._step(reservation, now, Step.COMPLETE)
+            paid_until = now.utc if reservation is None else max(reservation.window.end, stay.entered_at)
+            left_at = min(now.utc, paid_until) if left is None else left.left_at
+            self._change(replace(stay, left_at=left_at), origin, now)
+
     def restore(self, said: StayChanged, now: Now) -> bool:
         """Take a stay over as it was told before, without telling of it; whether that is news.
 
@@ -94,6 +121,16 @@ class Stays:
                 return False
             self._save(stay, said.plate_mark, now)
         return True
+
+    def _found(self, stay_id: str) -> Stay:
+        row = self._sql.execute("SELECT * FROM stay WHERE stay_id = ?", (stay_id,)).fetchone()
+        if row is None:
+            raise NotFound("stay_unknown", "there is no such stay in this lot")
+        return _stay(row)
+
+    def _change(self, stay: Stay, origin: FactRef, now: Now) -> None:
+        self._save(stay, None, now)
+        self._tell(stay, origin, now)
 
     def _was_followed(self, ref: FactRef) -> bool:
         sql = "SELECT 1 FROM followed WHERE unit = ? AND epoch = ? AND seq = ?"
@@ -277,6 +314,13 @@ def _came_after_all(passage: GatePassed, known: Reservation | None) -> bool:
     if known is None or known.status is not Status.NO_SHOW or passage.plate is None:
         return False
     return passage.plate.mark == known.plate.mark
+
+
+def _may_be(left: Stay, stay: Stay) -> bool:
+    """Whether a car that was only seen leaving may be the one of this stay."""
+    if left.conflict is not Conflict.EXIT_WITHOUT_ENTRY or left.left_at is None:
+        return False
+    return left.reservation_id in (None, stay.reservation_id)
 
 
 def _stay(row: sqlite3.Row) -> Stay:

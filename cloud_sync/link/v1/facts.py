@@ -106,6 +106,16 @@ class StayChanged(Payload):
     plate_mark: str | None = None
 
 
+class StayEnded(Payload):
+    """hub: who of the lot, `by` name, says that a car has left which no exit has known. `exit_id` is the stay that was
+    told of when the car was seen leaving, where they know; none: nobody saw it leave."""
+
+    kind = "stay.ended/1"
+    stay_id: str
+    exit_id: str | None
+    by: str = Field(max_length=80)
+
+
 class SpotChanged(Payload):
     """hub: a spot of the lot as it is now."""
 
@@ -305,6 +315,7 @@ PAYLOADS: dict[str, type[Payload]] = {
     for payload in (
         ReservationChanged,
         StayChanged,
+        StayEnded,
         SpotChanged,
         GateChanged,
         TicketKeyPublished,
