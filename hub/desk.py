@@ -1,74 +1,58 @@
-"""What attendants do by the page. Who does it says who they are, and the fact that tells of it bears their name."""
+"""What attendants do by the page. Who does it has logged in, and the fact that tells of it bears their name."""
 
-import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from cloud_sync.link.clock import Clock
-from domain.errors import OperatorError, Refused
-from domain.tries import Tries
+from cloud_sync.link.v1.facts import Mode
+from cloud_sync.link.v1.messages import AdmitAnswer, ModeAnswer
+from domain.errors import Refused
+from hub.attendants import Attendant
+from hub.gates import Gates
 from hub.lot import Lot
 
 log = logging.getLogger(__name__)
 
-CODE_LENGTH_MIN = 12
-"""Of a manager's code: too long to be found by trying."""
-
-TRIES_MAX, LOCKED_S = 5, 300
-"""Of a manager's name: after so many wrong codes in a row none is taken for so long (`domain/tries.py`)."""
-
-NOBODY = ""
-"""Under this name those tries are counted whose name is no manager's."""
-
 
 class Desk:
-    """Asks the lot for what an attendant wants; the lot decides whether it may be."""
+    """Asks the lot, or one of its lanes, for what an attendant wants; they decide whether it may be."""
 
     def __init__(
         self,
         lot: Lot,
-        managers: Mapping[str, str],
+        gates: Gates,
         carry_out: Callable[[Callable[[], None]], Awaitable[None]],
+        must_speak: Callable[[], None],
         clock: Clock,
     ) -> None:
-        """`managers` are codes by names; `carry_out` returns once what it was given to do is on disk."""
+        """`carry_out` returns once what it was given to do is on disk; `must_speak` raises TryLater where another hub
+        speaks for this lot."""
         self._lot = lot
-        self._managers = managers
+        self._gates = gates
         self._carry_out = carry_out
+        self._must_speak = must_speak
         self._clock = clock
-        self._tries = {name: Tries("codes", tries_max=TRIES_MAX, locked_s=LOCKED_S) for name in (*managers, NOBODY)}
 
-    @property
-    def managers(self) -> list[str]:
-        """Who may vouch."""
-        return sorted(self._managers)
-
-    async def vouch(self, reservation_id: str, gate_id: str, *, name: str, code: str) -> None:
+    async def vouch(self, reservation_id: str, gate_id: str, by: Attendant) -> None:
         """A manager vouches that nobody came in on a no-show by a gate that does not answer.
 
-        Raises Refused where name and code do not go together (`manager_unknown`), or as `Lot.vouch`; TryLater where it
-        could not be stored, or this name has been tried too often (`too_many_tries`).
+        Raises Refused for who is no manager (`manager_only`), or as `Lot.vouch`; TryLater where it could not be stored.
         """
-        self._check(name, code)
-        await self._carry_out(lambda: self._lot.vouch(reservation_id, gate_id, name, self._clock()))
+        if not by.is_manager:
+            raise Refused("manager_only", "only a manager of this lot can vouch for a gate")
+        self._must_speak()
+        await self._carry_out(lambda: self._lot.vouch(reservation_id, gate_id, by.name, self._clock()))
         log.info("vouch.given", extra={"reservation": reservation_id, "gate": gate_id})
 
-    def _check(self, name: str, code: str) -> None:
-        known = self._managers.get(name)
-        tries = self._tries[NOBODY if known is None else name]
-        tries.check(self._clock())
-        if known is not None and hmac.compare_digest(known.encode(), code.encode()):
-            tries.right()
-            return
-        count = tries.wrong(self._clock())
-        if count in (1, TRIES_MAX):
-            event = "vouch.manager_unknown" if count == 1 else "vouch.locked"
-            log.warning(event, extra={"manager": None if known is None else name})
-        raise Refused("manager_unknown", "name and code do not go together")
+    async def open(self, gate_id: str, by: Attendant, reservation_id: str | None = None) -> AdmitAnswer:
+        """Let the car in a lane pass, or the one that is about to come; on a reservation, where one is named.
 
+        Raises as `Gates.open`.
+        """
+        self._must_speak()
+        return await self._gates.open(gate_id, by.name, reservation_id)
 
-def manager_code(text: str) -> str:
-    """A manager's code as it stands in its file. Raises OperatorError for one that could be guessed."""
-    if len(text) < CODE_LENGTH_MIN:
-        raise OperatorError("code_short", f"a manager's code has {CODE_LENGTH_MIN} characters at least")
-    return text
+    async def set_mode(self, gate_id: str, mode: Mode, by: Attendant) -> ModeAnswer:
+        """Hold a lane open, close it, or let it decide by itself again. Raises as `Gates.set_mode`."""
+        self._must_speak()
+        return await self._gates.set_mode(gate_id, mode, by.name)

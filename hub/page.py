@@ -1,95 +1,69 @@
 """The attendants' page: one lot on one screen, served by the hub itself, also with the internet down.
 
-What can be done by it has a page of its own that explains it, and asks who does it.
+Anybody on the lot's network may look. Who has logged in may act, and each thing that can be done has a file of its own.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.limits import BodyLimit
-from domain.errors import Refused, TryLater
-from domain.ids import parse_reservation_id
+from domain.now import Now
+from hub.attendants import Attendants
 from hub.desk import Desk
+from hub.lane_buttons import lane_routes
+from hub.log_in import log_in_routes
+from hub.same_site import SameSite
+from hub.screen import Screen
+from hub.sessions import Told
 from hub.view import LotView
+from hub.vouching import vouching_routes
 
 STATES = ("available", "held", "reserved", "occupied", "overstayed", "closed")
 ALWAYS_COUNTED = ("available", "occupied")
 """Also where there is none: that, too, is what somebody looks for."""
 
-NOT_NOW = ("gate_answers", "gates_not_heard")
-"""A fee does wait for the gate, and nobody can vouch for it as things are."""
-
-TEMPLATES = Path(__file__).parent / "templates"
+TOLD_FOR = timedelta(minutes=2)
+"""How long the page says what has come of a button that was pressed."""
 
 
-def page_app(view: LotView, desk: Desk, timezone: str, clock: Clock) -> FastAPI:
-    """`/` for people, in the lot's own time; `/lot.json` for programs, in UTC; `/vouch/...` to vouch for a gate."""
+def page_app(view: LotView, desk: Desk, attendants: Attendants, timezone: str, clock: Clock) -> FastAPI:
+    """`/` for people, in the lot's own time, with what they can do there; `/lot.json` for programs, in UTC."""
     app = FastAPI(title=f"Gatehouse hub {view.lot_id}", docs_url=None, redoc_url=None, openapi_url=None)
-    templates = Jinja2Templates(TEMPLATES)
+    app.add_middleware(SameSite)
     app.add_middleware(BodyLimit, problem=lambda status, _code, why: PlainTextResponse(why, status))
-    local = ZoneInfo(timezone)
-    templates.env.filters["clock"] = lambda at, form="%H:%M": at.astimezone(local).strftime(form)
+    screen = Screen(view.lot_id, view.name, timezone, attendants, clock)
 
     @app.get("/", response_class=HTMLResponse)
     async def lot_page(request: Request) -> HTMLResponse:
-        contents = _contents(view, clock)
+        now = clock()
+        contents = _contents(view, now)
         counts = Counter(spot["state"] for spot in contents["spots"])
         shown = [(state, counts[state]) for state in STATES if counts[state] or state in ALWAYS_COUNTED]
-        return templates.TemplateResponse(request, "lot.html", {**contents, "counts": shown, "managers": desk.managers})
+        told = {} if (session := screen.session(request)) is None else _lately(session.told, now)
+        return screen.show(request, "lot.html", **contents, counts=shown, told=told)
 
     @app.get("/lot.json")
     async def lot_json() -> dict[str, Any]:
-        return _contents(view, clock)
+        return _contents(view, clock())
 
-    @app.get("/vouch/{reservation}/{gate_id}", response_class=HTMLResponse)
-    async def vouch_page(request: Request, reservation: str, gate_id: str) -> Response:
-        return vouching(request, reservation, gate_id)
-
-    @app.post("/vouch/{reservation}/{gate_id}", response_class=HTMLResponse)
-    async def vouch(request: Request, reservation: str, gate_id: str) -> Response:
-        form = parse_qs((await request.body()).decode(errors="replace"))
-        by, code = (form.get(name, [""])[0] for name in ("name", "code"))
-        try:
-            await desk.vouch(parse_reservation_id(reservation), gate_id, name=by, code=code)
-        except Refused as error:
-            status = 403 if error.code == "manager_unknown" else 409
-            return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
-        except TryLater as error:
-            status = 429 if error.code == "too_many_tries" else 503
-            return vouching(request, reservation, gate_id, status=status, why=error.message, by=by)
-        return RedirectResponse("/", 303)
-
-    def vouching(
-        request: Request, reservation: str, gate_id: str, *, status: int = 200, why: str = "", by: str = ""
-    ) -> Response:
-        """What is to be vouched for; where nothing is, only `why` not, and the way back."""
-        no_show = None
-        try:
-            if desk.managers:
-                no_show = view.vouchable(parse_reservation_id(reservation), gate_id, clock())
-            elif not why:
-                status, why = 404, "this hub's configuration names no manager who could vouch"
-        except Refused as error:
-            if not why:
-                status, why = 409 if error.code in NOT_NOW else 404, error.message
-        shown = {"name": view.name, "lot_id": view.lot_id, "managers": desk.managers}
-        about = {"no_show": no_show, "gate_id": gate_id, "why": why, "by": by}
-        return templates.TemplateResponse(request, "vouch.html", {**shown, **about}, status)
-
+    app.include_router(log_in_routes(screen, attendants, clock))
+    app.include_router(lane_routes(screen, desk, clock))
+    app.include_router(vouching_routes(screen, view, desk, attendants, clock))
     return app
 
 
-def _contents(view: LotView, clock: Clock) -> dict[str, Any]:
-    now = clock()
+def _lately(told: Mapping[str, Told], now: Now) -> dict[str, Told]:
+    return {gate_id: one for gate_id, one in told.items() if now.utc - one.at < TOLD_FOR}
+
+
+def _contents(view: LotView, now: Now) -> dict[str, Any]:
     return {
         "lot_id": view.lot_id,
         "name": view.name,

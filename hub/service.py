@@ -22,15 +22,15 @@ from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
-from cloud_sync.link.tenure import Standing
 from cloud_sync.link.ticket import TicketKey
 from cloud_sync.link.unit import Unit
 from cloud_sync.link.v1.messages import Ack, Reply, Sent
 from domain.errors import OperatorError, TryLater
 from domain.fact import Fact
+from hub.attendants import Attendant, Attendants, attendant_code
 from hub.commit import GroupCommit
 from hub.compared import ComparedPayments
-from hub.desk import Desk, manager_code
+from hub.desk import Desk
 from hub.gate_time import GateTime
 from hub.gates import Gates
 from hub.lot import Lot
@@ -69,8 +69,6 @@ class HubService:
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._wake = asyncio.Event()
         self._commits = GroupCommit(self._store, self._changed)  # also after refusals: holds may have expired before
-        managers = {manager.name: manager.code.parse(manager_code) for manager in settings.managers}
-        self.desk = Desk(self.lot, managers, self._of_attendant, self._clock)
         self._unit = Unit(journal, host, topics.lot_status(lot_id), self._fenced)
         self._to_central = self._unit.connect(settings.central, with_status=True)
         asking = f"{lot_id}-{self._unit.run}"
@@ -86,6 +84,8 @@ class HubService:
         subscribers = CENTRAL, *self._gate_ids
         self._pruning = Pruning(journal, settings.store.keep, subscribers, self._clock)
         self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
+        self.attendants = _attendants(settings)
+        self.desk = Desk(self.lot, self._gates, self._commits.carry_out, self._must_speak, self._clock)
         for gate_id in self._gate_ids:
             to_gate = self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
             self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id, after=to_gate)
@@ -96,7 +96,7 @@ class HubService:
         page = self._settings.page
         lot = self._settings.lot
         view = LotView(lot.name, self.lot, self._seal, self._presence, self._to_central)
-        app = page_app(view, self.desk, lot.timezone, self._clock)
+        app = page_app(view, self.desk, self.attendants, lot.timezone, self._clock)
         with closing(self._store), bound_socket(page.host, page.port) as listening:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
@@ -134,17 +134,15 @@ class HubService:
             reply = await self._commits.carry_out(lambda: self.lot.request(name, payload, self._clock()))
         return reply.model_copy(update={"epoch": self.lot.journal.epoch})
 
-    async def _of_attendant(self, deed: Callable[[], None]) -> None:
-        if self._unit.tenure.standing is Standing.FENCED:
-            raise _fenced_off()
-        await self._commits.carry_out(deed)
-
     def _must_be_granted(self) -> None:
-        match self._unit.tenure.standing:
-            case Standing.PROVISIONAL:
-                raise TryLater("hub_provisional", "this hub has just started, and central has not granted it its epoch")
-            case Standing.FENCED:
-                raise _fenced_off()
+        self._must_speak()
+        if not self._unit.is_granted:
+            raise TryLater("hub_provisional", "this hub has just started, and central has not granted it its epoch")
+
+    def _must_speak(self) -> None:
+        """Attendants are served without central, too: a hub that it has not granted yet is this lot's all the same."""
+        if not self._unit.may_speak:
+            raise TryLater("hub_fenced", "another hub speaks for this lot now; see docs/running.md")
 
     def _fenced(self, detail: str) -> None:
         self.lot.alarm("fenced", detail, self._clock())
@@ -248,8 +246,10 @@ class HubService:
         self._wake.set()
 
 
-def _fenced_off() -> TryLater:
-    return TryLater("hub_fenced", "another hub speaks for this lot now; see docs/running.md")
+def _attendants(settings: HubSettings) -> Attendants:
+    codes = {Attendant(one.name): one.code.parse(attendant_code) for one in settings.attendants}
+    managers = {Attendant(one.name, is_manager=True): one.code.parse(attendant_code) for one in settings.managers}
+    return Attendants(codes | managers)
 
 
 def _ticket_key(pem: str) -> TicketKey:

@@ -56,17 +56,21 @@ class Keys(Section):
 
 
 class Page(Section):
-    """Where attendants find the lot's page. It has no log-in yet: keep it on the lot's own network."""
+    """Where attendants find the lot's page. Whoever reaches it may look: keep it on the lot's own network."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
 
 
-class Manager(Section):
-    """Somebody who may vouch, on the page, for a gate that does not answer; the log keeps the name."""
+class AttendantEntry(Section):
+    """Somebody who may log in on the page and open the lot's lanes there; the log keeps the name."""
 
     name: str = Field(min_length=1, max_length=80)
     code: Secret
+
+
+class Manager(AttendantEntry):
+    """An attendant who may also vouch for a gate that does not answer."""
 
 
 class HubSettings(UnitSettings):
@@ -81,6 +85,7 @@ class HubSettings(UnitSettings):
     clock: ClockSection = ClockSection()
     spots: tuple[SpotRow, ...] = Field(min_length=1)
     gates: tuple[GateEntry, ...] = Field(min_length=1)
+    attendants: tuple[AttendantEntry, ...] = ()
     managers: tuple[Manager, ...] = ()
 
     def spot_kinds(self) -> dict[str, SpotKind]:
@@ -100,9 +105,9 @@ class HubSettings(UnitSettings):
         gates = Counter(gate.name for gate in self.gates)
         if twice := [name for name, times in gates.items() if times > 1]:
             raise ValueError(f"gates named twice: {', '.join(twice)}")
-        managers = Counter(manager.name for manager in self.managers)
-        if twice := [name for name, times in managers.items() if times > 1]:
-            raise ValueError(f"managers named twice: {', '.join(twice)}")
+        people = Counter(one.name for one in (*self.attendants, *self.managers))
+        if twice := [name for name, times in people.items() if times > 1]:
+            raise ValueError(f"attendants or managers named twice: {', '.join(twice)}")
         if len(self.spot_kinds()) != sum(row.count for row in self.spots):
             raise ValueError("two rows of spots share a level and numbers")
         return self

@@ -78,6 +78,7 @@ class LaneRow:
     direction: str
     online: bool | None  # None: never heard of since the hub reached the lot's broker
     since: datetime | None
+    mode: str | None  # automatic, held_open, closed; None: it is not on the link, or says nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class DecisionRow:
     reservation: str | None
     spot_id: str | None
     took_ms: int
+    by: str | None  # who of the lot has opened, where somebody has
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ class LotView:
                 decided.reservation_id and shown(decided.reservation_id),
                 decided.spot_id,
                 decided.took_ms,
+                decided.by,
             )
             for fact in self._lot.journal.latest(GateDecided.kind, LATEST_MAX)
             if isinstance(decided := _payload(fact), GateDecided)
@@ -246,8 +249,10 @@ class LotView:
     def _lane(self, gate_id: str, direction: str) -> LaneRow:
         seen = self._presence.of(gate_id)
         if seen is None:
-            return LaneRow(gate_id, direction, None, None)
-        return LaneRow(gate_id, direction, seen.status.online, seen.since)
+            return LaneRow(gate_id, direction, online=None, since=None, mode=None)
+        status = seen.status
+        mode = status.mode.value if status.online and status.mode is not None else None
+        return LaneRow(gate_id, direction, status.online, seen.since, mode)
 
     def _plate_read(self, stay_id: str) -> str | None:
         """The plate in the fact that the stay began with, masked."""

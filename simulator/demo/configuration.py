@@ -55,6 +55,8 @@ class GateSite:
 
 @dataclass(frozen=True, slots=True)
 class LotSite:
+    """One lot; `attendant` is who can log in on its page, if anybody."""
+
     lot_id: str
     name: str
     step_minor: int
@@ -63,6 +65,7 @@ class LotSite:
     broker_port: int
     page_port: int
     gates: tuple[GateSite, ...]
+    attendant: str | None = None
 
     @property
     def page_url(self) -> str:
@@ -89,6 +92,11 @@ SECRETS = "secrets"
 def plate_key(owner: str) -> str:
     """The file of the key that a lot's units, or central, seal plates with, in the site's folder."""
     return f"{SECRETS}/{owner}.plate"
+
+
+def attendant_code(lot_id: str) -> str:
+    """The file of the code by which a lot's attendant logs in on its page, in the site's folder."""
+    return f"{SECRETS}/{lot_id}.attendant"
 
 
 def broker_password(user: str, level: str) -> str:
@@ -167,7 +175,7 @@ kind = "ev"
 level = "m"
 count = 2
 kind = "motorcycle"
-{gates}"""
+{gates}{_attendant(lot)}"""
 
 
 def gate_toml(lot: LotSite, gate: GateSite, memory: Path, pace: Pace) -> str:
@@ -201,6 +209,16 @@ arm_travel_ms = {pace.arm_travel_ms}
 car_speed_mm_per_s = {pace.car_speed_mm_per_s}
 
 {_broker("broker", lot.broker_port, gate.gate_id, lot.lot_id)}"""
+
+
+def _attendant(lot: LotSite) -> str:
+    if lot.attendant is None:
+        return ""
+    return f"""
+[[attendants]]
+name = "{lot.attendant}"
+code = {{ file = "../{attendant_code(lot.lot_id)}" }}
+"""
 
 
 def _broker(section: str, port: int, user: str, level: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from simulator.cli import street_record
+from simulator.demo.configuration import attendant_code
 from simulator.demo.site import Ports, Site
 from simulator.demo.story import Story
 from simulator.demo.supervisor import Supervisor
@@ -50,6 +51,7 @@ async def _play(folder: Path, seed: int, ports: Ports, timeline: Timeline, *, on
         timeline.say(f"  central           {site.central.url}/lots")
         for lot in site.lots:
             timeline.say(f"  {lot.name:<17} {lot.page_url}")
+            timeline.say(f"    log in as {lot.attendant}, code in {folder / attendant_code(lot.lot_id)}")
             for gate in lot.gates:
                 timeline.say(f"    {gate.gate_id:<19} {gate.url}/state")
         await supervisor.serve()

@@ -26,6 +26,7 @@ from simulator.demo.configuration import (
     GateSite,
     LotSite,
     Pace,
+    attendant_code,
     broker_password,
     central_toml,
     gate_toml,
@@ -65,12 +66,13 @@ class Site:
         self.operator_password = secrets.token_hex(16)
         self.provider_record = folder / "provider.jsonl"
         self.central = CentralSite(port=ports.central, broker_port=next(free), bank_port=next(free))
-        names = (("riverside", "Riverside Garage", 30), ("hillside", "Hillside Deck", 8))
+        names = (("riverside", "Riverside Garage", "Robin", 30), ("hillside", "Hillside Deck", "Hannah", 8))
         gates = iter(gate_ports)
         self.lots = tuple(
             LotSite(
                 lot_id=lot_id,
                 name=name,
+                attendant=attendant,
                 grace_s=grace_s,
                 step_minor=rng.randrange(120, 400, 10),
                 standard_spots=rng.randint(6, 14),
@@ -81,7 +83,7 @@ class Site:
                     for gate, direction in (("entry-1", "entry"), ("exit-1", "exit"))
                 ),
             )
-            for (lot_id, name, grace_s), page_port in zip(names, hub_ports, strict=True)
+            for (lot_id, name, attendant, grace_s), page_port in zip(names, hub_ports, strict=True)
         )
 
     def plate_key(self, owner: str) -> Seal:
@@ -103,6 +105,7 @@ class Site:
         self._secret(f"{SECRETS}/operator", self.operator_password)
         for lot in self.lots:
             self._secret(plate_key(lot.lot_id), secrets.token_hex(32))
+            self._secret(attendant_code(lot.lot_id), secrets.token_urlsafe(12))
             self._secret(f"{SECRETS}/{lot.lot_id}.ticket", _ticket_key())
         return [
             self._broker(

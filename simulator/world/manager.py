@@ -50,7 +50,8 @@ class Manager:
                     continue
                 reservation_id = parse_reservation_id(row.reservation)
                 try:
-                    await service.desk.vouch(reservation_id, gate_id, name=MANAGER, code=self._code)
+                    manager = service.attendants.known_by(MANAGER, self._code, self._hub.machine.clock())
+                    await service.desk.vouch(reservation_id, gate_id, manager)
                 except GatehouseError:
                     continue  # the gate is back, or nothing can be stored
 

@@ -1,24 +1,20 @@
 """The attendants' page as a browser and a program get it."""
 
 import re
-from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 
 from cloud_sync.link import topics
-from cloud_sync.link.mqtt import Link
-from cloud_sync.link.settings import Broker
-from cloud_sync.link.v1.facts import AlarmRaised, WithdrawalVouched
+from cloud_sync.link.v1.facts import AlarmRaised, Mode
 from cloud_sync.link.v1.messages import UnitStatus
+from domain.admission import Reason, Verdict
 from domain.ids import shown
 from domain.now import parse_instant
 from domain.plate import Plate
 from domain.spot import SpotKind
-from hub.desk import Desk
-from hub.page import page_app
-from hub.presence import Presence
-from hub.view import LotView
+from tests.hub.browsing import LATER
+from tests.hub.lane import Lane
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -33,29 +29,7 @@ from tests.hub.riverside import (
 )
 from tests.parts import ENTRY, EXIT
 
-LATER = NOW.later(HOUR_MS)
-RUTH, CODE = "Ruth <Adler>", "horse battery staple"
-MANAGERS = {RUTH: CODE, "Tom": "correct horse battery"}
 SIX = {f"riverside.1-00{n}": SpotKind.STANDARD for n in range(1, 7)}
-
-
-@pytest.fixture
-def presence() -> Presence:
-    return Presence(lambda: LATER)
-
-
-@pytest.fixture
-async def browser(riverside: Riverside, presence: Presence) -> AsyncIterator[httpx.AsyncClient]:
-    """At one o'clock UTC, in Berlin."""
-    view = LotView("Riverside <Garage>", riverside.lot, SEAL, presence, Link(Broker(port=1), "riverside@1"))
-
-    async def carry_out(deed: Callable[[], None]) -> None:
-        deed()
-
-    desk = Desk(riverside.lot, MANAGERS, carry_out, lambda: LATER)
-    app = page_app(view, desk, "Europe/Berlin", lambda: LATER)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -174,21 +148,38 @@ async def test_a_drivers_name_is_only_text(riverside: Riverside, browser: httpx.
     assert (await browser.get("/lot.json")).json()["cars"][0]["driver"] == evil
 
 
-async def test_how_each_gate_is(riverside: Riverside, presence: Presence, browser: httpx.AsyncClient) -> None:
+async def test_how_each_gate_is(riverside: Riverside, lane: Lane, browser: httpx.AsyncClient) -> None:
     html = (await browser.get("/")).text
     assert html.count("not heard of") == len(GATES)
     online = UnitStatus(unit=ENTRY, online=True, epoch=1, boot="b", at=at(0.5))
-    await presence.heard(topics.gate_status(ENTRY), online.encode())
+    await lane.presence.heard(topics.gate_status(ENTRY), online.encode())
     html = (await browser.get("/")).text
     assert html.count("connected</span>") == 1
     assert "since 14:30:00" in html  # in the lot's own time
-    await presence.heard(topics.gate_status(ENTRY), online.model_copy(update={"online": False}).encode())
+    await lane.presence.heard(topics.gate_status(ENTRY), online.model_copy(update={"online": False}).encode())
     html = (await browser.get("/")).text
     assert "decides alone" in html
     assert "since 15:00:00" in html
     assert "no new bookings" in html
     lanes = (await browser.get("/lot.json")).json()["lanes"]
-    assert [(lane["gate_id"], lane["online"]) for lane in lanes] == [(ENTRY, False), (EXIT, None)]
+    assert [(one["gate_id"], one["online"]) for one in lanes] == [(ENTRY, False), (EXIT, None)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown_as"), [(Mode.AUTOMATIC, "automatic"), (Mode.HELD_OPEN, "held open"), (Mode.CLOSED, "closed")]
+)
+async def test_what_each_lane_does(lane: Lane, browser: httpx.AsyncClient, mode: Mode, shown_as: str) -> None:
+    await lane.is_on_the_link(mode=mode)
+    assert f'<span class="tag {mode.value}">{shown_as}</span>' in (await browser.get("/")).text
+    lanes = (await browser.get("/lot.json")).json()["lanes"]
+    assert [(one["gate_id"], one["mode"]) for one in lanes] == [(ENTRY, mode.value), (EXIT, None)]
+
+
+async def test_who_has_opened_a_lane(riverside: Riverside, browser: httpx.AsyncClient) -> None:
+    riverside.tells(ENTRY, decided(verdict=Verdict.ADMIT, reason=Reason.ATTENDANT, by="Anna <Berg>"))
+    assert "attendant <b>Anna &lt;Berg&gt;</b>" in (await browser.get("/")).text
+    [decision] = (await browser.get("/lot.json")).json()["decisions"]
+    assert (decision["reason"], decision["by"]) == ("attendant", "Anna <Berg>")
 
 
 async def test_times_are_the_lots_own_for_people_and_utc_for_programs(
@@ -204,86 +195,6 @@ async def test_an_empty_lot_says_so(browser: httpx.AsyncClient) -> None:
     html = (await browser.get("/")).text
     assert "No car is known to be inside." in html
     assert "No car has come yet." in html
-
-
-async def test_a_fee_that_waits_for_a_silent_gate_can_be_vouched_for(
-    riverside: Riverside, presence: Presence, browser: httpx.AsyncClient
-) -> None:
-    riverside.booked(1)
-    riverside.woken(0.9)
-    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
-    assert f'href="{path}"' in (await browser.get("/")).text
-    page = await browser.get(path)
-    assert page.status_code == 200
-    for said in (shown(rid(1)), "the driver pays the fee", "gets the fee back", "Ruth &lt;Adler&gt;"):
-        assert said in page.text
-    assert RUTH not in page.text
-    done = await browser.post(path, data={"name": RUTH, "code": CODE})
-    assert (done.status_code, done.headers["location"]) == (303, "/")
-    [told] = riverside.told(WithdrawalVouched)
-    assert (told.reservation_id, told.gate_id, told.by) == (rid(1), ENTRY, RUTH)
-    [no_show] = (await browser.get("/lot.json")).json()["no_shows"]
-    assert no_show["silent"] == []
-    assert [(vouch["gate_id"], vouch["by"]) for vouch in no_show["vouched"]] == [(ENTRY, RUTH)]
-    html = (await browser.get("/")).text
-    assert "Ruth &lt;Adler&gt; vouched at 15:00 that nobody came in by entry-1." in html
-    assert "/vouch/" not in html
-
-
-async def test_whoever_is_no_manager_vouches_for_nothing(riverside: Riverside, browser: httpx.AsyncClient) -> None:
-    riverside.booked(1)
-    riverside.woken(0.9)
-    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
-    for form in ({}, {"name": RUTH, "code": "x"}, {"name": "Tom"}):
-        answer = await browser.post(path, data=form)
-        assert answer.status_code == 403
-        assert "name and code do not go together" in answer.text
-        assert "I vouch" in answer.text, "they may try again"
-    for form in ({"name": "Eve", "code": CODE}, {"name": RUTH, "code": CODE}):
-        answer = await browser.post(path, data=form)
-        assert answer.status_code == 429
-        assert "too many wrong codes; try again in 1 s" in answer.text
-    assert (await browser.post(path, content=b"\xff=\xfe&name")).status_code == 429
-    assert (await browser.post(path, content=b"x" * 20_000)).status_code == 413
-    assert riverside.told(WithdrawalVouched) == []
-
-
-async def test_what_does_not_wait_is_not_vouched_for(
-    riverside: Riverside, presence: Presence, browser: httpx.AsyncClient
-) -> None:
-    riverside.booked(1)
-    path, form = f"/vouch/{shown(rid(1))}/{ENTRY}", {"name": RUTH, "code": CODE}
-    for nowhere in (path, "/vouch/nothing/nowhere"):
-        answer = await browser.get(nowhere)
-        assert answer.status_code == 404
-        assert "I vouch" not in answer.text
-        assert (await browser.post(nowhere, data=form)).status_code == 409
-    riverside.woken(0.9)
-    riverside.heard(ENTRY)
-    await presence.heard(
-        topics.gate_status(ENTRY), UnitStatus(unit=ENTRY, online=True, epoch=1, boot="b", at=at(0.5)).encode()
-    )
-    assert "/vouch/" not in (await browser.get("/")).text, "it answers for itself"
-    answer = await browser.post(path, data=form)
-    assert answer.status_code == 409
-    assert "answers for itself" in answer.text
-    assert riverside.told(WithdrawalVouched) == []
-
-
-async def test_a_hub_that_may_not_hear_a_gate_offers_nothing_for_it(
-    riverside: Riverside, browser: httpx.AsyncClient
-) -> None:
-    riverside.booked(1)
-    riverside.woken(0.9)
-    riverside.listens(up=False)
-    assert "/vouch/" not in (await browser.get("/")).text
-    path = f"/vouch/{shown(rid(1))}/{ENTRY}"
-    answer = await browser.get(path)
-    assert answer.status_code == 409
-    assert "look again later" in answer.text
-    assert "I vouch" not in answer.text
-    assert (await browser.post(path, data={"name": RUTH, "code": CODE})).status_code == 409
-    assert riverside.told(WithdrawalVouched) == []
 
 
 async def test_a_fee_that_waits_longer_than_a_day_stays_on_the_page(

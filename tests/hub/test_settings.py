@@ -53,11 +53,16 @@ code = { file = "ruth" }
 """
 
 
-def test_managers_have_names_of_their_own(tmp_path: Path) -> None:
-    [ruth] = load(tmp_path, FILE + MANAGER).managers
-    assert ruth.name == "Ruth Adler"
-    with pytest.raises(OperatorError, match="managers named twice: Ruth Adler"):
-        load(tmp_path, FILE + 2 * MANAGER)
+ATTENDANT = MANAGER.replace("managers", "attendants")
+
+
+def test_who_works_there_has_a_name_of_their_own(tmp_path: Path) -> None:
+    settings = load(tmp_path, FILE + MANAGER + ATTENDANT.replace("Ruth Adler", "Anna Berg"))
+    assert [one.name for one in settings.managers] == ["Ruth Adler"]
+    assert [one.name for one in settings.attendants] == ["Anna Berg"]
+    for twice in (2 * MANAGER, 2 * ATTENDANT, MANAGER + ATTENDANT):
+        with pytest.raises(OperatorError, match="attendants or managers named twice: Ruth Adler"):
+            load(tmp_path, FILE + twice)
 
 
 def test_a_lot(tmp_path: Path) -> None:

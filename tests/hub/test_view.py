@@ -9,7 +9,7 @@ from cloud_sync.link import topics
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.settings import Broker
-from cloud_sync.link.v1.facts import AlarmRaised, Payload
+from cloud_sync.link.v1.facts import AlarmRaised, Mode, Payload
 from cloud_sync.link.v1.messages import UnitStatus
 from domain.admission import Reason, Verdict
 from domain.errors import PeerError, Refused
@@ -243,9 +243,9 @@ class TestLanes:
         return next(lane for lane in view.lanes() if lane.gate_id == ENTRY)
 
     async def test_connected_since(self, view: LotView, presence: Presence) -> None:
-        assert self.lane(view) == LaneRow(ENTRY, "entry", None, None)
+        assert self.lane(view) == LaneRow(ENTRY, "entry", None, None, None)
         await presence.heard(topics.gate_status(ENTRY), status(online=True, at=at(-1)))
-        assert self.lane(view) == LaneRow(ENTRY, "entry", True, at(-1))
+        assert self.lane(view) == LaneRow(ENTRY, "entry", True, at(-1), None)
         assert next(lane for lane in view.lanes() if lane.gate_id == EXIT).online is None
 
     async def test_connected_since_does_not_move_with_what_is_said_again(
@@ -267,14 +267,14 @@ class TestLanes:
         await presence.heard(topics.gate_status(ENTRY), status(online=True, at=at(-9)))
         clock.now = AFTER_2H
         await presence.heard(topics.gate_status(ENTRY), status(online=False, at=at(-9)))
-        assert self.lane(view) == LaneRow(ENTRY, "entry", False, at(2))
+        assert self.lane(view) == LaneRow(ENTRY, "entry", False, at(2), None)
         clock.now = NOW.later(3 * HOUR_MS)
         await presence.heard(topics.gate_status(ENTRY), status(online=False, at=at(-9)))
-        assert self.lane(view) == LaneRow(ENTRY, "entry", False, at(2))
+        assert self.lane(view) == LaneRow(ENTRY, "entry", False, at(2), None)
 
     async def test_offline_before_this_hub_came(self, view: LotView, presence: Presence) -> None:
         await presence.heard(topics.gate_status(ENTRY), status(online=False, at=at(-9)))
-        assert self.lane(view) == LaneRow(ENTRY, "entry", False, None)
+        assert self.lane(view) == LaneRow(ENTRY, "entry", False, None, None)
 
     async def test_a_ghost_of_an_earlier_epoch_is_not_believed(self, view: LotView, presence: Presence) -> None:
         await presence.heard(topics.gate_status(ENTRY), status(online=True, epoch=2))
@@ -291,6 +291,14 @@ class TestLanes:
         with pytest.raises(PeerError):
             await presence.heard(topics.gate_status(EXIT), status(ENTRY, online=True))
         assert self.lane(view).online is None
+
+    async def test_its_mode_while_it_says_so_itself(self, view: LotView, presence: Presence) -> None:
+        closed = UnitStatus(unit=ENTRY, online=True, epoch=1, boot="b1", at=NOW.utc, mode=Mode.CLOSED)
+        await presence.heard(topics.gate_status(ENTRY), closed.encode())
+        assert self.lane(view).mode == "closed"
+        gone = closed.model_copy(update={"online": False})
+        await presence.heard(topics.gate_status(ENTRY), gone.encode())
+        assert self.lane(view).mode is None
 
     def test_a_gate_that_was_taken_away_is_not_shown(self, riverside: Riverside, view: LotView) -> None:
         riverside.lot.lay_out(SPOTS, {ENTRY: GATES[ENTRY]}, NOW)
@@ -309,7 +317,11 @@ class TestDecisionsAndAlarms:
         riverside.tells(ENTRY, admitted)
         [row] = view.decisions()
         assert (row.verdict, row.reason, row.gate_id, row.spot_id) == ("admit", "booked", ENTRY, SPOT)
-        assert (row.reservation, row.took_ms, row.at) == (shown(rid(1)), 412, NOW.utc)
+        assert (row.reservation, row.took_ms, row.at, row.by) == (shown(rid(1)), 412, NOW.utc, None)
+
+    def test_who_has_opened(self, riverside: Riverside, view: LotView) -> None:
+        riverside.tells(ENTRY, decided(verdict=Verdict.ADMIT, reason=Reason.ATTENDANT, by="Anna"))
+        assert [(row.reason, row.by) for row in view.decisions()] == [("attendant", "Anna")]
 
     def test_each_alarm_once(self, riverside: Riverside, view: LotView) -> None:
         """A gate's alarm is in the hub's log twice: as the gate told it and as the hub passed it on."""

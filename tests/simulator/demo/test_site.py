@@ -9,6 +9,7 @@ from cloud_sync.central.settings import CentralSettings
 from cloud_sync.link.process import bound_socket
 from domain.errors import OperatorError
 from gate_firmware.settings import GateSettings
+from hub.attendants import attendant_code
 from hub.settings import HubSettings
 from simulator.demo.site import Ports, Site
 from simulator.ports import free_ports
@@ -27,6 +28,17 @@ def test_every_unit_takes_its_file(tmp_path: Path) -> None:
         HubSettings.load(tmp_path / "config" / f"{lot.lot_id}.toml")
         for gate in lot.gates:
             GateSettings.load(tmp_path / "config" / f"{gate.gate_id}.toml")
+
+
+def test_each_lot_has_an_attendant_who_can_log_in(tmp_path: Path) -> None:
+    made = site(tmp_path)
+    made.write()
+    codes = set()
+    for lot in made.lots:
+        [attendant] = HubSettings.load(tmp_path / "config" / f"{lot.lot_id}.toml").attendants
+        assert attendant.name == lot.attendant
+        codes.add(attendant.code.parse(attendant_code))
+    assert len(codes) == len(made.lots)
 
 
 def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
