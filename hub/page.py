@@ -18,6 +18,8 @@ from domain.now import Now
 from hub.attendants import Attendants
 from hub.desk import Desk
 from hub.lane_buttons import lane_routes
+from hub.leaving import leaving_routes
+from hub.listing import listing_routes
 from hub.log_in import log_in_routes
 from hub.same_site import SameSite
 from hub.screen import Screen
@@ -55,6 +57,8 @@ def page_app(view: LotView, desk: Desk, attendants: Attendants, timezone: str, c
 
     app.include_router(log_in_routes(screen, attendants, clock))
     app.include_router(lane_routes(screen, desk, clock))
+    app.include_router(leaving_routes(screen, view, desk, clock))
+    app.include_router(listing_routes(screen, view, desk, timezone, clock))
     app.include_router(vouching_routes(screen, view, desk, attendants, clock))
     return app
 

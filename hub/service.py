@@ -85,7 +85,7 @@ class HubService:
         self._pruning = Pruning(journal, settings.store.keep, subscribers, self._clock)
         self._gates = Gates(self._to_lot, asking, self._gate_ids, self._presence, self._clock)
         self.attendants = _attendants(settings)
-        self.desk = Desk(self.lot, self._gates, self._commits.carry_out, self._must_speak, self._clock)
+        self.desk = Desk(self.lot, self._gates, self._seal, self._commits.carry_out, self._must_speak, self._clock)
         for gate_id in self._gate_ids:
             to_gate = self._send(self._to_lot, topics.gate_facts(gate_id, "down"), gate_id)
             self._receive(self._to_lot, topics.gate_facts(gate_id, "up"), gate_id, after=to_gate)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, Payload, payload_of
-from domain.errors import PeerError, Refused
+from domain.errors import NotFound, PeerError, Refused
 from domain.fact import Fact
 from domain.ids import shown
 from domain.now import Now, parse_instant, rfc3339
 from domain.plate import SealedPlate
+from domain.stay import Conflict
 from hub.book import instant_or_none
 from hub.lot import Lot
 from hub.missed import Missed, NoShowRow
@@ -44,6 +45,7 @@ class CarRow:
     entered_at: datetime | None
     paid_until: datetime | None
     conflict: str | None
+    stay_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,19 @@ class AlarmRow:
     at: datetime
     alarm: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A plate on one of the lot's lists; `mark` names it without saying it."""
+
+    mark: str
+    plate: str  # masked
+    listing: str
+    note: str
+    until: datetime | None
+    by: str
+    since: datetime
 
 
 class LotView:
@@ -158,8 +173,41 @@ class LotView:
                 entered_at=instant_or_none(row["entered_at"]),
                 paid_until=instant_or_none(row["end_time"]),
                 conflict=row["conflict"],
+                stay_id=row["stay_id"],
             )
             for row in self._lot.stays.inside()
+        ]
+
+    def car(self, stay_id: str) -> CarRow:
+        """One car inside. Raises NotFound where it is not, or not any more."""
+        car = next((car for car in self.cars() if car.stay_id == stay_id), None)
+        if car is None:
+            raise NotFound("stay_unknown", "this car is not inside, or not any more")
+        return car
+
+    def exits_of(self, car: CarRow, now: Now) -> list[ConflictRow]:
+        """The exits at which nobody knew whose car it was, and at which this one may have left; newest first."""
+        return [
+            row
+            for row in self.conflicts(now)
+            if row.conflict == Conflict.EXIT_WITHOUT_ENTRY.value
+            and row.reservation in (None, car.reservation)
+            and (car.entered_at is None or row.at >= car.entered_at)
+        ]
+
+    def lists(self, now: Now) -> list[ListedRow]:
+        """The plates on the lot's lists, the latest first."""
+        return [
+            ListedRow(
+                mark=listed.plate.mark,
+                plate=self._masked(listed.plate.box, listed.plate.mark) or "?",
+                listing=listed.listing.value,
+                note=listed.note,
+                until=listed.until,
+                by=listed.by,
+                since=listed.since,
+            )
+            for listed in self._lot.lists.now(now)
         ]
 
     def conflicts(self, now: Now) -> list[ConflictRow]:

@@ -30,7 +30,7 @@ def browsing(riverside: Riverside, lane: Lane, clock: Clock, attendants: Attenda
         deed()
 
     gates = Gates(lane, "riverside@1", GATES, lane.presence, clock)
-    desk = Desk(riverside.lot, gates, carry_out, lambda: None, clock)
+    desk = Desk(riverside.lot, gates, SEAL, carry_out, lambda: None, clock)
     app = page_app(view, desk, attendants, "Europe/Berlin", clock)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub.lan")
 

@@ -12,7 +12,7 @@ from hub.desk import Desk
 from hub.gates import Gates
 from hub.presence import Presence
 from tests.hub.lane import Lane, in_mode, opened
-from tests.hub.riverside import GATES, HOUR_MS, NOW, Riverside, rid
+from tests.hub.riverside import GATES, HOUR_MS, NOW, SEAL, Riverside, rid
 from tests.parts import ENTRY
 
 ANNA, RUTH = Attendant("Anna"), Attendant("Ruth", is_manager=True)
@@ -38,7 +38,7 @@ def desk(riverside: Riverside, lane: Lane, *, stored: bool = True, fenced: bool 
             raise TryLater("hub_fenced", "another one speaks")
 
     gates = Gates(lane, "riverside@1", GATES, lane.presence, lambda: LATER)
-    return Desk(riverside.lot, gates, carry_out, must_speak, lambda: LATER)
+    return Desk(riverside.lot, gates, SEAL, carry_out, must_speak, lambda: LATER)
 
 
 class TestVouching:
