@@ -1,6 +1,7 @@
 """A hub whose brokers are out of reach: its page, what is done by that, and what an operator may have wrong."""
 
 import asyncio
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,17 @@ from cloud_sync.link.settings import Secret
 from cloud_sync.link.tenure import Standing
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
+    Mode,
     WithdrawalSettled,
     WithdrawalVouched,
 )
 from cloud_sync.link.v1.messages import (
     ConfirmRequest,
 )
-from domain.errors import OperatorError
+from domain.errors import OperatorError, TryLater
 from domain.ids import shown
 from domain.now import Now, Trust
+from hub.attendants import Attendant
 from hub.service import HubService
 from hub.settings import Manager
 from tests.hub.riverside import NOW, at, hold_request, rid
@@ -85,16 +88,28 @@ async def test_a_manager_vouches_by_the_page_and_not_at_a_hub_that_was_succeeded
     clock.now = Now(NOW.mono_ms, at(0.9))
     hub.lot.woken(clock.now)
     hub.lot.link_is(up=True, now=clock.now.later(-60_000))
-    url = f"http://127.0.0.1:{settings.page.port}/vouch/{shown(rid(1))}/{ENTRY}"
-    form = {"name": "Ruth", "code": "horse battery staple"}
+    page = f"http://127.0.0.1:{settings.page.port}"
+    url = f"{page}/vouch/{shown(rid(1))}/{ENTRY}"
     async with running(hub.run()), httpx.AsyncClient() as browser:
         await _served(browser, settings.page.port)
+        await browser.post(f"{page}/log-in", data={"name": "Ruth", "code": "horse battery staple"})
         with pytest.MonkeyPatch.context() as fenced:
             fenced.setattr(hub._unit.tenure, "standing", Standing.FENCED)
-            assert (await browser.post(url, data=form)).status_code == 503
+            assert (await browser.post(url)).status_code == 503
         assert hub.lot.journal.last_own(WithdrawalVouched.kind) is None
-        assert (await browser.post(url, data=form)).status_code == 303
+        assert (await browser.post(url)).headers["location"] == "/"
         assert hub.lot.journal.last_own(WithdrawalSettled.kind) is not None
+
+
+async def test_attendants_are_served_without_central_but_by_no_hub_that_was_succeeded(tmp_path: Path) -> None:
+    hub, anna = HubService(alone(tmp_path)), Attendant("Anna")
+    with closing(hub._store):
+        for code in ("gate_offline", "hub_fenced"):
+            for deed in (hub.desk.open(ENTRY, anna), hub.desk.set_mode(ENTRY, Mode.HELD_OPEN, anna)):
+                with pytest.raises(TryLater) as refused:
+                    await deed
+                assert refused.value.code == code
+            hub._unit.tenure.fence(hub.lot.journal.epoch + 1)
 
 
 def test_a_managers_code_that_could_be_guessed(tmp_path: Path) -> None:
