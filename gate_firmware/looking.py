@@ -6,6 +6,7 @@ Reading is done in one thread beside the event loop.
 import asyncio
 import logging
 import math
+import sqlite3
 from collections.abc import Awaitable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,8 +88,7 @@ class Looker:
         self._thread = ThreadPoolExecutor(1, "plate reader")
 
     def close(self) -> None:
-        """Read no more. Does not wait for a read that is under way."""
-        self._reader.cancel()
+        """Read no more. Does not wait for a read that is under way; the reader is as it was for who looks next."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def look(self, passage_id: str) -> Looked:
@@ -100,6 +100,8 @@ class Looker:
         until_ms = self._clock().mono_ms + self._look_ms_max
         try:
             return await self._look(passage_id, await asyncio.shield(self._reader), until_ms)
+        except sqlite3.DatabaseError:
+            raise  # it is not the reader: the gate goes on with another store
         except Exception:
             log.exception("gate.reader_failed")
             return Looked(passage_id, Sight.UNSURE, None, None, 0)
