@@ -1,6 +1,6 @@
-"""`gatehouse gate`."""
+"""`gatehouse gate` and `gatehouse frames`."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +8,35 @@ import typer
 
 from domain.errors import OperatorError
 
+Config = Annotated[Path, typer.Option(help="The lane's TOML file; see docs/configuration.md.")]
 
-def gate(config: Annotated[Path, typer.Option(help="The lane's TOML file; see docs/configuration.md.")]) -> None:
+
+def gate(config: Config) -> None:
     """Run one lane: read the plate, decide alone, move the barrier."""
     from cloud_sync.link.process import run_unit  # noqa: PLC0415  the command line stays quick without these
 
     run_unit(_run(config))
+
+
+def frames(
+    config: Config,
+    passage_id: Annotated[str | None, typer.Argument(help="Whose frames to open; without it, all are listed.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path(),
+) -> None:
+    """On a gate: list the frames that its decisions rest on, or open those of one passage."""
+    from cloud_sync.link.seal import Seal  # noqa: PLC0415
+    from domain.now import rfc3339  # noqa: PLC0415
+    from gate_firmware.frames import FrameFolder, export  # noqa: PLC0415
+    from gate_firmware.settings import GateSettings  # noqa: PLC0415
+
+    settings = GateSettings.load(config)
+    with closing(FrameFolder(settings.store.frames, settings.keys.plate.parse(Seal.from_hex))) as kept:
+        if passage_id is None:
+            for frame in kept.kept():
+                print(rfc3339(frame.at), frame.passage_id, frame.name)
+            return
+        for path in export(kept, passage_id, folder):
+            print(path)
 
 
 async def _run(config: Path) -> None:

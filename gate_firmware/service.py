@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from cloud_sync.link import topics
@@ -51,6 +52,7 @@ from gate_firmware.events import (
     Tell,
     Warn,
 )
+from gate_firmware.frames import FrameKeeper
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.lane_states import State
@@ -134,6 +136,8 @@ class GateService:
         self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids)
         """The local interface."""
         self._look: asyncio.Task[None] | None = None
+        self._keep_frames: Callable[[str], None] = lambda _passage_id: None
+        self._decided = self._journal.last_own(GateDecided.kind)
 
     @property
     def journal(self) -> Journal:
@@ -172,9 +176,19 @@ class GateService:
         )
         with closing(looker):
             async with asyncio.TaskGroup() as tasks:
+                if not self._store.is_in_memory:
+                    tasks.create_task(self._kept_frames(looker).run())
                 tasks.create_task(self.work(devices, looker))
                 tasks.create_task(self._watch_the_reader(loading))
                 tasks.create_task(self._clock_watch.run())
+
+    def _kept_frames(self, looker: Looker) -> FrameKeeper:
+        def keep() -> timedelta:
+            return timedelta(hours=self._replica.policy.frames_kept_h)
+
+        keeper = FrameKeeper(self._settings.store.frames, self._seal, self._clock, keep)
+        self._keep_frames = lambda passage_id: keeper.add(passage_id, looker.frames_of(passage_id))
+        return keeper
 
     async def work(self, devices: LaneDevices, looker: Eyes) -> None:
         """Be the lane's gate with these devices, without a local interface, until cancelled."""
@@ -337,6 +351,15 @@ class GateService:
                     self._look_away()
         self._sender.nudge()
         self._wake.set()
+        self._keep_frames_of_decision()
+
+    def _keep_frames_of_decision(self) -> None:
+        """Of one that has just been made: its commands are carried out."""
+        decided = self._journal.last_own(GateDecided.kind)
+        if decided is None or (self._decided is not None and decided.payload == self._decided.payload):
+            return  # by what it says: its number may have changed
+        self._decided = decided
+        self._keep_frames(decided.payload["passage_id"])
 
     def _begin_look(self, look: Coroutine[Any, Any, Event]) -> None:
         self._look_away()

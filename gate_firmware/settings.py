@@ -1,6 +1,7 @@
 """The gate's configuration: one file a lane."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -33,6 +34,11 @@ class GateStore(StoreSection):
     @property
     def own(self) -> Limits:
         return Limits(timedelta(days=self.keep_days), self.keep_facts_max)
+
+    @property
+    def frames(self) -> Path:
+        """The folder beside it with the frames that decisions rest on."""
+        return self.path.with_name(f"{self.path.name.removesuffix('.db')}.frames")
 
 
 class Gate(Section):

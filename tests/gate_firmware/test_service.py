@@ -36,6 +36,7 @@ from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware import process
+from gate_firmware.frames import FrameFolder
 from gate_firmware.process import GateProcess
 from gate_firmware.replica import Replica
 from gate_firmware.service import GateService
@@ -52,7 +53,7 @@ from simulator.ports import free_port
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach
 from simulator.street.lane_client import StreetClient
-from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, rid, right
+from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, policy, rid, right
 from tests.parts import ENTRY, EXIT, LOT, NOON, PATIENCE_S, running, soon
 
 TIMING = Timing(identify_ms_max=60_000, exit_identify_ms_max=1_000, retry_ms=500, drive_ms_max=3_000)
@@ -190,6 +191,25 @@ class TestStreet:
             assert (passed.reservation_id, passed.passage_id) == (rid(1), decided.passage_id)
             assert 0 < decided.took_ms < TIMING.identify_ms_max
         assert PLATE.open.encode() not in _on_disk(tmp_path)
+
+    async def test_the_frames_that_let_it_in_are_kept_sealed(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY, booked()) as site:
+            await site.passes(PLATE)
+            [decided] = [said for said in site.facts() if isinstance(said, GateDecided)]
+            with closing(FrameFolder(site.settings.store.frames, SEAL)) as kept:
+                async with asyncio.timeout(PATIENCE_S):
+                    while len(kept.kept()) < min(decided.frames, 2):  # noqa: ASYNC110  a thread that says nothing
+                        await asyncio.sleep(0.01)
+                jpegs = list(kept.jpegs(decided.passage_id))
+        assert 0 < len(jpegs) <= 2
+        assert all(jpeg.startswith(b"\xff\xd8") for jpeg in jpegs)
+        sealed = b"".join(path.read_bytes() for path in (tmp_path / "gate.frames").iterdir())
+        assert jpegs[0] not in sealed
+
+    async def test_none_are_where_the_lots_policy_keeps_none(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY, booked(), policy(frames_kept_h=0)) as site:
+            await site.passes(PLATE)
+        assert not list((tmp_path / "gate.frames").glob("*.sealed"))
 
     async def test_a_fire_alarm_opens_and_everything_else_that_is_wired_is_heard(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY) as site:
