@@ -5,8 +5,8 @@ import sys
 import typer
 
 from cloud_sync.central.cli import central
-from domain.errors import OperatorError
-from gate_firmware.cli import gate
+from domain.errors import NotFound, OperatorError
+from gate_firmware.cli import frames, gate
 from hub.cli import hub
 from lpr.cli import app as lpr
 from simulator.cli import bench, demo, simulate
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command()(central)
 app.command()(hub)
 app.command()(gate)
+app.command()(frames)
 app.command()(demo)
 app.command()(bench)
 app.command()(simulate)
@@ -28,15 +29,15 @@ app.add_typer(lpr, name="lpr")
 
 
 def main() -> None:
-    """Run the command; an operator's error is one line and status 1, a missing extra says which."""
+    """Run the command; what the operator has to know is one line and status 1, a missing extra says which."""
     try:
         app()
-    except OperatorError as error:
+    except (OperatorError, NotFound) as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        ours = {"central", "hub", "gate"} & set(sys.argv[1:2])
-        extra = ours.pop() if ours else "dev"
+        extras = {"central": "central", "hub": "hub", "gate": "gate", "frames": "gate"}
+        extra = extras.get(sys.argv[1] if len(sys.argv) > 1 else "", "dev")
         print(f"gatehouse: {error.name} is not installed here; pip install 'gatehouse[{extra}]'", file=sys.stderr)
         sys.exit(1)
 

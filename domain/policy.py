@@ -9,7 +9,8 @@ from domain.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Times in whole seconds. `cancel_steps` are (seconds before the start, percent paid back), longest first.
+    """Times in whole seconds, but for `frames_kept_h`; `cancel_steps` are (seconds before the start, percent paid
+    back), longest first.
 
     Raises ValueError for what could pay back more than was paid, or more for less notice.
     """
@@ -20,12 +21,13 @@ class Policy:
     silent_gate_wait_s: int = 900  # how much longer, while an entry gate that may have let them in is not heard
     no_show_fee_percent: int = 100  # what of the price the lot keeps when nobody comes
     move_s: int = 300  # how long before its window a booking leaves a spot on which somebody stands
+    frames_kept_h: int = 72  # for how many hours gates keep the pictures that their decisions rest on; 0: none
     minimum_fee_minor: int = 0  # what an early exit, or a cancellation that pays back less than all, leaves the lot
     cancel_steps: tuple[tuple[int, int], ...] = ((86_400, 100), (3_600, 50), (0, 0))
 
     def __post_init__(self) -> None:
         times = (self.hold_s, self.early_s, self.grace_s, self.silent_gate_wait_s, self.move_s)
-        if min(*times, self.minimum_fee_minor) < 0:
+        if min(*times, self.frames_kept_h, self.minimum_fee_minor) < 0:
             raise ValueError("the times and the minimum fee of a policy are 0 or more")
         if not 0 <= self.no_show_fee_percent <= 100:
             raise ValueError("the no-show fee is 0 to 100 percent of the price")

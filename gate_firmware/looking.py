@@ -6,6 +6,8 @@ Reading is done in one thread beside the event loop.
 import asyncio
 import logging
 import math
+import sqlite3
+from collections import deque
 from collections.abc import Awaitable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,6 +48,10 @@ EXPECTED_FOR = timedelta(minutes=10)
 _SIGHTS = {Decision.ACCEPT: Sight.KNOWN, Decision.ASK: Sight.UNSURE, Decision.REFUSE: Sight.STRANGER}
 
 
+FRAMES_KEPT = 2
+"""Of a look: the last that were read, on which its outcome rests."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """One frame's evidence."""
@@ -83,13 +89,23 @@ class Looker:
         self._expected = Expected([])
         self._expected_of: tuple[int, Now] | None = None
         self._broken_seals = 0
+        self._looked_at: tuple[str, deque[Frame]] = "", deque(maxlen=FRAMES_KEPT)
+        self._code_frame: Frame | None = None
         # One thread: a look that was cut short may still be reading, and no reader has promised to bear two at once.
         self._thread = ThreadPoolExecutor(1, "plate reader")
 
     def close(self) -> None:
-        """Read no more. Does not wait for a read that is under way."""
-        self._reader.cancel()
+        """Read no more. Does not wait for a read that is under way; the reader is as it was for who looks next."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def frames_of(self, passage_id: str) -> list[Frame]:
+        """The frames that what was seen of this passage rests on: the last that were read, before them the one with the
+        code that the driver held up."""
+        looked_at, frames = self._looked_at
+        if looked_at != passage_id:
+            return []
+        code = [] if self._code_frame is None or self._code_frame in frames else [self._code_frame]
+        return [*code, *frames]
 
     async def look(self, passage_id: str) -> Looked:
         """Read frame after frame until the vote settles, time is up, or nothing has been seen for `BLIND_MS`.
@@ -99,7 +115,10 @@ class Looker:
         """
         until_ms = self._clock().mono_ms + self._look_ms_max
         try:
+            self._begin(passage_id)
             return await self._look(passage_id, await asyncio.shield(self._reader), until_ms)
+        except sqlite3.DatabaseError:
+            raise  # it is not the reader: the gate goes on with another store
         except Exception:
             log.exception("gate.reader_failed")
             return Looked(passage_id, Sight.UNSURE, None, None, 0)
@@ -107,6 +126,7 @@ class Looker:
     async def look_for_code(self, passage_id: str, but: Collection[str] = ()) -> CodeSeen:
         """Look, without end, for a code that looks like a ticket and is none of `but`. Reads no plates."""
         last_ms, loop = -1, asyncio.get_running_loop()
+        self._begin(passage_id)
         while True:
             frame = self._camera.newest()
             if frame is None or frame.mono_ms <= last_ms:
@@ -120,6 +140,7 @@ class Looker:
                 await asyncio.sleep(FAILED_S)
                 continue
             if code is not None:
+                self._code_frame = frame
                 return CodeSeen(passage_id, code)
 
     async def _look(self, passage_id: str, reader: PlateReader, until_ms: int) -> Looked:
@@ -139,13 +160,19 @@ class Looker:
             last_ms, frames = frame.mono_ms, frames + 1
             seen = await loop.run_in_executor(self._thread, _read, reader, self._codes, frame, expected, codes)
             seen_ms, codes = self._clock().mono_ms, seen.codes
+            self._looked_at[1].append(frame)
             best_read.add(seen.sightings)
             found = next((found.text for found in codes if looks_like_ticket(found.text)), None)
             if code is None and found is not None:
                 code, until_ms = found, min(until_ms, seen_ms + CODE_SETTLE_MS)
+                self._code_frame = frame
             settled = vote.add(seen.match) or (vote.close() if seen_ms >= until_ms else None)
             if settled is not None:
                 return _looked(passage_id, settled, best_read.plate, frames, code)
+
+    def _begin(self, passage_id: str) -> None:
+        if self._looked_at[0] != passage_id:
+            self._looked_at, self._code_frame = (passage_id, deque(maxlen=FRAMES_KEPT)), None
 
     def _plates(self) -> Expected:
         """The plates to expect now; opened in memory only, and anew when the replica has changed or time has passed."""

@@ -1,4 +1,4 @@
-"""The gate's shell: carries loops, arm and camera into the lane's core, and its commands out, in order."""
+"""A lane's shell on one store: carries loops, arm and camera into the lane's core, and its commands out, in order."""
 
 import asyncio
 import logging
@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from cloud_sync.link import topics
 from cloud_sync.link.clock_watch import ClockWatch
-from cloud_sync.link.host import Host, this_machine
+from cloud_sync.link.host import Host
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
-from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
@@ -52,19 +52,20 @@ from gate_firmware.events import (
     Tell,
     Warn,
 )
+from gate_firmware.frames import FrameKeeper
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
+from gate_firmware.lane_states import State
 from gate_firmware.looking import Looker
 from gate_firmware.replica import Replica
 from gate_firmware.requests import Requests
 from gate_firmware.settings import GateSettings
+from gate_firmware.spare import IN_MEMORY
 from hardware.lane import Lane as Devices
 from lpr.qr import QrChain
-from lpr.reader import PlateReader, engine
+from lpr.reader import PlateReader
 
 log = logging.getLogger(__name__)
-
-LOOPBACK = "127.0.0.1"
 
 ANSWER_S = 2
 """How long somebody who names a car waits for the lane: only one that is about to end takes so long."""
@@ -79,16 +80,17 @@ class _Asked:
 
 
 class GateService:
-    """One gate process: a lane, its devices, its link to the hub, its local interface."""
+    """One run of a lane on one store: its devices, its link to the hub, its local interface."""
 
-    def __init__(self, settings: GateSettings, host: Host | None = None) -> None:
-        host = host or this_machine(settings.clock.said, settings.store.floor)
+    def __init__(self, settings: GateSettings, host: Host, store: Store | None = None) -> None:
+        """`store` is open, in place of the one that the settings name."""
         self._settings = settings
         self._clock, self._boot = host.clock, host.boot
         self._clock_watch = ClockWatch(host.clock, host.keep_floor, self._clock_alarm)
         gate_id, direction = settings.gate.gate_id, settings.gate.direction
         lot_id = gate_id.partition(".")[0]
-        self._store = Store(settings.store.path)
+        self._lot_id = lot_id
+        self._store = store or Store(settings.store.path)
         self._store.claim(gate_id)
         self._seal = settings.keys.plate.parse(Seal.from_hex)
         self._journal = Journal(self._store, gate_id, self._boot)
@@ -111,14 +113,14 @@ class GateService:
         self._log_lost = False
         self._link = self._unit.connect(settings.broker, with_status=True)
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
-        self._pruning = Pruning(self._journal, settings.store.keep, [lot_id], self._clock)
+        self._pruning = self._pruned()
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock, self._boot)
         self._unit.senders.append(self._sender)
         down = Receiver(
             lot_id,
             self._journal,
             self._replica.apply,
-            self._alarm,
+            self.alarm,
             forget=self._replica.forget,
             copy=ComparedReplica(self._store),
         )
@@ -131,43 +133,62 @@ class GateService:
         # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
         self._events: asyncio.Queue[Event | _Asked] = asyncio.Queue()
         self._wake = asyncio.Event()
+        self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids)
+        """The local interface."""
         self._look: asyncio.Task[None] | None = None
+        self._keep_frames: Callable[[str], None] = lambda _passage_id: None
+        self._decided = self._journal.last_own(GateDecided.kind)
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
 
     @property
     def replica(self) -> Replica:
         """What this gate knows of its lot: what it may expect to see."""
         return self._replica
 
-    async def run(self) -> None:
-        """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had.
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody is in the lane."""
+        return self._lane.state is State.IDLE
 
-        What is a bug, or a store that fails, ends the whole unit: its pins go to their safe levels, and it is started
-        anew with the lane as it then is.
+    @property
+    def is_told(self) -> bool:
+        """Whether the hub has all that this gate has written down."""
+        last = self._journal.marks(1)
+        return self._sender.met and all(mark.position <= self._journal.acknowledged(self._lot_id) for mark in last)
+
+    async def serve(self, devices: Devices, loading: asyncio.Future[PlateReader]) -> None:
+        """Serve the lane until cancelled, once, with its camera's pictures read by the reader that is `loading`.
+
+        What is a bug, or a store that fails, ends it.
         """
-        settings = self._settings
-        with closing(self._store), bound_socket(LOOPBACK, settings.api.port) as listening:
-            async with Devices.from_wiring(settings.hardware) as devices:
-                loading = asyncio.ensure_future(
-                    asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
-                )
-                looker = Looker(
-                    devices.camera,
-                    loading,
-                    self._code_reader(),
-                    self._replica,
-                    self._seal,
-                    self._clock,
-                    look_ms_max=settings.timing.look_ms_max(settings.gate.direction),
-                    one_will_do=settings.gate.direction is Direction.EXIT,
-                )
-                gate = settings.gate
-                app = local_api(gate.gate_id, gate.direction, self._lane, self._journal, self._link, self.typed_ids)
-                with closing(looker):
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(self.work(devices, looker))
-                        tasks.create_task(self._watch_the_reader(loading))
-                        tasks.create_task(self._clock_watch.run())
-                        tasks.create_task(serve_http(app, listening))
+        looker = Looker(
+            devices.camera,
+            loading,
+            self._code_reader(),
+            self._replica,
+            self._seal,
+            self._clock,
+            look_ms_max=self._settings.timing.look_ms_max(self._settings.gate.direction),
+            one_will_do=self._settings.gate.direction is Direction.EXIT,
+        )
+        with closing(looker):
+            async with asyncio.TaskGroup() as tasks:
+                if not self._store.is_in_memory:
+                    tasks.create_task(self._kept_frames(looker).run())
+                tasks.create_task(self.work(devices, looker))
+                tasks.create_task(self._watch_the_reader(loading))
+                tasks.create_task(self._clock_watch.run())
+
+    def _kept_frames(self, looker: Looker) -> FrameKeeper:
+        def keep() -> timedelta:
+            return timedelta(hours=self._replica.policy.frames_kept_h)
+
+        keeper = FrameKeeper(self._settings.store.frames, self._seal, self._clock, keep)
+        self._keep_frames = lambda passage_id: keeper.add(passage_id, looker.frames_of(passage_id))
+        return keeper
 
     async def work(self, devices: LaneDevices, looker: Eyes) -> None:
         """Be the lane's gate with these devices, without a local interface, until cancelled."""
@@ -225,7 +246,7 @@ class GateService:
             await asyncio.shield(loading)
         except Exception as error:
             log.exception("gate.reader_missing")
-            self._alarm("reader-missing", f"no plate is read: {type(error).__name__}")
+            self.alarm("reader-missing", f"no plate is read: {type(error).__name__}")
             self._sender.nudge()
 
     def _code_reader(self) -> QrChain:
@@ -283,12 +304,13 @@ class GateService:
     def _withdrawn(self, reservation_id: str, revision: int) -> None:
         self._lane.withdrawn(reservation_id, revision, self._clock())
 
-    def _alarm(self, alarm: str, detail: str) -> None:
+    def alarm(self, alarm: str, detail: str) -> None:
+        """Write an alarm down; docs/running.md lists them."""
         with self._journal.transaction():
             self._journal.append(AlarmRaised(alarm=alarm, detail=detail), self._clock())
 
     def _clock_alarm(self, alarm: str, detail: str) -> None:
-        self._alarm(alarm, detail)
+        self.alarm(alarm, detail)
         self._sender.nudge()
 
     async def _wake_the_lane(self) -> None:
@@ -329,6 +351,15 @@ class GateService:
                     self._look_away()
         self._sender.nudge()
         self._wake.set()
+        self._keep_frames_of_decision()
+
+    def _keep_frames_of_decision(self) -> None:
+        """Of one that has just been made: its commands are carried out."""
+        decided = self._journal.last_own(GateDecided.kind)
+        if decided is None or (self._decided is not None and decided.payload == self._decided.payload):
+            return  # by what it says: its number may have changed
+        self._decided = decided
+        self._keep_frames(decided.payload["passage_id"])
 
     def _begin_look(self, look: Coroutine[Any, Any, Event]) -> None:
         self._look_away()
@@ -345,13 +376,31 @@ class GateService:
     def _in_status(self) -> dict[str, Any]:
         return {"challenge": self._challenge.current, "mode": self._lane.mode}
 
+    def _pruned(self) -> Pruning:
+        keep, subscribers = self._settings.store.keep, [self._lot_id]
+        if not self._store.is_in_memory:
+            return Pruning(self._journal, keep, subscribers, self._clock, own=self._settings.store.own)
+        return Pruning(
+            self._journal,
+            keep,
+            subscribers,
+            self._clock,
+            own=IN_MEMORY,
+            others=IN_MEMORY,
+            lost=lambda: self._lost("the hub was away for too long: what happened first in memory was forgotten"),
+        )
+
+    def _lost(self, detail: str) -> None:
+        if not self._log_lost:
+            self._log_lost = True
+            self.alarm("log-lost", detail)
+
     def _fenced(self, detail: str) -> None:
         """Whoever may pass passes here as ever; but the hub hears another gate in this one's name."""
-        self._alarm("fenced", detail)
+        self.alarm("fenced", detail)
 
     def _take_back(self, facts: Sequence[Fact]) -> None:
         with self._journal.transaction():
             lost = self._replica.take_back(self._journal, facts, insert=self._unit.tenure.may_insert)
-            if lost and not self._log_lost:
-                self._log_lost = True
-                self._alarm("log-lost", "the hub knows more of this gate's log: what it had not heard is gone")
+            if lost:
+                self._lost("the hub knows more of this gate's log: what it had not heard is gone")

@@ -1,9 +1,12 @@
 """The gate's configuration: one file a lane."""
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from cloud_sync.link.pruning import Limits
 from cloud_sync.link.settings import Broker, ClockSection, Secret, Section, StoreSection, UnitId, UnitSettings
 from cloud_sync.link.v1.facts import Direction
 from hardware.wiring import Wiring
@@ -20,6 +23,22 @@ def _known_engine(name: str) -> str:
     if name not in ENGINES:
         raise ValueError(f"no plate reader is called that: take {' or '.join(ENGINES)}")
     return name
+
+
+class GateStore(StoreSection):
+    """A gate's store: of its own log it keeps `keep_days`, and `keep_facts_max` facts at most."""
+
+    keep_days: int = Field(default=90, ge=1, le=3_650)
+    keep_facts_max: int = Field(default=1_000_000, ge=1_000, le=100_000_000)
+
+    @property
+    def own(self) -> Limits:
+        return Limits(timedelta(days=self.keep_days), self.keep_facts_max)
+
+    @property
+    def frames(self) -> Path:
+        """The folder beside it with the frames that decisions rest on."""
+        return self.path.with_name(f"{self.path.name.removesuffix('.db')}.frames")
 
 
 class Gate(Section):
@@ -84,7 +103,7 @@ class GateSettings(UnitSettings):
     """`gatehouse gate --config FILE`."""
 
     gate: Gate
-    store: StoreSection
+    store: GateStore
     broker: Broker
     keys: Keys
     hardware: Wiring

@@ -174,21 +174,27 @@ class Journal:
             answered = [Cursor.at(fact) for fact in self._answered(session, unit)]
         return next((mark for mark in reversed(answered) if mark.position > place), None)
 
-    def _answered(self, session: Session, unit: str) -> list[Fact]:
-        rows = session.exec(_ANSWERED, params={"unit": unit})
-        return [WireFact.model_validate_json(row.fact).fact() for row in rows]
-
-    def marks(self, limit: int) -> list[Cursor]:
+    def _ends(self, unit: str, limit: int) -> list[Cursor]:
         found: list[Cursor] = []
         below = ABOVE_ALL
         with self._database.reading() as session:
             while len(found) < limit:
-                row = session.exec(_NEWEST, params={"unit": self.unit, "below": below}).first()
+                row = session.exec(_NEWEST, params={"unit": unit, "below": below}).first()
                 if row is None:
                     break
                 found.append(Cursor(Position(row[0], row[1]), row[2]))
                 below = row[0]
         return found
+
+    def _answered(self, session: Session, unit: str) -> list[Fact]:
+        rows = session.exec(_ANSWERED, params={"unit": unit})
+        return [WireFact.model_validate_json(row.fact).fact() for row in rows]
+
+    def marks(self, limit: int) -> list[Cursor]:
+        return self._ends(self.unit, limit)
+
+    def ends(self, unit: str, limit: int) -> list[Position]:
+        return [end.position for end in self._ends(unit, limit)]
 
     def chain_at(self, position: Position) -> str | None:
         return self.seen(self.unit, position)

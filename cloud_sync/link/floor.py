@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cloud_sync.link.store import is_failing
 from domain.errors import OperatorError
 from domain.now import Trust, parse_instant, rfc3339
 
@@ -39,13 +40,17 @@ class FloorFile:
         self._path = path
 
     def read(self) -> Floor | None:
-        """None where none was ever written, or what is there is none. Raises OperatorError where it cannot be read."""
+        """None where none was ever written, what is there is none, or the disk fails. Raises OperatorError where it
+        cannot be read for another reason."""
         try:
             said = json.loads(self._path.read_bytes())
             return Floor(parse_instant(said["at"]), str(said["boot"]), int(said["mono_ms"]), Trust(said["trust"]))
         except FileNotFoundError:
             return None
         except OSError as error:
+            if is_failing(error):  # a gate goes on without its disk
+                log.warning("clock.floor_unreadable", extra={"path": str(self._path), "why": error.strerror})
+                return None
             raise OperatorError("floor_unreadable", f"{self._path} cannot be read: {error.strerror}") from error
         except (ValueError, LookupError, TypeError):
             log.warning("clock.floor_invalid", extra={"path": str(self._path)})

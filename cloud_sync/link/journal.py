@@ -128,13 +128,7 @@ class Journal:
         return self.kept(self.unit, position, limit)
 
     def marks(self, limit: int) -> list[Cursor]:
-        sql = "SELECT epoch, seq, chain FROM fact WHERE unit = ? AND epoch < ? ORDER BY epoch DESC, seq DESC LIMIT 1"
-        found: list[Cursor] = []
-        row = self._sql.execute(sql, (self.unit, EPOCH_MAX)).fetchone()
-        while row is not None and len(found) < limit:
-            found.append(Cursor(Position(row["epoch"], row["seq"]), row["chain"]))
-            row = self._sql.execute(sql, (self.unit, row["epoch"])).fetchone()
-        return found
+        return self._ends(self.unit, limit)
 
     def chain_at(self, position: Position) -> str | None:
         return self.seen(self.unit, position)
@@ -225,6 +219,9 @@ class Journal:
     def units(self) -> list[str]:
         return [self.unit, *(row["unit"] for row in self._sql.execute("SELECT unit FROM applied ORDER BY unit"))]
 
+    def ends(self, unit: str, limit: int) -> list[Position]:
+        return [end.position for end in self._ends(unit, limit)]
+
     def oldest(self, unit: str, at_least: Position, over_at: datetime, limit: int) -> list[Kept]:
         rows = self._sql.execute(
             "SELECT fact.epoch, fact.seq, at, subject IS NOT NULL AND (over_at IS NULL OR over_at > ?) AS lasts,"
@@ -289,6 +286,15 @@ class Journal:
         fact = replace(fact, chain=link(GENESIS if last is None else last.chain, fact))
         add_fact(self._sql, fact, None)
         return fact
+
+    def _ends(self, unit: str, limit: int) -> list[Cursor]:
+        sql = "SELECT epoch, seq, chain FROM fact WHERE unit = ? AND epoch < ? ORDER BY epoch DESC, seq DESC LIMIT 1"
+        found: list[Cursor] = []
+        row = self._sql.execute(sql, (unit, EPOCH_MAX)).fetchone()
+        while row is not None and len(found) < limit:
+            found.append(Cursor(Position(row["epoch"], row["seq"]), row["chain"]))
+            row = self._sql.execute(sql, (unit, row["epoch"])).fetchone()
+        return found
 
     def _beginning(self, place: Position) -> Cursor:
         """Where a subscriber goes on that has come to `place`, which is in no log, or was in this one."""

@@ -1,6 +1,6 @@
-"""Sealing plates: AES-256-GCM to open them again, HMAC-SHA-256 to find them without opening.
+"""Sealing plates: AES-256-GCM to open them again, HMAC-SHA-256 to find them without opening. And pictures of them.
 
-Both keys are derived from one 32-byte key a lot (HKDF, RFC 5869). Whoever has the lot's key can open its plates: that
+All keys are derived from one 32-byte key a lot (HKDF, RFC 5869). Whoever has the lot's key can open its plates: that
 is the hub, its gates, and central, which seals a booking's plate for the lot that it is for.
 """
 
@@ -28,6 +28,7 @@ class Seal:
         """`nonce` draws so many bytes; the operating system does where none is given."""
         if len(key) != KEY_BYTES:
             raise OperatorError("plate_key_invalid", f"a plate key is {KEY_BYTES} bytes as hexadecimal")
+        self._key = key
         self._aead = AESGCM(_derive(key, b"gatehouse plate box"))
         self._mark_key = _derive(key, b"gatehouse plate mark")
         self._nonce = nonce or os.urandom
@@ -59,6 +60,21 @@ class Seal:
         except (InvalidTag, ValueError) as error:
             raise PeerError("seal_broken", "a sealed plate does not open with this lot's plate key") from error
 
+    def seal_bytes(self, content: bytes, salt: bytes) -> bytes:
+        """Seal what opens with this lot's key and this `salt` only: without it, nobody opens it any more."""
+        nonce = self._nonce(_NONCE_BYTES)
+        return nonce + self._salted(salt).encrypt(nonce, content, None)
 
-def _derive(key: bytes, purpose: bytes) -> bytes:
-    return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(key)
+    def open_bytes(self, sealed: bytes, salt: bytes) -> bytes:
+        """Raises PeerError for what was sealed with another key or salt, or altered."""
+        try:
+            return self._salted(salt).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        except (InvalidTag, ValueError) as error:
+            raise PeerError("seal_broken", "what was sealed does not open with this lot's plate key") from error
+
+    def _salted(self, salt: bytes) -> AESGCM:
+        return AESGCM(_derive(self._key, b"gatehouse picture", salt))
+
+
+def _derive(key: bytes, purpose: bytes, salt: bytes | None = None) -> bytes:
+    return HKDF(SHA256(), KEY_BYTES, salt=salt, info=purpose).derive(key)

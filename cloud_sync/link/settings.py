@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cloud_sync.link.store import is_failing
 from cloud_sync.link.v1.wire import describe
 from domain.errors import OperatorError
 from domain.ids import is_unit_id
@@ -23,6 +24,9 @@ from domain.now import Trust
 
 _ENV = "GATEHOUSE_"
 T = TypeVar("T")
+
+_read_before: dict[Path, str] = {}
+"""The secrets of this process, by their files."""
 
 _folder: ContextVar[Path] = ContextVar("folder of the configuration file being read")
 
@@ -49,17 +53,21 @@ class Secret(Section):
     file: Location
 
     def read(self) -> str:
-        """The secret without surrounding white space. Raises OperatorError where there is none."""
+        """The secret without surrounding white space, read anew; as it was last, while the disk fails. Raises
+        OperatorError where there is none."""
         credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
         path = credential if credential.is_file() else self.file
         try:
             secret = path.read_text(encoding="utf-8").strip()
         except OSError as error:
+            if is_failing(error) and self.file in _read_before:
+                return _read_before[self.file]  # who is without its disk keeps its link
             raise OperatorError("secret_unreadable", f"the secret {path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:  # it holds the secret, so it goes no further
             raise OperatorError("secret_unreadable", f"the secret {path} is not UTF-8 text") from None
         if not secret:
             raise OperatorError("secret_empty", f"the secret {path} is empty")
+        _read_before[self.file] = secret
         return secret
 
     def parse(self, make: Callable[[str], T]) -> T:

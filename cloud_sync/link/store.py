@@ -1,9 +1,10 @@
 """A unit's SQLite file: how it is opened, and the one way to change it."""
 
+import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,18 +15,46 @@ from domain.errors import OperatorError
 BUSY_TIMEOUT_MS = 5_000
 """How long a write waits for another process on the file, such as a backup's checkpoint."""
 
+STORE_FAILS = "store_fails"
+"""The code of the OperatorError where it is the disk that fails: some unit may go on without it."""
+
+_DISK_FAILS = frozenset(
+    (errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.EUCLEAN)
+)
+_STORE_FAILS = frozenset(
+    (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+)
+
+
+def is_failing(error: BaseException) -> bool:
+    """Whether an error says that a disk, or the file on it, fails: it is full, broken, read-only or gone.
+
+    A missing table, a broken constraint or a lock that is not to be had say nothing of the kind.
+    """
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORE_FAILS  # without what SQLite adds to a code
+    return isinstance(error, OSError) and error.errno in _DISK_FAILS
+
 
 @contextmanager
 def alone_on(path: Path) -> Iterator[None]:
     """While this lasts, no other process of this machine is on the file.
 
-    Raises OperatorError (`store_in_use`) where one is: two of them would write one log.
+    Raises OperatorError: `store_in_use` where one is, as two of them would write one log; `store_fails` where the disk
+    does not take the lock.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise OperatorError("store_unusable", f"the database {path} cannot be opened: {error}") from error
+        raise _cannot_open(path, error) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,19 +66,28 @@ def alone_on(path: Path) -> Iterator[None]:
 
 
 class Store:
-    """One connection, used by one thread; WAL, and every commit on disk before it returns."""
+    """One connection, used by one thread at a time; WAL, and every commit on disk before it returns."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises OperatorError where that cannot be done."""
+    def __init__(self, path: Path | None) -> None:
+        """Open or create the file; None: in memory, and gone with the process. Raises OperatorError where that cannot
+        be done, with the code `store_fails` where it is the disk that fails."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
             connection = _opened(path)
         except (OSError, sqlite3.DatabaseError) as error:
-            raise OperatorError("store_unusable", f"the database {path} cannot be opened: {error}") from error
+            assert path is not None, "memory is there"
+            raise _cannot_open(path, error) from error
         connection.row_factory = sqlite3.Row
         self._path = path
         self.db = Database(connection)
         self.connection = connection
+        self.when_failed: Callable[[sqlite3.DatabaseError], None] | None = None
+        """Told of each transaction that fails with its disk, whatever becomes of the error then."""
+
+    @property
+    def is_in_memory(self) -> bool:
+        return self._path is None
 
     def claim(self, unit: str) -> None:
         """The file is this unit's from now on. Raises OperatorError (`store_foreign`) where it is anybody else's."""
@@ -75,6 +113,16 @@ class Store:
             with self._savepoint():
                 yield
             return
+        try:
+            with self._whole():
+                yield
+        except sqlite3.DatabaseError as error:
+            if self.when_failed is not None and is_failing(error):
+                self.when_failed(error)
+            raise
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -112,8 +160,24 @@ class _Connection(sqlite3.Connection):
         return cursor
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, factory=_Connection)
+def _cannot_open(path: Path, error: Exception) -> OperatorError:
+    code = STORE_FAILS if is_failing(error) and not _is_denied(path) else "store_unusable"
+    return OperatorError(code, f"the database {path} cannot be opened: {error}")
+
+
+def _is_denied(path: Path) -> bool:
+    """Whether the system itself refuses the file, for another reason than a disk that fails: SQLite does not say."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
+    except OSError as error:
+        return not is_failing(error)
+    return False
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path or "file::memory:", isolation_level=None, factory=_Connection, uri=path is None, check_same_thread=False
+    )
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode = WAL")

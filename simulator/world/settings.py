@@ -18,7 +18,7 @@ from cloud_sync.central.settings import (
 from cloud_sync.link.seal import KEY_BYTES
 from cloud_sync.link.settings import Broker, Secret, StoreSection
 from cloud_sync.link.v1.facts import Direction
-from gate_firmware.settings import Gate, GateSettings
+from gate_firmware.settings import Gate, GateSettings, GateStore
 from gate_firmware.settings import Keys as GateKeys
 from hardware.wiring import Wiring
 from hub.settings import GateEntry, HubSettings, Lot, Manager, SpotRow
@@ -90,7 +90,7 @@ class Site:
         lot_id = gate_id.partition(".")[0]
         return GateSettings(
             gate=Gate(gate_id=gate_id, direction=direction),
-            store=StoreSection(path=store),
+            store=GateStore(path=store),
             broker=Broker(port=LOT_PORT),
             keys=GateKeys(plate=self._secret(f"{lot_id}.plate")),
             hardware=Wiring(kind="simulated"),

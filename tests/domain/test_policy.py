@@ -105,6 +105,7 @@ class TestPolicy:
             {"grace_s": -1},
             {"silent_gate_wait_s": -1},
             {"move_s": -1},
+            {"frames_kept_h": -1},
             {"no_show_fee_percent": 101},
             {"no_show_fee_percent": -1},
             {"minimum_fee_minor": -1},

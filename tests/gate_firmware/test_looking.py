@@ -15,7 +15,7 @@ from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import Looked, Sight
-from gate_firmware.looking import BLIND_MS, EXPECTED_FOR, Looker
+from gate_firmware.looking import BLIND_MS, EXPECTED_FOR, FRAMES_KEPT, Looker
 from hardware.camera import Frame, Pixels
 from lpr.frame import Box
 from lpr.qr import Code, QrFinder, any_text
@@ -355,3 +355,22 @@ async def test_the_real_reader_on_a_car_that_comes_nearer(entry: Gate, looker: L
 
     looked = await looker(Street(), rapidocr).look("p1")
     assert (looked.sight, looked.plate) == (Sight.KNOWN, PLATE)
+
+
+class TestFramesOfALook:
+    async def test_are_the_last_that_were_read(self, entry: Gate, looker: Lookers) -> None:
+        camera = Camera()
+        eyes = looker(camera, Reader([sighting("QQ1111")]))
+        looked = await eyes.look("p1")
+        assert looked.frames == FRAMES_MAX
+        assert eyes.frames_of("p1")[-1] is camera._frame
+        assert len(eyes.frames_of("p1")) == FRAMES_KEPT
+        assert eyes.frames_of("p2") == []
+
+    async def test_are_none_of_the_car_before(self, looker: Lookers) -> None:
+        eyes = looker(Camera(), Reader([sighting("QQ1111")]))
+        await eyes.look("p1")
+        before = eyes.frames_of("p1")
+        await eyes.look("p2")
+        assert eyes.frames_of("p1") == []
+        assert not {id(frame) for frame in before} & {id(frame) for frame in eyes.frames_of("p2")}

@@ -211,3 +211,21 @@ class TestPhones:
         camera = Street(*shots)
         looked = await looker(camera, Reader([]), chain).look("p1")
         assert (looked.sight, looked.code) == (Sight.UNSURE, None)
+
+
+class TestFramesOfACode:
+    async def test_have_the_one_that_shows_it(self, entry: Gate, looker: Lookers) -> None:
+        entry.hub_says(right())
+        eyes = looker(Camera(), Reader([], [], [], [], [sighting(PLATE.open)]), Codes([CODE], []))
+        looked = await eyes.look("p1")
+        assert (looked.code, looked.frames) == (CODE, 5)
+        assert len(eyes.frames_of("p1")) == 3, "the first, and the last two"
+
+    async def test_come_after_those_of_the_plate(self, looker: Lookers) -> None:
+        camera = Camera()
+        eyes = looker(camera, Reader([sighting("QQ1111")]), Codes([], []))
+        await eyes.look("p1")
+        seen = eyes.frames_of("p1")
+        eyes._codes = Codes([CODE])
+        await eyes.look_for_code("p1")
+        assert eyes.frames_of("p1") == [camera._frame, *seen]

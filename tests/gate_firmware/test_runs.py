@@ -9,7 +9,7 @@ import pytest
 
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed
 from domain.errors import OperatorError
-from gate_firmware import service
+from gate_firmware import process
 from hardware.barrier import Position as Arm
 from hardware.twin_camera import CameraMode
 from hub.service import HubService
@@ -33,7 +33,7 @@ def _nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_name: str, _threads: int) -> PlateReader:
         raise OperatorError("engine_missing", "whoever is inside gets out without one")
 
-    monkeypatch.setattr(service, "engine", missing)
+    monkeypatch.setattr(process, "engine", missing)
 
 
 async def drives_out(gate: Site, passages: int) -> None:

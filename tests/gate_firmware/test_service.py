@@ -12,10 +12,11 @@ import pytest
 
 from cloud_sync.link.clock_watch import ALARM_AFTER_MS
 from cloud_sync.link.floor import FloorFile
+from cloud_sync.link.host import this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
 from cloud_sync.link.process import bound_socket
-from cloud_sync.link.settings import Broker, ClockSection, Secret, StoreSection
+from cloud_sync.link.settings import Broker, ClockSection, Secret
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import (
     AlarmRaised,
@@ -34,11 +35,13 @@ from domain.fact import Fact
 from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
-from gate_firmware import service
+from gate_firmware import process
+from gate_firmware.frames import FrameFolder
+from gate_firmware.process import GateProcess
 from gate_firmware.replica import Replica
 from gate_firmware.service import GateService
 from gate_firmware.settings import Gate as GateSection
-from gate_firmware.settings import GateSettings, Keys, LocalApi, Timing
+from gate_firmware.settings import GateSettings, GateStore, Keys, LocalApi, Timing
 from hardware.barrier import Position as Arm
 from hardware.control_protocol import LaneState
 from hardware.lights import Signal
@@ -50,7 +53,7 @@ from simulator.ports import free_port
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach
 from simulator.street.lane_client import StreetClient
-from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, rid, right
+from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, policy, rid, right
 from tests.parts import ENTRY, EXIT, LOT, NOON, PATIENCE_S, running, soon
 
 TIMING = Timing(identify_ms_max=60_000, exit_identify_ms_max=1_000, retry_ms=500, drive_ms_max=3_000)
@@ -61,7 +64,7 @@ def gate_settings(folder: Path, direction: Direction) -> GateSettings:
     (folder / "plate.key").write_text(bytes(range(32)).hex(), encoding="ascii")
     return GateSettings(
         gate=GateSection(gate_id=ENTRY if direction is Direction.ENTRY else EXIT, direction=direction),
-        store=StoreSection(path=folder / "gate.db"),
+        store=GateStore(path=folder / "gate.db"),
         clock=ClockSection(trust=Trust.NTP),
         broker=Broker(port=free_port()),
         keys=Keys(plate=Secret(file=folder / "plate.key")),
@@ -94,7 +97,7 @@ def reader() -> PlateReader:
 @pytest.fixture
 def loaded(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real reader, which is loaded once for all of these tests."""
-    monkeypatch.setattr(service, "engine", lambda _name, _threads: reader)
+    monkeypatch.setattr(process, "engine", lambda _name, _threads: reader)
 
 
 class Site:
@@ -146,8 +149,15 @@ async def serving(
         replica = Replica(store)
         for seq, said in enumerate(known, 1):
             replica.apply(Fact(LOT, 1, seq, said.kind, NOON, "b", 0, Trust.NTP, said.to_json(), chain=""))
+    async with serving_as_it_is(folder, settings) as site:
+        yield site
+
+
+@asynccontextmanager
+async def serving_as_it_is(folder: Path, settings: GateSettings) -> AsyncIterator[Site]:
+    """A gate process on the disk as it is, until the `with` ends."""
     assert settings.hardware.simulated is not None
-    async with running(GateService(settings).run()):
+    async with running(GateProcess(settings).run()):
         await _listening(settings.hardware.simulated.control_port)
         async with StreetClient(settings.hardware.simulated.control_port) as street:
             yield Site(folder, settings, street)
@@ -181,6 +191,25 @@ class TestStreet:
             assert (passed.reservation_id, passed.passage_id) == (rid(1), decided.passage_id)
             assert 0 < decided.took_ms < TIMING.identify_ms_max
         assert PLATE.open.encode() not in _on_disk(tmp_path)
+
+    async def test_the_frames_that_let_it_in_are_kept_sealed(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY, booked()) as site:
+            await site.passes(PLATE)
+            [decided] = [said for said in site.facts() if isinstance(said, GateDecided)]
+            with closing(FrameFolder(site.settings.store.frames, SEAL)) as kept:
+                async with asyncio.timeout(PATIENCE_S):
+                    while len(kept.kept()) < min(decided.frames, 2):  # noqa: ASYNC110  a thread that says nothing
+                        await asyncio.sleep(0.01)
+                jpegs = list(kept.jpegs(decided.passage_id))
+        assert 0 < len(jpegs) <= 2
+        assert all(jpeg.startswith(b"\xff\xd8") for jpeg in jpegs)
+        sealed = b"".join(path.read_bytes() for path in (tmp_path / "gate.frames").iterdir())
+        assert jpegs[0] not in sealed
+
+    async def test_none_are_where_the_lots_policy_keeps_none(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY, booked(), policy(frames_kept_h=0)) as site:
+            await site.passes(PLATE)
+        assert not list((tmp_path / "gate.frames").glob("*.sealed"))
 
     async def test_a_fire_alarm_opens_and_everything_else_that_is_wired_is_heard(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY) as site:
@@ -245,7 +274,7 @@ async def test_everyone_gets_out_without_a_reader(
     def missing(_name: str, _threads: int) -> PlateReader:
         raise OperatorError("engine_missing", "no such library")
 
-    monkeypatch.setattr(service, "engine", missing)
+    monkeypatch.setattr(process, "engine", missing)
     async with serving(tmp_path, Direction.EXIT) as site:
         await site.passes(OTHER)
         alarms = [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)]
@@ -357,7 +386,7 @@ class TestProcess:
         assert kept.trust is Trust.NTP
 
     def test_a_clock_that_nobody_trusts_for_long_is_an_alarm(self, tmp_path: Path) -> None:
-        gate = GateService(gate_settings(tmp_path, Direction.ENTRY))
+        gate = GateService(gate_settings(tmp_path, Direction.ENTRY), this_machine(Trust.NTP))
         for ms in (0, ALARM_AFTER_MS):
             gate._clock_watch.look(Now(ms, NOON, Trust.NONE))
         with closing(gate._store):
@@ -368,7 +397,7 @@ class TestProcess:
     async def test_a_port_that_is_taken_is_the_operators(self, tmp_path: Path) -> None:
         settings = gate_settings(tmp_path, Direction.ENTRY)
         with bound_socket("127.0.0.1", settings.api.port), pytest.raises(OperatorError) as refused:
-            await GateService(settings).run()
+            await GateProcess(settings).run()
         assert refused.value.code == "port_taken"
 
 

@@ -26,7 +26,7 @@ from domain.fact import Fact
 from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
-from gate_firmware import service
+from gate_firmware import process, service
 from hardware.barrier import Position as Arm
 from hardware.twin_camera import CameraMode
 from lpr.qr import QrChain
@@ -47,7 +47,7 @@ def reader() -> PlateReader:
 @pytest.fixture(autouse=True)
 def loaded(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real reader, which is loaded once for all of these tests."""
-    monkeypatch.setattr(service, "engine", lambda _name, _threads: reader)
+    monkeypatch.setattr(process, "engine", lambda _name, _threads: reader)
 
 
 def valid_now(**claims: object) -> str:

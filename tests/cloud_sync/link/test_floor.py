@@ -1,5 +1,6 @@
 """The floor on disk."""
 
+import errno
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,3 +49,11 @@ def test_a_file_that_cannot_be_read_is_the_operators(tmp_path: Path) -> None:
     (tmp_path / "floor").mkdir()
     with pytest.raises(OperatorError, match="floor cannot be read"):
         FloorFile(tmp_path / "floor").read()
+
+
+def test_a_disk_that_fails_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    assert FloorFile(tmp_path / "floor").read() is None

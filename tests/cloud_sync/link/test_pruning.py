@@ -13,7 +13,7 @@ from cloud_sync.central.database import Database
 from cloud_sync.link import pruning
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Cursor, Position
-from cloud_sync.link.pruning import Pruning
+from cloud_sync.link.pruning import Limits, Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
@@ -75,6 +75,16 @@ def prune(shelf: Shelf, day: float, *subscribers: str, trust: Trust = Trust.NTP)
         place: Position | None = Position()
         while place is not None:
             place = keeper.prune(unit, place, on(day, trust))
+
+
+def count(shelf: Shelf, facts_max: int, day: float = 1, *, trust: Trust = Trust.NTP, untold_too: bool = False) -> int:
+    """Prune by number; how often it was told that something was lost."""
+    lost: list[None] = []
+    limits = Limits(KEEP, facts_max, untold_too=untold_too)
+    keeper = Pruning(shelf, KEEP, [OTHER], lambda: on(day), own=limits, others=limits, lost=lambda: lost.append(None))
+    for unit in shelf.units():
+        keeper.prune(unit, Position(), on(day, trust))
+    return len(lost)
 
 
 def seqs(shelf: Shelf, unit: str = UNIT) -> list[int]:
@@ -150,6 +160,59 @@ class TestOwnFacts:
         assert (seqs(shelf), shelf.whole_from()) == ([*range(3, 11)], Position(1, 3))
         prune(shelf, 9)
         assert (seqs(shelf), shelf.whole_from()) == ([9, 10], Position(1, 9))
+
+
+class TestMoreThanMayBe:
+    def test_go_the_oldest_first_however_new_they_are(self, shelf: Shelf) -> None:
+        tell(shelf, 0, *[NEWS] * 6)
+        shelf.acknowledge(OTHER, Position(1, 6))
+        assert count(shelf, 3) == 0
+        assert seqs(shelf) == [3, 4, 5, 6], "and the place that it is whole from"
+        count(shelf, 3)
+        assert seqs(shelf) == [3, 4, 5, 6]
+
+    def test_go_by_no_clock(self, shelf: Shelf) -> None:
+        tell(shelf, 0, *[NEWS] * 6)
+        shelf.acknowledge(OTHER, Position(1, 6))
+        count(shelf, 3, trust=Trust.NONE)
+        assert seqs(shelf) == [3, 4, 5, 6]
+
+    def test_are_counted_through_all_epochs(self, shelf: Shelf) -> None:
+        for epoch in (1, 2, 3):
+            tell(shelf, 0, NEWS, NEWS, NEWS)
+            if epoch < 3:
+                shelf.begin(epoch + 1)
+        shelf.acknowledge(OTHER, Position(3, 3))
+        count(shelf, 4)
+        assert [(fact.epoch, fact.seq) for fact in shelf.kept(UNIT, Position(), 99)] == [
+            (2, 2),
+            (2, 3),
+            (3, 1),
+            (3, 2),
+            (3, 3),
+        ]
+
+    def test_stay_where_somebody_has_not_heard_them(self, shelf: Shelf) -> None:
+        tell(shelf, 0, *[NEWS] * 6)
+        shelf.acknowledge(OTHER, Position(1, 2))
+        assert count(shelf, 3) == 0
+        assert seqs(shelf) == [2, 3, 4, 5, 6]
+
+    def test_but_not_where_there_is_no_room_and_that_is_told(self, shelf: Shelf) -> None:
+        tell(shelf, 0, *[NEWS] * 6)
+        shelf.acknowledge(OTHER, Position(1, 2))
+        assert count(shelf, 2, untold_too=True) == 1
+        assert seqs(shelf) == [4, 5, 6]
+        assert count(shelf, 4, 30, untold_too=True) == 0
+        assert seqs(shelf) == [4, 5, 6], "what is only old is kept for who has not heard it"
+
+    def test_of_others_too(self, opened: Open) -> None:
+        source, shelf = opened(OTHER, "b"), opened(UNIT, "a")
+        tell(source, 0, *[NEWS] * 6)
+        for fact in source.after(Position(), 9):
+            shelf.keep(fact, None)
+        count(shelf, 3)
+        assert seqs(shelf, OTHER) == [3, 4, 5, 6]
 
 
 class TestFactsOfOthers:

@@ -80,3 +80,14 @@ def test_a_key_comes_in_hexadecimal_and_an_error_does_not_repeat_it() -> None:
         with pytest.raises(OperatorError, match="32 bytes") as refused:
             Seal.from_hex(wrong)
         assert wrong not in str(refused.value)
+
+
+def test_bytes_open_with_the_same_key_and_salt_only() -> None:
+    seal, other = Seal(bytes(range(32))), Seal(bytes(32))
+    sealed = seal.seal_bytes(b"a picture", b"salt")
+    assert b"picture" not in sealed
+    assert seal.open_bytes(sealed, b"salt") == b"a picture"
+    broken = [(seal, sealed, b"pepper"), (other, sealed, b"salt"), (seal, sealed[:-1], b"salt"), (seal, b"", b"salt")]
+    for by, what, salt in broken:
+        with pytest.raises(PeerError):
+            by.open_bytes(what, salt)

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,15 @@ class TestSecret:
         assert error.value.code == code
         assert str(tmp_path / "secret") in error.value.message
         assert "hunter2" not in f"{error.value!r} {error.value.__cause__!r}"
+
+    def test_is_what_it_was_while_the_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "secret").write_text("s3cret\n", encoding="utf-8")
+        assert Secret(file=tmp_path / "secret").read() == "s3cret"
+
+        def fails(_path: Path, **_: str) -> str:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(Path, "read_text", fails)
+        assert Secret(file=tmp_path / "secret").read() == "s3cret"
+        with pytest.raises(OperatorError, match="cannot be read"):
+            Secret(file=tmp_path / "another").read()

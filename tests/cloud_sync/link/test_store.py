@@ -1,10 +1,12 @@
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from cloud_sync.link import store as store_module
-from cloud_sync.link.store import Store, alone_on
+from cloud_sync.link.store import Store, alone_on, is_failing
 from domain.errors import OperatorError
 
 
@@ -156,3 +158,69 @@ def test_two_processes_are_not_on_one_file(path: Path) -> None:
         pass
     with alone_on(path):
         pass
+
+
+def test_a_store_in_memory_is_as_one_on_a_disk() -> None:
+    store = Store(None)
+    store.claim("riverside")
+    assert store.is_in_memory
+    with pytest.raises(OperatorError, match="is the database of riverside"):
+        store.claim("hillside")
+
+
+class TestADiskThatFails:
+    """SQLite's own words for it, from files that really do not take what is written."""
+
+    def test_is_told_of_each_transaction_whoever_takes_the_error(self, store: Store, path: Path) -> None:
+        told: list[sqlite3.DatabaseError] = []
+        store.when_failed = told.append
+        insert(store, 1)
+        wal = path.with_name(f"{path.name}-wal")
+        [held] = [fd for fd in os.listdir("/proc/self/fd") if _links_to(fd) == str(wal)]
+        read_only = os.open(wal, os.O_RDONLY)
+        os.dup2(read_only, int(held))
+        os.close(read_only)
+        with pytest.raises(sqlite3.OperationalError) as raised, store.transaction():
+            insert(store, 2)
+        assert told == [raised.value]
+        assert is_failing(raised.value)
+        assert spots(store) == [1]
+
+    def test_is_one_without_room(self, store: Store) -> None:
+        pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(sqlite3.OperationalError) as raised, store.transaction():
+            for number in range(10_000):
+                insert(store, number)
+        assert is_failing(raised.value)
+
+    def test_is_not_what_is_wrong_with_a_statement(self, store: Store) -> None:
+        for sql in ("SELECT * FROM nothing", "INSERT INTO stay VALUES (7)", "SELEKT"):
+            with pytest.raises(sqlite3.DatabaseError) as raised:
+                store.connection.execute(sql)
+            assert not is_failing(raised.value)
+
+    @pytest.mark.parametrize(
+        ("number", "fails"),
+        [(errno.EIO, True), (errno.EROFS, True), (errno.ENOSPC, True), (errno.EACCES, False), (errno.ENOTDIR, False)],
+    )
+    def test_has_another_code_than_one_that_is_denied(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, fails: bool
+    ) -> None:
+        def refused(*_: object, **__: object) -> int:
+            raise OSError(number, os.strerror(number), str(path))
+
+        path.parent.mkdir()
+        (path.parent / "a folder").mkdir()
+        monkeypatch.setattr("cloud_sync.link.store.os.open", refused)
+        for use in (lambda: Store(path.parent / "a folder"), lambda: alone_on(path).__enter__()):
+            with pytest.raises(OperatorError) as raised:
+                use()
+            assert raised.value.code == ("store_fails" if fails else "store_unusable")
+
+
+def _links_to(fd: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return ""

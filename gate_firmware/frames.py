@@ -1,0 +1,192 @@
+"""The frames that decisions rest on: kept sealed beside the store for as long as the lot's policy says, then deleted.
+
+Each frame is a JPEG in a file of its own, sealed with the lot's key and a random salt. The salts are in a small
+database beside the files: once a frame's row is overwritten, what a card still holds of its file opens no more, also
+for who has the lot's key. All of it is done in one thread of its own, after the arm was asked to move; where that falls
+behind, the disk fails or has no room, frames are left out, and nothing else suffers.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import cv2
+
+from cloud_sync.link.clock import Clock
+from cloud_sync.link.seal import Seal
+from cloud_sync.link.store import Store
+from domain.errors import GatehouseError, NotFound
+from domain.now import parse_instant, rfc3339
+from hardware.camera import Frame
+
+log = logging.getLogger(__name__)
+
+QUEUE_MAX = 4
+"""Decisions whose frames wait to be written, some 30 MB; what comes on top is left out."""
+
+JPEG_QUALITY = 80
+
+FREE_MIN = 0.05
+"""Of the disk; below it the oldest frames go first, before anything else has to."""
+
+SWEEP_EVERY_S = 600.0
+
+_SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFrame:
+    """One frame on the disk: `name` is its file's."""
+
+    name: str
+    passage_id: str
+    at: datetime
+
+
+class FrameFolder:
+    """The sealed frames in one folder. Raises OSError and sqlite3.Error where the disk does not do what is asked."""
+
+    def __init__(self, folder: Path, seal: Seal) -> None:
+        """Open or make it."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._seal = seal
+        self._store = Store(folder / "salts.db")
+        self._sql = self._store.connection
+        self._sql.execute("PRAGMA synchronous = NORMAL")  # a frame may be lost with the power; it is not a fact
+        self._sql.execute("PRAGMA secure_delete = ON")
+        self._sql.execute(
+            "CREATE TABLE IF NOT EXISTS frame"
+            " (name TEXT PRIMARY KEY, passage_id TEXT NOT NULL, at TEXT NOT NULL, salt BLOB NOT NULL) STRICT"
+        )
+
+    def close(self) -> None:
+        self._store.close()
+
+    def add(self, passage_id: str, jpegs: Sequence[bytes], at: datetime) -> None:
+        """Keep these; the oldest go where there is no room."""
+        self.make_room()
+        count = self._sql.execute("SELECT count(*) FROM frame WHERE passage_id = ?", (passage_id,)).fetchone()[0]
+        for number, jpeg in enumerate(jpegs, start=count):
+            name, salt = f"{passage_id}-{number}.sealed", os.urandom(_SALT_BYTES)
+            with self._store.transaction():  # first: a file that nobody knows of would never be deleted
+                self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (name, passage_id, rfc3339(at), salt))
+            (self._folder / name).write_bytes(self._seal.seal_bytes(jpeg, salt))
+
+    def kept(self) -> list[KeptFrame]:
+        """All of them, oldest first."""
+        rows = self._sql.execute("SELECT name, passage_id, at FROM frame ORDER BY at, name")
+        return [KeptFrame(row["name"], row["passage_id"], parse_instant(row["at"])) for row in rows]
+
+    def jpegs(self, passage_id: str) -> Iterator[bytes]:
+        """The frames of a passage, opened. Raises PeerError for one that was sealed with another key."""
+        rows = self._sql.execute("SELECT name, salt FROM frame WHERE passage_id = ? ORDER BY name", (passage_id,))
+        for row in rows.fetchall():
+            yield self._seal.open_bytes((self._folder / row["name"]).read_bytes(), row["salt"])
+
+    def sweep(self, keep: timedelta, now: datetime) -> None:
+        """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens."""
+        kept = self.kept()
+        self._delete([frame for frame in kept if abs(now - frame.at) >= keep])
+        names = {frame.name for frame in kept}
+        for path in self._folder.glob("*.sealed"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def make_room(self) -> None:
+        """Delete the oldest while the disk is short."""
+        while self._is_short() and (oldest := self.kept()[:1]):
+            self._delete(oldest)
+
+    def _is_short(self) -> bool:
+        disk = shutil.disk_usage(self._folder)
+        return disk.free < FREE_MIN * disk.total
+
+    def _delete(self, frames: Sequence[KeptFrame]) -> None:
+        if not frames:
+            return
+        for frame in frames:
+            (self._folder / frame.name).unlink(missing_ok=True)
+        with self._store.transaction():
+            self._sql.executemany("DELETE FROM frame WHERE name = ?", [(frame.name,) for frame in frames])
+        self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else the salts would stand there until it is full
+
+
+class FrameKeeper:
+    """Keeps frames in a thread of its own. Nothing of it waits, and nothing of it fails for its callers."""
+
+    def __init__(self, folder: Path, seal: Seal, clock: Clock, keep: Callable[[], timedelta]) -> None:
+        """`keep` says for how long by the policy of the moment; no time: none are kept."""
+        self._path = folder
+        self._seal = seal
+        self._clock = clock
+        self._keep = keep
+        self._thread = ThreadPoolExecutor(1, "frames")
+        self._waiting = 0
+        self._is_well = True
+
+    def add(self, passage_id: str, frames: Sequence[Frame]) -> None:
+        """Keep these frames of a passage, soon."""
+        if not frames or not self._keep() or self._waiting >= QUEUE_MAX:
+            return
+        at = self._clock().utc
+        self._do(lambda folder: folder.add(passage_id, [_jpeg(frame) for frame in frames], at))
+
+    async def run(self) -> None:
+        """Delete what is old, now and then, until cancelled."""
+        try:
+            while True:
+                keep, now = self._keep(), self._clock().utc
+                self._do(lambda folder: folder.sweep(keep, now))  # noqa: B023  done before they are others
+                await asyncio.sleep(SWEEP_EVERY_S)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _do(self, work: Callable[[FrameFolder], None]) -> None:
+        self._waiting += 1
+        done = self._thread.submit(self._done, work)
+        loop = asyncio.get_running_loop()
+        done.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._one_less))
+
+    def _one_less(self) -> None:
+        self._waiting -= 1
+
+    def _done(self, work: Callable[[FrameFolder], None]) -> None:
+        """In the thread. The folder is opened each time: it may be on a disk that comes and goes."""
+        try:
+            with closing(FrameFolder(self._path, self._seal)) as folder:
+                work(folder)
+        except (OSError, sqlite3.Error, GatehouseError) as error:
+            if self._is_well:
+                log.warning("gate.frames_not_kept", extra={"why": str(error)})
+            self._is_well = False
+        else:
+            if not self._is_well:
+                log.info("gate.frames_kept_again")
+            self._is_well = True
+
+
+def export(folder: FrameFolder, passage_id: str, to: Path) -> list[Path]:
+    """Write the frames of a passage, opened, into a folder. Raises NotFound where there are none."""
+    written = []
+    for number, jpeg in enumerate(folder.jpegs(passage_id)):
+        to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = to / f"{passage_id}-{number}.jpg"
+        path.write_bytes(jpeg)
+        written.append(path)
+    if not written:
+        raise NotFound("no_frames", f"no frames of passage {passage_id} are kept here")
+    return written
+
+
+def _jpeg(frame: Frame) -> bytes:
+    _, jpeg = cv2.imencode(".jpg", frame.pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return jpeg.tobytes()

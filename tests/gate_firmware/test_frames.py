@@ -1,0 +1,162 @@
+"""The frames that decisions rest on: sealed, found again by who has the key, and really gone in the end."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from cloud_sync.link.seal import Seal
+from domain.errors import NotFound, PeerError
+from domain.now import Now
+from gate_firmware import frames
+from gate_firmware.frames import FrameFolder, FrameKeeper, export
+from hardware.camera import Frame
+from tests.gate_firmware.gate import NOW, SEAL, at
+from tests.parts import running, soon
+
+JPEG = b"\xff\xd8 what a camera has seen of HHAB123"
+DAYS = timedelta(days=3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[FrameFolder]:
+    folder = FrameFolder(tmp_path / "gate.frames", SEAL)
+    yield folder
+    folder.close()
+
+
+def files(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "gate.frames").glob("*.sealed"))
+
+
+def on_disk(tmp_path: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in (tmp_path / "gate.frames").iterdir())
+
+
+class TestFolder:
+    def test_who_has_the_key_sees_them_and_nobody_else(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG, b"\xff\xd8 another"], at(0))
+        folder.add("p1", [b"\xff\xd8 a third, of a later decision"], at(0))
+        assert files(tmp_path) == ["p1-0.sealed", "p1-1.sealed", "p1-2.sealed"]
+        assert next(folder.jpegs("p1")) == JPEG
+        assert b"HHAB123" not in on_disk(tmp_path)
+        other = FrameFolder(tmp_path / "gate.frames", Seal(bytes(32)))
+        with pytest.raises(PeerError):
+            list(other.jpegs("p1"))
+        other.close()
+
+    def test_they_go_once_they_are_old_with_what_opens_them(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("old", [JPEG], at(0))
+        folder.add("new", [JPEG], at(2))
+        salt = folder._sql.execute("SELECT salt FROM frame WHERE passage_id = 'old'").fetchone()["salt"]
+        assert salt in on_disk(tmp_path)
+        folder.sweep(timedelta(hours=3), at(3))
+        assert files(tmp_path) == ["new-0.sealed"]
+        assert salt not in on_disk(tmp_path)
+        assert [frame.passage_id for frame in folder.kept()] == ["new"]
+
+    def test_all_of_them_go_where_none_are_to_be_kept(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        folder.sweep(timedelta(), at(0))
+        assert files(tmp_path) == []
+
+    def test_so_do_those_that_a_wrong_clock_has_dated_ahead(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(24 * 365))
+        folder.sweep(DAYS, at(0))
+        assert files(tmp_path) == []
+
+    def test_the_oldest_go_first_where_the_disk_is_short(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for hour in range(4):
+            folder.add(f"p{hour}", [JPEG], at(hour))
+
+        def usage(_path: Path) -> SimpleNamespace:
+            return SimpleNamespace(total=100, free=4 if len(files(tmp_path)) > 2 else 6)
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        folder.make_room()
+        assert files(tmp_path) == ["p2-0.sealed", "p3-0.sealed"]
+
+    def test_one_whose_file_is_missing_goes_all_the_same(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        (tmp_path / "gate.frames" / "p1-0.sealed").unlink()
+        folder.sweep(DAYS, at(1_000))
+        assert folder.kept() == []
+
+    def test_a_file_that_nothing_opens_goes_too(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        (tmp_path / "gate.frames" / "p2-0.sealed").write_bytes(b"its salt was lost")
+        folder.sweep(DAYS, at(1))
+        assert files(tmp_path) == ["p1-0.sealed"]
+
+    def test_they_are_written_where_somebody_asks_for_them(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        [written] = export(folder, "p1", tmp_path / "out")
+        assert written.read_bytes() == JPEG
+        with pytest.raises(NotFound):
+            export(folder, "p2", tmp_path / "out")
+
+
+class TestKeeper:
+    @pytest.fixture
+    def seen(self) -> Frame:
+        return Frame(np.full((90, 160, 3), 128, np.uint8), 0)
+
+    async def test_what_is_added_is_on_the_disk_soon(self, tmp_path: Path, seen: Frame) -> None:
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, lambda: DAYS)
+        async with running(keeper.run()):
+            keeper.add("p1", [seen])
+            await soon(_until(lambda: files(tmp_path) == ["p1-0.sealed"] and not keeper._waiting))
+        folder = FrameFolder(tmp_path / "gate.frames", SEAL)
+        [jpeg] = folder.jpegs("p1")
+        folder.close()
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        assert picture.shape == seen.pixels.shape
+
+    async def test_nothing_is_where_the_policy_keeps_none(self, tmp_path: Path, seen: Frame) -> None:
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, timedelta)
+        keeper.add("p1", [seen])
+        assert keeper._waiting == 0
+
+    async def test_what_is_old_goes_by_itself(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(frames, "SWEEP_EVERY_S", 0.01)
+        folder.add("p1", [JPEG], at(0))
+        later = Now(0, at(73))
+        async with running(FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: later, lambda: DAYS).run()):
+            await soon(_until(lambda: files(tmp_path) == []))
+
+    async def test_more_than_it_can_write_is_left_out(
+        self, tmp_path: Path, seen: Frame, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(frames, "QUEUE_MAX", 2)
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, lambda: DAYS)
+        for number in range(5):
+            keeper.add(f"p{number}", [seen])
+        await soon(_until(lambda: keeper._waiting == 0))
+        assert files(tmp_path) == ["p0-0.sealed", "p1-0.sealed"]
+
+    async def test_a_disk_that_does_not_take_them_is_logged_once(
+        self, tmp_path: Path, seen: Frame, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / "gate.frames").write_text("a file where the folder should be")
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, lambda: DAYS)
+        for number in range(3):
+            keeper.add(f"p{number}", [seen])
+        await soon(_until(lambda: keeper._waiting == 0))
+        assert caplog.text.count("gate.frames_not_kept") == 1
+
+
+async def _until(what: object) -> None:
+    assert callable(what)
+    while not what():  # noqa: ASYNC110  a thread that says nothing by itself
+        await asyncio.sleep(0.01)
