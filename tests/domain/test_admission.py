@@ -31,6 +31,11 @@ FROM_THE_GATE = {
     Reason.TICKET_USED,
     Reason.STAY_CLOSED,
     Reason.UNKNOWN_CAR,
+    Reason.STAFF,
+    Reason.DENIED,
+    Reason.ATTENDANT,
+    Reason.HELD_OPEN,
+    Reason.LANE_CLOSED,
 }
 """Not of rights: the gate says these itself, of what it saw, of tickets, and at the exit."""
 

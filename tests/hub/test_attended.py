@@ -13,7 +13,7 @@ import pytest
 from cloud_sync.link.settings import Broker, Secret
 from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, LaneModeChanged, Mode, Payload, payload_of
 from domain.admission import Reason, Verdict
-from gate_firmware import service
+from gate_firmware import process
 from hardware.barrier import Position as Arm
 from hub.service import HubService
 from hub.settings import AttendantEntry, GateEntry, HubSettings
@@ -35,7 +35,7 @@ def reader() -> PlateReader:
 @pytest.fixture(autouse=True)
 def loaded(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real reader, which is loaded once for all of these tests."""
-    monkeypatch.setattr(service, "engine", lambda _name, _threads: reader)
+    monkeypatch.setattr(process, "engine", lambda _name, _threads: reader)
 
 
 class Attended:
