@@ -36,7 +36,7 @@ async def told(browser: httpx.AsyncClient, gate_id: str = ENTRY) -> str:
 
 def buttons(html: str, gate_id: str) -> list[str]:
     """What a lane offers to press."""
-    lane = html.split(f'<div class="lane" id="{gate_id}">')[1].split('<div class="lane"', maxsplit=1)[0]
+    lane = html.split(f'<div class="lane" id="{gate_id}"')[1].split('<div class="lane"', maxsplit=1)[0]
     return re.findall(r"<button[^>]*>([^<]*)</button>", lane)
 
 
@@ -172,6 +172,26 @@ async def test_and_to_nobody_else(browser: httpx.AsyncClient, lane: Lane) -> Non
     assert await press(browser)
     await log_in(browser, RUTH)
     assert await told(browser) == NOTHING_YET
+
+
+async def test_whatever_happens_a_lane_has_the_same_fields_and_buttons(browser: httpx.AsyncClient, lane: Lane) -> None:
+    """By that the page's refresh knows them again, and leaves alone what somebody types or presses."""
+    await log_in(browser)
+    elements = []
+    for online, mode in (
+        (False, None),
+        (True, None),
+        (True, Mode.AUTOMATIC),
+        (True, Mode.HELD_OPEN),
+        (True, Mode.CLOSED),
+    ):
+        await lane.is_on_the_link(online=online, mode=mode)
+        lane.answers = [opened()]
+        await press(browser)
+        html = (await browser.get("/")).text.split(f'<div class="lane" id="{ENTRY}"')[1].split('<div class="lane"')[0]
+        elements.append(re.findall(r"</?\w+", re.sub(r'<p class="tags">.*?</p>', "", html, flags=re.DOTALL)))
+    assert elements[0].count("<button") == 4
+    assert elements == [elements[0]] * 5
 
 
 @pytest.mark.parametrize("mode", list(Mode))
