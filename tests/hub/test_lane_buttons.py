@@ -34,10 +34,14 @@ async def told(browser: httpx.AsyncClient, gate_id: str = ENTRY) -> str:
     return "" if one is None else f"{(one[1] or '').strip()} {one[2].strip()}".strip()
 
 
+def shown_of(html: str, gate_id: str) -> str:
+    """What the page has of a lane."""
+    return html.split(f'<div class="lane" id="{gate_id}"')[1].split('<div class="lane"', maxsplit=1)[0]
+
+
 def buttons(html: str, gate_id: str) -> list[str]:
     """What a lane offers to press."""
-    lane = html.split(f'<div class="lane" id="{gate_id}"')[1].split('<div class="lane"', maxsplit=1)[0]
-    return re.findall(r"<button[^>]*>([^<]*)</button>", lane)
+    return re.findall(r"<button[^>]*>([^<]*)</button>", shown_of(html, gate_id))
 
 
 async def test_who_has_not_logged_in_sees_no_button_and_can_press_none(browser: httpx.AsyncClient, lane: Lane) -> None:
@@ -188,7 +192,7 @@ async def test_whatever_happens_a_lane_has_the_same_fields_and_buttons(browser: 
         await lane.is_on_the_link(online=online, mode=mode)
         lane.answers = [opened()]
         await press(browser)
-        html = (await browser.get("/")).text.split(f'<div class="lane" id="{ENTRY}"')[1].split('<div class="lane"')[0]
+        html = shown_of((await browser.get("/")).text, ENTRY)
         elements.append(re.findall(r"</?\w+", re.sub(r'<p class="tags">.*?</p>', "", html, flags=re.DOTALL)))
     assert elements[0].count("<button") == 4
     assert elements == [elements[0]] * 5
