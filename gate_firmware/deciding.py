@@ -23,6 +23,10 @@ RESUME_WITHIN = timedelta(minutes=15)
 """A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
 
 
+MISSED_BY = timedelta(days=1)
+"""Who leaves longer after the window of a booking that they have missed, did not come on that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A decision with its evidence; `plate` is what was read, sealed as it leaves the reader.
@@ -222,7 +226,7 @@ class Judge:
     def _judgement(self, rights: list[Right], evidence: Evidence, now: Now) -> Judgement:
         inside = self._replica.spots.inside()
         if self._direction is Direction.EXIT:
-            decision = _release(leaving(rights, set(inside)))
+            decision = _release(leaving(rights, set(inside), now))
         else:
             decision = admission(
                 rights,
@@ -259,11 +263,15 @@ def _release(right: Right | None) -> Decision:
     return Decision(Verdict.RELEASE, Reason.STAY_CLOSED, right, right.spot_id)
 
 
-def leaving(rights: list[Right], inside: set[str]) -> Right | None:
-    """The right that the car at an exit came in on: the one inside, else one that may have come in moments ago.
+def leaving(rights: list[Right], inside: set[str], now: Now) -> Right | None:
+    """The right that the car at an exit came in on: the one inside, else one that may have come in moments ago, else
+    one that it was thought not to have come on.
 
-    The second is for a car that another gate let in, of which the hub could not tell yet.
+    The second is for a car that another gate let in, of which the hub could not tell yet; the third for one that came
+    in unknown, by an attendant or a lane that was held open: nobody who came in pays for not coming.
     """
     known = [right for right in rights if right.reservation_id in inside or right.status is Status.CHECKED_IN]
     perhaps = [right for right in rights if right.status is Status.CONFIRMED]
-    return next(iter([*known, *perhaps]), None)
+    missed = [right for right in rights if right.status is Status.NO_SHOW and not right.has_left]
+    late = [right for right in missed if right.window.start - MISSED_BY <= now.utc <= right.window.end + MISSED_BY]
+    return next(iter([*known, *perhaps, *late]), None)

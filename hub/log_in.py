@@ -15,11 +15,10 @@ def log_in_routes(screen: Screen, attendants: Attendants, clock: Clock) -> APIRo
 
     @routes.get("/log-in", response_class=HTMLResponse)
     async def log_in_page(request: Request) -> Response:
-        if not attendants.names:
-            return screen.show(
-                request, "log_in.html", 404, why="this hub's configuration names nobody who could log in"
-            )
-        return screen.show(request, "log_in.html")
+        if attendants.names:
+            return screen.show(request, "log_in.html")
+        nobody = "this hub's configuration names nobody who could log in"
+        return screen.show(request, "log_in.html", 404, why=nobody)
 
     @routes.post("/log-in", response_class=HTMLResponse)
     async def log_in(request: Request) -> Response:

@@ -20,9 +20,7 @@ class Screen:
 
     def __init__(self, lot_id: str, name: str, timezone: str, attendants: Attendants, clock: Clock) -> None:
         self._lot = {"lot_id": lot_id, "name": name, "attendants": attendants}
-        self._cookie = (
-            f"gatehouse-{lot_id}"  # a browser has one jar for all ports of a machine, and so for all its hubs
-        )
+        self._cookie = f"gatehouse-{lot_id}"  # one machine's hubs share a browser's jar, whatever their ports
         self._sessions = Sessions()
         self._clock = clock
         self._templates = Jinja2Templates(TEMPLATES)
@@ -41,7 +39,8 @@ class Screen:
 
     def log_in(self, request: Request, attendant: Attendant) -> Response:
         """Begin a session in this browser, which ends the one before, and show the lot."""
-        answer = self.log_out(request)
+        self._sessions.end(request.cookies.get(self._cookie))
+        answer = RedirectResponse("/", 303)
         answer.set_cookie(
             self._cookie,
             self._sessions.begin(attendant, self._clock()),

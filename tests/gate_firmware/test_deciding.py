@@ -22,6 +22,7 @@ from tests.gate_firmware.gate import (
     SPOT,
     UNTRUSTED,
     Gate,
+    at,
     policy,
     rid,
     right,
@@ -165,12 +166,29 @@ class TestExit:
         exit_.hub_says(right(1, Status.CANCELLED), right(2, start=2, end=3), stay(1))
         assert judged(exit_).reservation_id == rid(1)
 
-    @pytest.mark.parametrize(
-        "status", [Status.COMPLETED, Status.CANCELLED, Status.EXPIRED, Status.HELD, Status.NO_SHOW]
-    )
+    @pytest.mark.parametrize("status", [Status.COMPLETED, Status.CANCELLED, Status.EXPIRED, Status.HELD])
     def test_what_is_not_inside_closes_no_stay(self, exit_: Gate, status: Status) -> None:
         exit_.hub_says(right(status=status))
         assert judged(exit_).decision.reason is Reason.UNKNOWN_CAR
+
+    def test_who_was_thought_not_to_have_come_did(self, exit_: Gate) -> None:
+        """They were let in unknown, and do not pay for not coming."""
+        exit_.hub_says(right(status=Status.NO_SHOW, revision=3))
+        assert judged(exit_).reservation_id == rid(1)
+
+    @pytest.mark.parametrize("hours", [-27, 25.1])
+    def test_but_not_on_a_booking_of_another_day(self, exit_: Gate, hours: float) -> None:
+        exit_.hub_says(right(status=Status.NO_SHOW, revision=3))
+        exit_.now = Now(NOW.mono_ms, at(hours))
+        assert judged(exit_).reservation_id is None
+
+    def test_nor_on_one_that_they_came_late_on_and_left_before(self, exit_: Gate) -> None:
+        exit_.hub_says(right(status=Status.NO_SHOW, revision=3), stay(), stay(left=True))
+        assert judged(exit_).reservation_id is None
+
+    def test_the_one_inside_counts_before_one_that_was_missed(self, exit_: Gate) -> None:
+        exit_.hub_says(right(2, Status.NO_SHOW, revision=3), right(1, Status.CHECKED_IN), stay(1))
+        assert judged(exit_).reservation_id == rid(1)
 
     def test_one_that_may_have_come_in_a_moment_ago(self, exit_: Gate) -> None:
         exit_.hub_says(right())

@@ -34,10 +34,14 @@ async def told(browser: httpx.AsyncClient, gate_id: str = ENTRY) -> str:
     return "" if one is None else f"{(one[1] or '').strip()} {one[2].strip()}".strip()
 
 
+def shown_of(html: str, gate_id: str) -> str:
+    """What the page has of a lane."""
+    return html.split(f'<div class="lane" id="{gate_id}"')[1].split('<div class="lane"', maxsplit=1)[0]
+
+
 def buttons(html: str, gate_id: str) -> list[str]:
     """What a lane offers to press."""
-    lane = html.split(f'<div class="lane" id="{gate_id}">')[1].split('<div class="lane"', maxsplit=1)[0]
-    return re.findall(r"<button[^>]*>([^<]*)</button>", lane)
+    return re.findall(r"<button[^>]*>([^<]*)</button>", shown_of(html, gate_id))
 
 
 async def test_who_has_not_logged_in_sees_no_button_and_can_press_none(browser: httpx.AsyncClient, lane: Lane) -> None:
@@ -172,6 +176,26 @@ async def test_and_to_nobody_else(browser: httpx.AsyncClient, lane: Lane) -> Non
     assert await press(browser)
     await log_in(browser, RUTH)
     assert await told(browser) == NOTHING_YET
+
+
+async def test_whatever_happens_a_lane_has_the_same_fields_and_buttons(browser: httpx.AsyncClient, lane: Lane) -> None:
+    """By that the page's refresh knows them again, and leaves alone what somebody types or presses."""
+    await log_in(browser)
+    elements = []
+    for online, mode in (
+        (False, None),
+        (True, None),
+        (True, Mode.AUTOMATIC),
+        (True, Mode.HELD_OPEN),
+        (True, Mode.CLOSED),
+    ):
+        await lane.is_on_the_link(online=online, mode=mode)
+        lane.answers = [opened()]
+        await press(browser)
+        html = shown_of((await browser.get("/")).text, ENTRY)
+        elements.append(re.findall(r"</?\w+", re.sub(r'<p class="tags">.*?</p>', "", html, flags=re.DOTALL)))
+    assert elements[0].count("<button") == 4
+    assert elements == [elements[0]] * 5
 
 
 @pytest.mark.parametrize("mode", list(Mode))
