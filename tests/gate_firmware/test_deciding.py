@@ -179,8 +179,7 @@ class TestExit:
     @pytest.mark.parametrize("hours", [-27, 25.1])
     def test_but_not_on_a_booking_of_another_day(self, exit_: Gate, hours: float) -> None:
         exit_.hub_says(right(status=Status.NO_SHOW, revision=3))
-        exit_.now = Now(NOW.mono_ms, at(hours))
-        assert judged(exit_).reservation_id is None
+        assert judged(exit_, now=Now(NOW.mono_ms, at(hours))).reservation_id is None
 
     def test_nor_on_one_that_they_came_late_on_and_left_before(self, exit_: Gate) -> None:
         exit_.hub_says(right(status=Status.NO_SHOW, revision=3), stay(), stay(left=True))
