@@ -93,13 +93,15 @@ class FrameFolder:
             yield self._seal.open_bytes((self._folder / row["name"]).read_bytes(), row["salt"])
 
     def sweep(self, keep: timedelta, now: datetime) -> None:
-        """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens."""
+        """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens. Then the
+        oldest, while the disk is short."""
         kept = self.kept()
         self._delete([frame for frame in kept if abs(now - frame.at) >= keep])
         names = {frame.name for frame in kept}
         for path in self._folder.glob("*.sealed"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
+        self.make_room()
 
     def make_room(self) -> None:
         """Delete the oldest while the disk is short."""
