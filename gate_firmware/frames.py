@@ -44,11 +44,16 @@ _SALT_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeptFrame:
-    """One frame on the disk: `name` is its file's."""
+    """One frame on the disk, the `number`th of its passage."""
 
-    name: str
     passage_id: str
+    number: int
     at: datetime
+
+    @property
+    def name(self) -> str:
+        """Its file's."""
+        return f"{self.passage_id}-{self.number}.sealed"
 
 
 class FrameFolder:
@@ -65,32 +70,39 @@ class FrameFolder:
         self._sql.execute("PRAGMA secure_delete = ON")
         self._sql.execute(
             "CREATE TABLE IF NOT EXISTS frame"
-            " (name TEXT PRIMARY KEY, passage_id TEXT NOT NULL, at TEXT NOT NULL, salt BLOB NOT NULL) STRICT"
+            " (passage_id TEXT NOT NULL, number INTEGER NOT NULL, at TEXT NOT NULL, salt BLOB NOT NULL,"
+            " PRIMARY KEY (passage_id, number)) STRICT"
         )
 
     def close(self) -> None:
         self._store.close()
 
     def add(self, passage_id: str, jpegs: Sequence[bytes], at: datetime) -> None:
-        """Keep these; the oldest go where there is no room."""
+        """Keep these, in place of the oldest where there is no room, or not at all."""
         self.make_room()
-        count = self._sql.execute("SELECT count(*) FROM frame WHERE passage_id = ?", (passage_id,)).fetchone()[0]
-        for number, jpeg in enumerate(jpegs, start=count):
-            name, salt = f"{passage_id}-{number}.sealed", os.urandom(_SALT_BYTES)
-            with self._store.transaction():  # first: a file that nobody knows of would never be deleted
-                self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (name, passage_id, rfc3339(at), salt))
-            (self._folder / name).write_bytes(self._seal.seal_bytes(jpeg, salt))
+        if self._is_short():
+            return
+        last = "SELECT coalesce(max(number), -1) FROM frame WHERE passage_id = ?"
+        first = self._sql.execute(last, (passage_id,)).fetchone()[0] + 1
+        for number, jpeg in enumerate(jpegs, start=first):
+            frame, salt = KeptFrame(passage_id, number, at), os.urandom(_SALT_BYTES)
+            with self._store.transaction():
+                self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (passage_id, number, rfc3339(at), salt))
+            (self._folder / frame.name).write_bytes(self._seal.seal_bytes(jpeg, salt))
 
     def kept(self) -> list[KeptFrame]:
         """All of them, oldest first."""
-        rows = self._sql.execute("SELECT name, passage_id, at FROM frame ORDER BY at, name")
-        return [KeptFrame(row["name"], row["passage_id"], parse_instant(row["at"])) for row in rows]
+        rows = self._sql.execute("SELECT passage_id, number, at FROM frame ORDER BY at, passage_id, number")
+        return [KeptFrame(row["passage_id"], row["number"], parse_instant(row["at"])) for row in rows]
 
     def jpegs(self, passage_id: str) -> Iterator[bytes]:
         """The frames of a passage, opened. Raises PeerError for one that was sealed with another key."""
-        rows = self._sql.execute("SELECT name, salt FROM frame WHERE passage_id = ? ORDER BY name", (passage_id,))
-        for row in rows.fetchall():
-            yield self._seal.open_bytes((self._folder / row["name"]).read_bytes(), row["salt"])
+        salts = "SELECT salt FROM frame WHERE passage_id = ? AND number = ?"
+        for frame in self.kept():
+            path = self._folder / frame.name
+            if frame.passage_id == passage_id and path.exists():  # the disk may not have taken it
+                salt = self._sql.execute(salts, (passage_id, frame.number)).fetchone()["salt"]
+                yield self._seal.open_bytes(path.read_bytes(), salt)
 
     def sweep(self, keep: timedelta, now: datetime) -> None:
         """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens. Then the
@@ -118,7 +130,8 @@ class FrameFolder:
         for frame in frames:
             (self._folder / frame.name).unlink(missing_ok=True)
         with self._store.transaction():
-            self._sql.executemany("DELETE FROM frame WHERE name = ?", [(frame.name,) for frame in frames])
+            gone = [(frame.passage_id, frame.number) for frame in frames]
+            self._sql.executemany("DELETE FROM frame WHERE passage_id = ? AND number = ?", gone)
         self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else the salts would stand there until it is full
 
 

@@ -84,6 +84,21 @@ class TestFolder:
         folder.make_room()
         assert files(tmp_path) == ["p2-0.sealed", "p3-0.sealed"]
 
+    def test_none_are_added_to_a_disk_that_stays_short(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder.add("p1", [JPEG], at(0))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=100, free=4))
+        folder.add("p2", [JPEG], at(0))
+        assert files(tmp_path) == []
+
+    def test_one_of_a_later_decision_takes_no_others_place(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        folder.add("p1", [JPEG], at(2))
+        folder.sweep(timedelta(hours=1), at(2))
+        folder.add("p1", [JPEG], at(2))
+        assert files(tmp_path) == ["p1-1.sealed", "p1-2.sealed"]
+
     def test_one_whose_file_is_missing_goes_all_the_same(self, folder: FrameFolder, tmp_path: Path) -> None:
         folder.add("p1", [JPEG], at(0))
         (tmp_path / "gate.frames" / "p1-0.sealed").unlink()
