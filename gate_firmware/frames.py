@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 QUEUE_MAX = 4
 """Decisions whose frames wait to be written, some 30 MB; what comes on top is left out."""
 
+PASSAGE_MAX = 12
+"""Frames of one passage: of a car that is judged again and again, those of the last few times."""
+
 JPEG_QUALITY = 80
 
 FREE_MIN = 0.05
@@ -89,6 +92,7 @@ class FrameFolder:
             with self._store.transaction():
                 self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (passage_id, number, rfc3339(at), salt))
             (self._folder / frame.name).write_bytes(self._seal.seal_bytes(jpeg, salt))
+        self._delete([frame for frame in self.kept() if frame.passage_id == passage_id][:-PASSAGE_MAX])
 
     def kept(self) -> list[KeptFrame]:
         """All of them, oldest first."""
@@ -146,14 +150,19 @@ class FrameKeeper:
         self._keep = keep
         self._thread = ThreadPoolExecutor(1, "frames")
         self._waiting = 0
+        self._added: tuple[str, set[int]] = "", set()  # of the last passage, when they were taken
         self._is_well = True
 
     def add(self, passage_id: str, frames: Sequence[Frame]) -> None:
-        """Keep these frames of a passage, soon."""
-        if not frames or not self._keep() or self._waiting >= QUEUE_MAX:
+        """Keep these frames of a passage, soon, but for those that are kept already."""
+        if self._added[0] != passage_id:
+            self._added = passage_id, set()
+        new = [frame for frame in frames if frame.mono_ms not in self._added[1]]
+        if not new or not self._keep() or self._waiting >= QUEUE_MAX:
             return
+        self._added[1].update(frame.mono_ms for frame in new)
         at = self._clock().utc
-        self._do(lambda folder: folder.add(passage_id, [_jpeg(frame) for frame in frames], at))
+        self._do(lambda folder: folder.add(passage_id, [_jpeg(frame) for frame in new], at))
 
     async def run(self) -> None:
         """Delete what is old, now and then, until cancelled."""

@@ -105,6 +105,15 @@ class TestFolder:
         folder.sweep(DAYS, at(1_000))
         assert folder.kept() == []
 
+    def test_of_a_car_that_is_judged_again_and_again_the_last_are_kept(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(frames, "PASSAGE_MAX", 2)
+        folder.add("p0", [JPEG], at(0))
+        for _ in range(3):
+            folder.add("p1", [JPEG], at(0))
+        assert files(tmp_path) == ["p0-0.sealed", "p1-1.sealed", "p1-2.sealed"]
+
     def test_a_file_that_nothing_opens_goes_too(self, folder: FrameFolder, tmp_path: Path) -> None:
         folder.add("p1", [JPEG], at(0))
         (tmp_path / "gate.frames" / "p2-0.sealed").write_bytes(b"its salt was lost")
@@ -135,6 +144,13 @@ class TestKeeper:
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None
         assert picture.shape == seen.pixels.shape
+
+    async def test_none_is_kept_twice(self, tmp_path: Path, seen: Frame) -> None:
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, lambda: DAYS)
+        keeper.add("p1", [seen])
+        keeper.add("p1", [seen, Frame(seen.pixels, 66)])
+        await soon(_until(lambda: keeper._waiting == 0))
+        assert files(tmp_path) == ["p1-0.sealed", "p1-1.sealed"]
 
     async def test_nothing_is_where_the_policy_keeps_none(self, tmp_path: Path, seen: Frame) -> None:
         keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, timedelta)
