@@ -36,6 +36,7 @@ QUIET_EVERY_S = 2.0
 """How often to look, once the disk works again, whether nobody is in the lane and the hub has all."""
 
 DETAIL_MAX = 300
+"""Signs of why, in an alarm."""
 
 
 class GateProcess:
