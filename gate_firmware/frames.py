@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 QUEUE_MAX = 4
 """Decisions whose frames wait to be written, some 30 MB; what comes on top is left out."""
 
+PASSAGE_MAX = 12
+"""Frames of one passage: of a car that is judged again and again, those of the last few times."""
+
 JPEG_QUALITY = 80
 
 FREE_MIN = 0.05
@@ -44,11 +47,16 @@ _SALT_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeptFrame:
-    """One frame on the disk: `name` is its file's."""
+    """One frame on the disk, the `number`th of its passage."""
 
-    name: str
     passage_id: str
+    number: int
     at: datetime
+
+    @property
+    def name(self) -> str:
+        """Its file's."""
+        return f"{self.passage_id}-{self.number}.sealed"
 
 
 class FrameFolder:
@@ -65,41 +73,51 @@ class FrameFolder:
         self._sql.execute("PRAGMA secure_delete = ON")
         self._sql.execute(
             "CREATE TABLE IF NOT EXISTS frame"
-            " (name TEXT PRIMARY KEY, passage_id TEXT NOT NULL, at TEXT NOT NULL, salt BLOB NOT NULL) STRICT"
+            " (passage_id TEXT NOT NULL, number INTEGER NOT NULL, at TEXT NOT NULL, salt BLOB NOT NULL,"
+            " PRIMARY KEY (passage_id, number)) STRICT"
         )
 
     def close(self) -> None:
         self._store.close()
 
     def add(self, passage_id: str, jpegs: Sequence[bytes], at: datetime) -> None:
-        """Keep these; the oldest go where there is no room."""
+        """Keep these, in place of the oldest where there is no room, or not at all."""
         self.make_room()
-        count = self._sql.execute("SELECT count(*) FROM frame WHERE passage_id = ?", (passage_id,)).fetchone()[0]
-        for number, jpeg in enumerate(jpegs, start=count):
-            name, salt = f"{passage_id}-{number}.sealed", os.urandom(_SALT_BYTES)
-            with self._store.transaction():  # first: a file that nobody knows of would never be deleted
-                self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (name, passage_id, rfc3339(at), salt))
-            (self._folder / name).write_bytes(self._seal.seal_bytes(jpeg, salt))
+        if self._is_short():
+            return
+        last = "SELECT coalesce(max(number), -1) FROM frame WHERE passage_id = ?"
+        first = self._sql.execute(last, (passage_id,)).fetchone()[0] + 1
+        for number, jpeg in enumerate(jpegs, start=first):
+            frame, salt = KeptFrame(passage_id, number, at), os.urandom(_SALT_BYTES)
+            with self._store.transaction():
+                self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (passage_id, number, rfc3339(at), salt))
+            (self._folder / frame.name).write_bytes(self._seal.seal_bytes(jpeg, salt))
+        self._delete([frame for frame in self.kept() if frame.passage_id == passage_id][:-PASSAGE_MAX])
 
     def kept(self) -> list[KeptFrame]:
         """All of them, oldest first."""
-        rows = self._sql.execute("SELECT name, passage_id, at FROM frame ORDER BY at, name")
-        return [KeptFrame(row["name"], row["passage_id"], parse_instant(row["at"])) for row in rows]
+        rows = self._sql.execute("SELECT passage_id, number, at FROM frame ORDER BY at, passage_id, number")
+        return [KeptFrame(row["passage_id"], row["number"], parse_instant(row["at"])) for row in rows]
 
     def jpegs(self, passage_id: str) -> Iterator[bytes]:
         """The frames of a passage, opened. Raises PeerError for one that was sealed with another key."""
-        rows = self._sql.execute("SELECT name, salt FROM frame WHERE passage_id = ? ORDER BY name", (passage_id,))
-        for row in rows.fetchall():
-            yield self._seal.open_bytes((self._folder / row["name"]).read_bytes(), row["salt"])
+        salts = "SELECT salt FROM frame WHERE passage_id = ? AND number = ?"
+        for frame in self.kept():
+            path = self._folder / frame.name
+            if frame.passage_id == passage_id and path.exists():  # the disk may not have taken it
+                salt = self._sql.execute(salts, (passage_id, frame.number)).fetchone()["salt"]
+                yield self._seal.open_bytes(path.read_bytes(), salt)
 
     def sweep(self, keep: timedelta, now: datetime) -> None:
-        """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens."""
+        """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens. Then the
+        oldest, while the disk is short."""
         kept = self.kept()
         self._delete([frame for frame in kept if abs(now - frame.at) >= keep])
         names = {frame.name for frame in kept}
         for path in self._folder.glob("*.sealed"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
+        self.make_room()
 
     def make_room(self) -> None:
         """Delete the oldest while the disk is short."""
@@ -116,7 +134,8 @@ class FrameFolder:
         for frame in frames:
             (self._folder / frame.name).unlink(missing_ok=True)
         with self._store.transaction():
-            self._sql.executemany("DELETE FROM frame WHERE name = ?", [(frame.name,) for frame in frames])
+            gone = [(frame.passage_id, frame.number) for frame in frames]
+            self._sql.executemany("DELETE FROM frame WHERE passage_id = ? AND number = ?", gone)
         self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else the salts would stand there until it is full
 
 
@@ -131,14 +150,19 @@ class FrameKeeper:
         self._keep = keep
         self._thread = ThreadPoolExecutor(1, "frames")
         self._waiting = 0
+        self._added: tuple[str, set[int]] = "", set()  # of the last passage, when they were taken
         self._is_well = True
 
     def add(self, passage_id: str, frames: Sequence[Frame]) -> None:
-        """Keep these frames of a passage, soon."""
-        if not frames or not self._keep() or self._waiting >= QUEUE_MAX:
+        """Keep these frames of a passage, soon, but for those that are kept already."""
+        if self._added[0] != passage_id:
+            self._added = passage_id, set()
+        new = [frame for frame in frames if frame.mono_ms not in self._added[1]]
+        if not new or not self._keep() or self._waiting >= QUEUE_MAX:
             return
+        self._added[1].update(frame.mono_ms for frame in new)
         at = self._clock().utc
-        self._do(lambda folder: folder.add(passage_id, [_jpeg(frame) for frame in frames], at))
+        self._do(lambda folder: folder.add(passage_id, [_jpeg(frame) for frame in new], at))
 
     async def run(self) -> None:
         """Delete what is old, now and then, until cancelled."""

@@ -36,6 +36,7 @@ QUIET_EVERY_S = 2.0
 """How often to look, once the disk works again, whether nobody is in the lane and the hub has all."""
 
 DETAIL_MAX = 300
+"""Signs of why, in an alarm."""
 
 
 class GateProcess:
@@ -63,7 +64,10 @@ class GateProcess:
                     asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
                 )
                 self._tasks.create_task(serve_http(self._api(), listening))
-                await self._go_on()
+                try:
+                    await self._go_on()
+                finally:
+                    self._reader.cancel()
 
     async def _go_on(self) -> None:
         try:
@@ -80,11 +84,12 @@ class GateProcess:
         failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         store.when_failed = lambda error: None if failed.done() else failed.set_result(error)
         try:
-            work = self._begin(GateService(self._settings, self._host, store))
+            service = GateService(self._settings, self._host, store)
         except sqlite3.DatabaseError as error:
             if not is_failing(error):
                 raise
             return error
+        work = self._tasks.create_task(_until_it_fails(self._serving(service)))
         ahead = self._tasks.create_task(self._spare.keep_ahead(store))
         await asyncio.wait((failed, work), return_when=asyncio.FIRST_COMPLETED)
         why = failed.result() if failed.done() else work.result()
@@ -100,13 +105,13 @@ class GateProcess:
         while True:
             service = GateService(self._settings, self._host, memory)
             service.alarm("store-failed", f"this gate goes on in memory: {why}"[:DETAIL_MAX])
-            work = self._begin(service)
+            work = self._tasks.create_task(self._serving(service))
             disk = self._kept(await self._tried_until_it_works())
             await _quiet(service)
             work.cancel()
             await asyncio.wait((work,))
             try:
-                await asyncio.to_thread(bring_home, service.journal, disk, self._host.boot)
+                await asyncio.to_thread(bring_home, service.journal, disk)
             except sqlite3.DatabaseError as error:
                 why = error
                 disk.close()
@@ -114,11 +119,11 @@ class GateProcess:
                 log.warning("gate.store_back")
                 return disk
 
-    def _begin(self, service: GateService) -> "asyncio.Task[Exception]":
-        """Have this service serve the lane from now on. The task ends with how its store has failed."""
+    async def _serving(self, service: GateService) -> None:
+        """Have this service serve the lane from now on."""
         self._service = service
         self._has_begun.set()
-        return self._tasks.create_task(_until_it_fails(service.serve(self._devices, self._reader)))
+        await service.serve(self._devices, self._reader)
 
     async def _tried_until_it_works(self) -> Store:
         while True:
@@ -149,7 +154,7 @@ async def _until_it_fails(serving: Coroutine[Any, Any, None]) -> Exception:
     try:
         await serving
     except BaseExceptionGroup as errors:
-        failures, others = errors.split(is_failing)
+        failures, others = errors.split(lambda error: isinstance(error, sqlite3.DatabaseError) and is_failing(error))
         if failures is None or others is not None:
             raise
         return _first(failures)

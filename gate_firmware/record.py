@@ -114,7 +114,7 @@ class Record:
 
     def last_mode(self) -> Mode:
         """What the lane was set to last."""
-        said = self._journal.last_own(LaneModeChanged.kind)
+        said = self._journal.about(LaneModeChanged.kind, self._journal.unit)
         return Mode.AUTOMATIC if said is None else LaneModeChanged.model_validate(said.payload).mode
 
     def alarm(self, alarm: str, detail: str, now: Now) -> None:

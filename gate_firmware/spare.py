@@ -93,6 +93,7 @@ def copied(path: Path, gate_id: str) -> Store:
             _copy(store.connection, gate_id)
             store.connection.execute("COMMIT")
             store.connection.execute("DETACH disk")
+            _opened(store, gate_id)  # what is damaged may be readable all the same
         except sqlite3.Error as error:
             failed = error
             store.close()
@@ -118,17 +119,23 @@ def tried(path: Path, gate_id: str) -> Store:
     return store
 
 
-def bring_home(memory: Journal, disk: Store, boot: str) -> None:
+def bring_home(memory: Journal, disk: Store) -> None:
     """Put what was written in memory into the store on the disk, at once and whole.
 
     Only of this gate's own log, and once the hub has acknowledged it: what follows from it, the hub tells.
     """
-    journal, replica = Journal(disk, memory.unit, boot), Replica(disk)
+    journal, replica = _opened(disk, memory.unit)
     journal.when_renumbered = replica.renumbered
     with disk.transaction():
         if memory.epoch >= journal.epoch:
             journal.begin(memory.epoch + 1)
         replica.take_back(journal, memory.after(Position(), FACTS_MAX), insert=True)
+
+
+def _opened(store: Store, gate_id: str) -> tuple[Journal, Replica]:
+    """The log and the replica in a store, in the shape of this version, for nothing that tells of this boot. Raises
+    sqlite3.Error where they are not there and cannot be made."""
+    return Journal(store, gate_id, boot=""), Replica(store)
 
 
 def _copy(sql: sqlite3.Connection, gate_id: str) -> None:

@@ -84,11 +84,35 @@ class TestFolder:
         folder.make_room()
         assert files(tmp_path) == ["p2-0.sealed", "p3-0.sealed"]
 
+    def test_none_are_added_to_a_disk_that_stays_short(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder.add("p1", [JPEG], at(0))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=100, free=4))
+        folder.add("p2", [JPEG], at(0))
+        assert files(tmp_path) == []
+
+    def test_one_of_a_later_decision_takes_no_others_place(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        folder.add("p1", [JPEG], at(2))
+        folder.sweep(timedelta(hours=1), at(2))
+        folder.add("p1", [JPEG], at(2))
+        assert files(tmp_path) == ["p1-1.sealed", "p1-2.sealed"]
+
     def test_one_whose_file_is_missing_goes_all_the_same(self, folder: FrameFolder, tmp_path: Path) -> None:
         folder.add("p1", [JPEG], at(0))
         (tmp_path / "gate.frames" / "p1-0.sealed").unlink()
         folder.sweep(DAYS, at(1_000))
         assert folder.kept() == []
+
+    def test_of_a_car_that_is_judged_again_and_again_the_last_are_kept(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(frames, "PASSAGE_MAX", 2)
+        folder.add("p0", [JPEG], at(0))
+        for _ in range(3):
+            folder.add("p1", [JPEG], at(0))
+        assert files(tmp_path) == ["p0-0.sealed", "p1-1.sealed", "p1-2.sealed"]
 
     def test_a_file_that_nothing_opens_goes_too(self, folder: FrameFolder, tmp_path: Path) -> None:
         folder.add("p1", [JPEG], at(0))
@@ -120,6 +144,13 @@ class TestKeeper:
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None
         assert picture.shape == seen.pixels.shape
+
+    async def test_none_is_kept_twice(self, tmp_path: Path, seen: Frame) -> None:
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, lambda: DAYS)
+        keeper.add("p1", [seen])
+        keeper.add("p1", [seen, Frame(seen.pixels, 66)])
+        await soon(_until(lambda: keeper._waiting == 0))
+        assert files(tmp_path) == ["p1-0.sealed", "p1-1.sealed"]
 
     async def test_nothing_is_where_the_policy_keeps_none(self, tmp_path: Path, seen: Frame) -> None:
         keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: NOW, timedelta)

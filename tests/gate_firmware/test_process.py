@@ -1,6 +1,7 @@
 """A gate whose disk fails: it goes on in memory, tells its hub all the same, and comes home to a disk that works."""
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -199,3 +200,15 @@ async def test_a_gate_starts_from_a_disk_that_is_broken_already(
         assert await drives_out(gate, 1) < EXIT_S_MAX
     assert store.read_bytes() == b"no database " * 1_000, "whoever looks at it finds it as it was"
     assert "gate.store_failed" in caplog.text
+
+
+async def test_what_fails_beside_the_store_ends_the_gate() -> None:
+    """A display that is gone is no disk that is."""
+
+    async def serving() -> None:
+        async with asyncio.TaskGroup():
+            raise OSError(errno.EIO, "the display has been unplugged")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await process._until_it_fails(serving())
+    assert raised.group_contains(OSError)

@@ -362,10 +362,10 @@ class TestProcess:
         assert left == []
         assert not any(isinstance(said, GatePassed) for said in site.facts())
 
-    async def test_a_store_that_fails_ends_the_unit_with_its_pins_safe(
+    async def test_a_store_that_is_not_as_it_should_be_ends_the_unit_with_its_pins_safe(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Not a lane that hangs in a state that is not true: it is started anew."""
+        """Not a lane that hangs in a state that is not true: it is started anew. No disk has failed here."""
         lanes = _lanes(monkeypatch)
         with pytest.raises(ExceptionGroup) as ended:
             async with serving(tmp_path, Direction.ENTRY) as site:

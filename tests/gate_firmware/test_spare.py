@@ -129,7 +129,7 @@ class TestComingHome:
             memory.begin_run()
             tell(memory, 2)
             with closing(tried(at(entry), ENTRY)) as disk:
-                bring_home(memory, disk, "boot-1")
+                bring_home(memory, disk)
                 home = log_in(disk)
                 assert home.after(Position(), 99) == memory.after(Position(), 99)
                 assert home.epoch > memory.epoch
@@ -144,7 +144,7 @@ class TestComingHome:
             memory.begin_run()
             tell(memory, 2)
             with closing(tried(at(entry), ENTRY)) as disk:
-                bring_home(memory, disk, "boot-1")
+                bring_home(memory, disk)
                 places = [(fact.epoch, fact.seq) for fact in log_in(disk).after(Position(), 99)]
         assert places == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (4, 1)]
 
