@@ -19,6 +19,7 @@ from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
+from cloud_sync.link.systemd import keep_saying_it_is_well
 from cloud_sync.link.unit import Unit
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, LaneModeChanged
 from cloud_sync.link.v1.messages import Ack, Reply
@@ -68,6 +69,17 @@ LOOPBACK = "127.0.0.1"
 
 ANSWER_S = 2
 """How long somebody who names a car waits for the lane: only one that is about to end takes so long."""
+
+
+OVERDUE_MS_MAX = 2_000
+"""Where a lane is not woken for so long after it had to be, nobody watches its arm and its car any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """Whoever watches this process asks whether the lane is served."""
+
+    answered: asyncio.Future[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,7 @@ class GateService:
         keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
         self.typed_ids = TypedIds(keypad, self._ask, lambda typed: self._replica.right(typed) is not None, self._clock)
         # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
-        self._events: asyncio.Queue[Event | _Asked] = asyncio.Queue()
+        self._events: asyncio.Queue[Event | _Asked | _Probe] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._look: asyncio.Task[None] | None = None
 
@@ -167,7 +179,12 @@ class GateService:
                         tasks.create_task(self.work(devices, looker))
                         tasks.create_task(self._watch_the_reader(loading))
                         tasks.create_task(self._clock_watch.run())
+                        tasks.create_task(keep_saying_it_is_well(self.is_served))
                         tasks.create_task(serve_http(app, listening))
+
+    def close(self) -> None:
+        """Let go of the store: for who has the lane worked without `run`, which does so itself."""
+        self._store.close()
 
     async def work(self, devices: LaneDevices, looker: Eyes) -> None:
         """Be the lane's gate with these devices, without a local interface, until cancelled."""
@@ -216,8 +233,20 @@ class GateService:
             match await self._events.get():
                 case _Asked() as asked:
                     self._answer(asked)
+                case _Probe(answered):
+                    if not answered.done():
+                        answered.set_result(None)
                 case event:
                     self._perform(self._lane.handle(event, self._clock()))
+
+    async def is_served(self) -> bool:
+        """Whether the lane is: what happens there is carried to it, and it is woken in time. Waits until that is sure,
+        so without end where it hangs."""
+        probe = _Probe(asyncio.get_running_loop().create_future())
+        self._events.put_nowait(probe)
+        await probe.answered
+        wakeup_ms = self._lane.next_wakeup_ms()
+        return wakeup_ms is None or self._clock().mono_ms - wakeup_ms < OVERDUE_MS_MAX
 
     async def _watch_the_reader(self, loading: asyncio.Future[PlateReader]) -> None:
         """Without a reader the lane goes on: cars are asked, and whoever is inside gets out."""
