@@ -58,6 +58,7 @@ from gate_firmware.lane import Lane
 from gate_firmware.looking import Looker
 from gate_firmware.replica import Replica
 from gate_firmware.requests import Requests
+from gate_firmware.screens import Screens
 from gate_firmware.settings import GateSettings
 from hardware.lane import Lane as Devices
 from lpr.qr import QrChain
@@ -140,6 +141,9 @@ class GateService:
         self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
         keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
         self.typed_ids = TypedIds(keypad, self._ask, lambda typed: self._replica.right(typed) is not None, self._clock)
+        self._screens = Screens()
+        self._link.when_connected(self._screens.changed)
+        self._link.when_lost(self._screens.changed)
         # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
         self._events: asyncio.Queue[Event | _Asked | _Probe] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -173,14 +177,17 @@ class GateService:
                     one_will_do=settings.gate.direction is Direction.EXIT,
                 )
                 gate = settings.gate
-                app = local_api(gate.gate_id, gate.direction, self._lane, self._journal, self._link, self.typed_ids)
+                screens = self._screens
+                app = local_api(
+                    gate.gate_id, gate.direction, self._lane, self._journal, self._link, self.typed_ids, screens
+                )
                 with closing(looker):
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self.work(devices, looker))
                         tasks.create_task(self._watch_the_reader(loading))
                         tasks.create_task(self._clock_watch.run())
                         tasks.create_task(keep_saying_it_is_well(self.is_served))
-                        tasks.create_task(serve_http(app, listening))
+                        tasks.create_task(serve_http(app, listening, ending=screens.close))
 
     def close(self) -> None:
         """Let go of the store: for who has the lane worked without `run`, which does so itself."""
@@ -358,6 +365,7 @@ class GateService:
                     self._look_away()
         self._sender.nudge()
         self._wake.set()
+        self._screens.changed()
 
     def _begin_look(self, look: Coroutine[Any, Any, Event]) -> None:
         self._look_away()

@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -41,8 +41,11 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-async def serve_http(app: Any, listening: socket.socket) -> None:
-    """Serve an ASGI app on a bound socket until cancelled. Systemd is told once that can be asked: the unit serves."""
+async def serve_http(app: Any, listening: socket.socket, ending: Callable[[], None] = lambda: None) -> None:
+    """Serve an ASGI app on a bound socket until cancelled. Systemd is told once that can be asked: the unit serves.
+
+    `ending` is called before open connections are waited for: it ends those that would not end by themselves.
+    """
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_S, server_header=False
     )
@@ -51,6 +54,7 @@ async def serve_http(app: Any, listening: socket.socket) -> None:
     try:
         await server.serve(sockets=[listening])
     except asyncio.CancelledError:
+        ending()
         server.should_exit = True
         await server.shutdown(sockets=[listening])
         raise
