@@ -7,9 +7,7 @@ thousand cars on a simulated lane take hours; the service, its store, its log an
 import asyncio
 import json
 import sys
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloud_sync.link.clock import Clock
@@ -21,67 +19,18 @@ from gate_firmware.events import CodeSeen, Looked, Sight
 from gate_firmware.looking import Looker
 from gate_firmware.service import GateService
 from gate_firmware.settings import GateSettings
-from hardware.barrier import Position
 from hardware.camera import Frame, Pixels
-from hardware.lights import Signal
 from lpr.qr import QrChain
 from lpr.reader import engine
 from simulator.bench.gate_disk import SEED
 from simulator.street.frames import approach
+from simulator.street.quick_lane import QuickLane
 
 READ_EVERY = 100
 """Cars of which one is really read: the reader has to have worked, and more would take an hour."""
 SAY_TIMES = 20
 LOOK_MS_MAX = 1_000
 STRANGER = Plate("HHAB1234")
-
-
-@dataclass(slots=True)
-class _Contact:
-    occupied: bool = False
-    when_changed: Callable[[bool], None] | None = None
-
-    def becomes(self, occupied: bool) -> None:
-        self.occupied = occupied
-        if self.when_changed is not None:
-            self.when_changed(occupied)
-
-
-@dataclass(slots=True)
-class _Arm:
-    """Is where it is asked to be at once; `asked` is set with each command."""
-
-    position: Position = Position.DOWN
-    when_moved: Callable[[Position], None] | None = None
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def raise_arm(self) -> None:
-        self._goes(Position.UP)
-
-    def lower_arm(self) -> None:
-        self._goes(Position.DOWN)
-
-    def _goes(self, to: Position) -> None:
-        self.position = to
-        if self.when_moved is not None:
-            self.when_moved(to)
-        self.asked.set()
-
-
-class _Told:
-    def show(self, *_: Signal | str) -> None: ...
-    def beep(self) -> None: ...
-    def warn(self) -> None: ...
-
-
-class _Devices:
-    """One lane's, as far as a passage needs them."""
-
-    photocell = fire = cabinet = call_button = None
-
-    def __init__(self) -> None:
-        self.arrival_loop, self.safety_loop, self.barrier = _Contact(), _Contact(), _Arm()
-        self.lights = self.display = self.buzzer = _Told()
 
 
 class _Picture:
@@ -118,7 +67,7 @@ async def passages(config: Path, cars: int) -> None:
     settings = GateSettings.load(config)
     host = this_machine(Trust.NTP)
     service = GateService(settings, host)
-    devices = _Devices()
+    devices = QuickLane()
     looker = Looker(
         _Picture(approach(SEED, STRANGER, 1)[0].pixels, host.clock),
         asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads),
@@ -134,21 +83,9 @@ async def passages(config: Path, cars: int) -> None:
         for number in range(cars + 1):
             if number % max(cars // SAY_TIMES, 1) == 0:
                 print(json.dumps({"cars": number, "rss_mb": _rss_mb()}), flush=True)
-            await _drive_out(devices)
+            await devices.drive_through()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-
-
-async def _drive_out(devices: _Devices) -> None:
-    arm = devices.barrier
-    arm.asked.clear()
-    devices.arrival_loop.becomes(True)
-    await arm.asked.wait()
-    arm.asked.clear()
-    devices.safety_loop.becomes(True)
-    devices.arrival_loop.becomes(False)
-    devices.safety_loop.becomes(False)
-    await arm.asked.wait()
 
 
 def _rss_mb() -> float:
