@@ -1,8 +1,11 @@
 """The gate's local HTTP interface, on loopback: what a screen or keypad in the lane, or who services it, may ask."""
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from cloud_sync.link.carrier import Carrier
@@ -15,6 +18,7 @@ from domain.now import rfc3339
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.problems import answer_with_problems, problem
+from gate_firmware.screens import Screens
 
 
 class Typed(BaseModel):
@@ -24,15 +28,20 @@ class Typed(BaseModel):
 
 
 def local_api(
-    gate_id: str, direction: Direction, lane: Lane, journal: Journal, link: Carrier, typed_ids: TypedIds
+    gate_id: str,
+    direction: Direction,
+    lane: Lane,
+    journal: Journal,
+    link: Carrier,
+    typed_ids: TypedIds,
+    screens: Screens,
 ) -> FastAPI:
-    """The lane now, and reservation ids that are typed at it; see docs/running.md."""
+    """The lane now and from now on, and reservation ids that are typed at it; see docs/running.md."""
     app = FastAPI(title=f"Gatehouse gate {gate_id}", docs_url=None, redoc_url=None, openapi_url=None)
     answer_with_problems(app)
     app.add_middleware(BodyLimit, problem=problem)
 
-    @app.get("/state")
-    async def state() -> dict[str, Any]:
+    def state_now() -> dict[str, Any]:
         last = journal.last_own(GateDecided.kind)
         return {
             "gate_id": gate_id,
@@ -43,6 +52,19 @@ def local_api(
             "hub_connected": link.connected,
             "last_decision": None if last is None else gate_answer(last),
         }
+
+    async def screen() -> AsyncIterator[asyncio.Event]:
+        with screens.one_more() as news:
+            yield news
+
+    @app.get("/state")
+    async def state() -> dict[str, Any]:
+        return state_now()
+
+    @app.get("/events", response_class=EventSourceResponse)
+    async def events(news: Annotated[asyncio.Event, Depends(screen)]) -> AsyncIterator[ServerSentEvent]:
+        async for now in screens.follow(news, state_now):
+            yield ServerSentEvent(data=now, event="state")
 
     @app.post("/check-in")
     async def check_in(typed: Typed) -> dict[str, Any]:

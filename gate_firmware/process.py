@@ -18,6 +18,7 @@ from typing import Any
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.store import STORE_FAILS, Store, is_failing
+from cloud_sync.link.systemd import keep_saying_it_is_well
 from domain.errors import OperatorError
 from gate_firmware.service import GateService
 from gate_firmware.settings import GateSettings
@@ -63,7 +64,8 @@ class GateProcess:
                 self._reader = asyncio.ensure_future(
                     asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
                 )
-                self._tasks.create_task(serve_http(self._api(), listening))
+                self._tasks.create_task(serve_http(self._api(), listening, ending=self._ending))
+                self._tasks.create_task(keep_saying_it_is_well(self._is_served))
                 try:
                     await self._go_on()
                 finally:
@@ -142,6 +144,13 @@ class GateProcess:
             await self._service.api(scope, receive, send)
 
         return answer
+
+    def _ending(self) -> None:
+        if self._service is not None:
+            self._service.let_screens_go()
+
+    async def _is_served(self) -> bool:
+        return self._service is not None and await self._service.is_served()
 
     def _kept(self, store: Store) -> Store:
         """A store that is closed at the end, if not before."""

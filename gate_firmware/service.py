@@ -59,6 +59,7 @@ from gate_firmware.lane_states import State
 from gate_firmware.looking import Looker
 from gate_firmware.replica import Replica
 from gate_firmware.requests import Requests
+from gate_firmware.screens import Screens
 from gate_firmware.settings import GateSettings
 from gate_firmware.spare import IN_MEMORY
 from hardware.lane import Lane as Devices
@@ -69,6 +70,17 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 2
 """How long somebody who names a car waits for the lane: only one that is about to end takes so long."""
+
+
+OVERDUE_MS_MAX = 2_000
+"""Where a lane is not woken for so long after it had to be, nobody watches its arm and its car any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """Whoever watches this process asks whether the lane is served."""
+
+    answered: asyncio.Future[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +142,13 @@ class GateService:
         self._link.serve(topics.gate_requests(gate_id, "+"), self._asked)
         keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
         self.typed_ids = TypedIds(keypad, self._ask, lambda typed: self._replica.right(typed) is not None, self._clock)
+        self._screens = Screens()
+        self._link.when_connected(self._screens.changed)
+        self._link.when_lost(self._screens.changed)
         # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
-        self._events: asyncio.Queue[Event | _Asked] = asyncio.Queue()
+        self._events: asyncio.Queue[Event | _Asked | _Probe] = asyncio.Queue()
         self._wake = asyncio.Event()
-        self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids)
+        self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids, self._screens)
         """The local interface."""
         self._look: asyncio.Task[None] | None = None
         self._keep_frames: Callable[[str], None] = lambda _passage_id: None
@@ -147,6 +162,10 @@ class GateService:
     def replica(self) -> Replica:
         """What this gate knows of its lot: what it may expect to see."""
         return self._replica
+
+    def let_screens_go(self) -> None:
+        """End the streams of whoever follows the lane: the process ends."""
+        self._screens.close()
 
     @property
     def is_at_rest(self) -> bool:
@@ -174,7 +193,7 @@ class GateService:
             look_ms_max=self._settings.timing.look_ms_max(self._settings.gate.direction),
             one_will_do=self._settings.gate.direction is Direction.EXIT,
         )
-        with closing(looker):
+        with closing(looker), closing(self._screens):
             async with asyncio.TaskGroup() as tasks:
                 if not self._store.is_in_memory:
                     tasks.create_task(self._kept_frames(looker).run())
@@ -237,8 +256,20 @@ class GateService:
             match await self._events.get():
                 case _Asked() as asked:
                     self._answer(asked)
+                case _Probe(answered):
+                    if not answered.done():
+                        answered.set_result(None)
                 case event:
                     self._perform(self._lane.handle(event, self._clock()))
+
+    async def is_served(self) -> bool:
+        """Whether the lane is: what happens there is carried to it, and it is woken in time. Waits until that is sure,
+        so without end where it hangs."""
+        probe = _Probe(asyncio.get_running_loop().create_future())
+        self._events.put_nowait(probe)
+        await probe.answered
+        wakeup_ms = self._lane.next_wakeup_ms()
+        return wakeup_ms is None or self._clock().mono_ms - wakeup_ms < OVERDUE_MS_MAX
 
     async def _watch_the_reader(self, loading: asyncio.Future[PlateReader]) -> None:
         """Without a reader the lane goes on: cars are asked, and whoever is inside gets out."""
@@ -351,6 +382,7 @@ class GateService:
                     self._look_away()
         self._sender.nudge()
         self._wake.set()
+        self._screens.changed()
         self._keep_frames_of_decision()
 
     def _keep_frames_of_decision(self) -> None:

@@ -22,6 +22,7 @@ from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.sending import Sender
 from cloud_sync.link.store import Store
+from cloud_sync.link.systemd import keep_saying_it_is_well
 from cloud_sync.link.ticket import TicketKey
 from cloud_sync.link.unit import Unit
 from cloud_sync.link.v1.messages import Ack, Reply, Sent
@@ -101,6 +102,7 @@ class HubService:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
                 tasks.create_task(self._clock_watch.run())
+                tasks.create_task(keep_saying_it_is_well())
                 tasks.create_task(serve_http(app, listening))
 
     async def work(self) -> None:

@@ -28,6 +28,7 @@ from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
+from cloud_sync.link.systemd import keep_saying_it_is_well
 from cloud_sync.link.v1.messages import Ack, Grant
 from domain.now import Trust
 
@@ -99,6 +100,7 @@ class CentralService:
                 await asyncio.to_thread(self.office.open)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self.work())
+                    tasks.create_task(keep_saying_it_is_well())
                     tasks.create_task(serve_http(central_app(self.office), listening))
         finally:
             self.office.close()

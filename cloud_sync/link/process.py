@@ -5,12 +5,13 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import uvicorn
 
+from cloud_sync.link import systemd
 from domain.errors import OperatorError
 
 T = TypeVar("T")
@@ -40,19 +41,29 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-async def serve_http(app: Any, listening: socket.socket) -> None:
-    """Serve an ASGI app on a bound socket until cancelled."""
+async def serve_http(app: Any, listening: socket.socket, ending: Callable[[], None] = lambda: None) -> None:
+    """Serve an ASGI app on a bound socket until cancelled. Systemd is told once that can be asked: the unit serves.
+
+    `ending` is called before open connections are waited for: it ends those that would not end by themselves.
+    """
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_S, server_header=False
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.capture_signals = _signals_are_ours  # type: ignore[method-assign]  # the unit stops as a whole
     try:
         await server.serve(sockets=[listening])
     except asyncio.CancelledError:
+        ending()
         server.should_exit = True
         await server.shutdown(sockets=[listening])
         raise
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        systemd.notify(systemd.READY)
 
 
 @contextmanager
@@ -76,8 +87,13 @@ def run_unit(unit: Coroutine[Any, Any, T]) -> T | None:
 async def _until_stopped(unit: Coroutine[Any, Any, T]) -> T | None:
     task = asyncio.ensure_future(unit)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        systemd.notify(systemd.STOPPING)
+        task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         return await task
     except asyncio.CancelledError:

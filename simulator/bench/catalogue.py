@@ -9,12 +9,13 @@ from typing import Any
 from domain.errors import OperatorError
 from simulator.bench.codes import codes
 from simulator.bench.figure import Figure
+from simulator.bench.gate import gate
 from simulator.bench.holds import holds
 from simulator.bench.replica import replica
 
 Bench = Callable[[Path, Callable[[str], None]], Coroutine[Any, Any, list[Figure]]]
 
-BENCHES: dict[str, Bench] = {"holds": holds, "replica": replica, "codes": codes}
+BENCHES: dict[str, Bench] = {"gate": gate, "holds": holds, "replica": replica, "codes": codes}
 """Each measures in an empty folder, and says how it gets on."""
 
 

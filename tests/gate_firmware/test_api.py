@@ -19,6 +19,7 @@ from gate_firmware.api import local_api
 from gate_firmware.events import Identified, Sight
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane_states import State
+from gate_firmware.screens import Screens
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right, stay
 from tests.parts import ENTRY, EXIT, running
 
@@ -33,7 +34,7 @@ def api_of(gate: Gate) -> FastAPI:
     keypad = Tries("ids", tries_max=5, locked_s=300)
     typed_ids = TypedIds(keypad, identify, lambda typed: gate.replica.right(typed) is not None, lambda: gate.now)
     link = Link(Broker(port=1), "gate@1")
-    return local_api(gate.unit, gate.direction, gate.lane, gate.journal, link, typed_ids)
+    return local_api(gate.unit, gate.direction, gate.lane, gate.journal, link, typed_ids, Screens())
 
 
 @asynccontextmanager
