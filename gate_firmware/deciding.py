@@ -224,7 +224,7 @@ class Judge:
         return replace(judgement, decision=Decision(Verdict.ASK, Reason.PLATE_DIFFERS, decision.right))
 
     def _judgement(self, rights: list[Right], evidence: Evidence, now: Now) -> Judgement:
-        inside = self._replica.spots.inside()
+        inside = self._replica.spots.inside([right.reservation_id for right in rights])
         if self._direction is Direction.EXIT:
             decision = _release(leaving(rights, set(inside), now))
         else:

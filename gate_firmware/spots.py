@@ -55,12 +55,15 @@ class Spots:
         migrations.apply(store.db)
         self._sql = store.connection
 
-    def inside(self) -> dict[str, Evidence]:
-        """The reservations whose cars are known to be in the lot, and the best evidence by which one came in."""
+    def inside(self, of: Sequence[str] | None = None) -> dict[str, Evidence]:
+        """The reservations whose cars are known to be in the lot, and the best evidence by which one came in.
+
+        Those `of` these alone, where a decision asks: it must not take longer the fuller the lot is.
+        """
+        asked = ("IS NOT NULL", ()) if of is None else ("IN (SELECT value FROM json_each(?))", (json.dumps(of),))
+        sql = f"SELECT reservation_id, evidence FROM inside_now WHERE reservation_id {asked[0]}"  # noqa: S608  our own
         found: dict[str, Evidence] = {}
-        for row in self._sql.execute(
-            "SELECT reservation_id, evidence FROM inside_now WHERE reservation_id IS NOT NULL"
-        ):
+        for row in self._sql.execute(sql, asked[1]):
             evidence, known = Evidence(row["evidence"]), found.get(row["reservation_id"])
             if known is None or evidence.outranks(known):
                 found[row["reservation_id"]] = evidence

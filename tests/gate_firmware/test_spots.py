@@ -148,6 +148,13 @@ class TestOpenStays:
             entry.hub_says(stay(1, stay_id=f"s{number}", evidence=evidence))
         assert entry.replica.spots.inside() == {rid(1): Evidence.TICKET}
 
+    def test_a_decision_asks_of_its_own_rights_alone(self, entry: Gate) -> None:
+        entry.hub_says(stay(1), stay(2, stay_id="s2", evidence=Evidence.TICKET))
+        inside = entry.replica.spots.inside
+        assert inside() == {rid(1): Evidence.PLATE, rid(2): Evidence.TICKET}
+        assert inside([rid(2), rid(3)]) == {rid(2): Evidence.TICKET}
+        assert inside([]) == {}
+
     def test_what_an_older_hub_says_came_in_by_its_plate(self, entry: Gate) -> None:
         entry.hub_says(stay(1, evidence=Evidence.NONE))
         assert entry.replica.spots.inside() == {rid(1): Evidence.PLATE}
