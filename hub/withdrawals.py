@@ -4,7 +4,8 @@ A reservation that is cancelled, or becomes a no-show, may have let a car in at 
 of the change goes to every entry gate, and each answers it in its own log, behind all that it let in before: once all
 have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
 time, was taken out of the lot, or has lost its log since: what it let in may then never be known. Nor is it where
-the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged.
+the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged; and
+where a car came in since that nobody knew, by an attendant or an open lane: it may have been this one.
 
 A manager may vouch in a silent gate's place that nobody came in there. Should the gate tell otherwise in the end, that
 is taken in as ever: the stay came after the no-show, and the fee goes back.
@@ -183,11 +184,19 @@ class Withdrawals:
         row = self._sql.execute(
             "UPDATE withdrawal SET settled_at = ?, complete = complete AND NOT EXISTS (SELECT 1 FROM stay"
             " JOIN reservation USING (reservation_id) WHERE stay.reservation_id = withdrawal.reservation_id"
-            " AND stay.entered_at IS NULL AND stay.plate_mark = reservation.plate_mark)"
+            " AND stay.entered_at IS NULL AND stay.plate_mark = reservation.plate_mark) AND NOT EXISTS (SELECT 1"
+            " FROM stay JOIN reservation r ON r.reservation_id = withdrawal.reservation_id WHERE r.status = 'no_show'"
+            " AND stay.reservation_id IS NULL AND stay.conflict = 'no-right' AND stay.entered_at > ?)"
             " WHERE reservation_id = ? RETURNING revision, complete",
-            (rfc3339(now.utc), reservation_id),
+            (rfc3339(now.utc), self._may_have_come_from(reservation_id), reservation_id),
         ).fetchone()
         settled = WithdrawalSettled(
             reservation_id=reservation_id, revision=row["revision"], complete=bool(row["complete"])
         )
         self._journal.append(settled, now)
+
+    def _may_have_come_from(self, reservation_id: str) -> str:
+        """The instant from which on its car may have come in."""
+        reservation = self._book.find(reservation_id)
+        assert reservation is not None, "what is withdrawn was booked"
+        return rfc3339(reservation.window.start - timedelta(seconds=self._book.policy.early_s))

@@ -106,6 +106,14 @@ class Presented:
     reservation_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """An attendant has pressed the button on the hub's page that opens a lane; it may never come to the gate."""
+
+    at_ms: int
+    gate_id: str
+
+
 class Told(Enum):
     """What a driver has of central, by its answers."""
 
@@ -185,6 +193,7 @@ class Seen:
     """Of everybody who means to come, or only books."""
     street: list[StreetEvent] = field(default_factory=list)
     drivers: list[DriverTold] = field(default_factory=list)
+    presses: list[Pressed] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     boots: list[Boot] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud_sync.link.v1.facts import Direction
+from simulator.world.attendant import Attendant
 from simulator.world.bank import WorldBank
 from simulator.world.clock import MachineClock
 from simulator.world.desk import Desk
@@ -94,8 +95,9 @@ class World:
         units = self._units = self._build()
         self._faults.begin()
         self._living = [self._go(unit.live()) for unit in units]
-        lives = [*(driver.live() for driver in self._drivers), *(manager.live() for manager in self._managers)]
-        people = [self._go(life) for life in lives]
+        people = [self._go(driver.live()) for driver in self._drivers]
+        people += [self._go(manager.live()) for manager in self._managers]
+        people += [self._go(attendant.live()) for attendant in self._attendants]
         for _ in range(PROGRESS_STEPS):
             await asyncio.sleep(self.plan.ends_ms / 1000 / PROGRESS_STEPS)
             progress()
@@ -152,6 +154,7 @@ class World:
         )
         units: list[Unit] = [central]
         self._managers: list[Manager] = []
+        self._attendants: list[Attendant] = []
         entries: dict[str, list[GateUnit]] = {}
         exits: dict[str, list[GateUnit]] = {}
         for lot in self.plan.lots:
@@ -165,13 +168,18 @@ class World:
             hub = HubUnit(machine, self.tally, self._site, lot.lot_id)
             units.append(hub)
             manager_dice = self._dice(f"manager {lot.lot_id}")
-            self._managers.append(Manager(hub, self._site.manager_code, self.seen, manager_dice))
+            listed = [trip for trip in self.plan.trips if trip.lot_id == lot.lot_id and trip.listing is not None]
+            self._managers.append(Manager(hub, self._site.manager_code, listed, self.seen, manager_dice))
+            gates: list[GateUnit] = []
             for gate_id, direction in lot.gates.items():
                 lane = Lane(gate_id, direction, self.loop, self.seen)
                 machine = self._machine(gate_id, {LOT_PORT: (broker, self._way(gate_id, LAN_S))})
                 gate = GateUnit(machine, self.tally, self._site, lane)
                 units.append(gate)
+                gates.append(gate)
                 (entries if direction is Direction.ENTRY else exits).setdefault(lot.lot_id, []).append(gate)
+            attendant_dice = self._dice(f"attendant {lot.lot_id}")
+            self._attendants.append(Attendant(hub, gates, self.seen, lambda: self.loop.now_ms, attendant_dice))
         town = Town(
             loop=self.loop,
             seen=self.seen,

@@ -8,6 +8,7 @@ from simulator.world.checks import (
     converges,
     gate_never_waits,
     inside_gets_out,
+    lists_kept,
     money_adds_up,
     no_false_no_show,
     no_lost_fact,
@@ -31,6 +32,7 @@ CHECKS: dict[str, Callable[[Scene], Iterator[Finding]]] = {
         no_false_no_show,
         converges,
         plates_sealed,
+        lists_kept,
     )
 }
 

@@ -1,7 +1,8 @@
 """converges: some minutes after the faults have ended, every copy equals its owner's data, and nothing is in doubt.
 
-The hub owns spots, gates, reservations, stays, keys; central owns policies and payments. Of a lot's rows a gate need
-have only those that it may still want. What is over may have been forgotten, and what was just said may be on its way.
+The hub owns spots, gates, reservations, stays, keys, lists; central owns policies and payments. Of a lot's rows a gate
+need have only those that it may still want. What is over may have been forgotten, and what was just said may be on its
+way.
 """
 
 import json
@@ -63,6 +64,8 @@ def _gate(scene: Scene, lot: LotPlan, hub: StoreSeen, gate: StoreSeen) -> Iterat
     spots = "SELECT spot_id, kind, in_service FROM spot"
     yield from _differ("spot", _keyed(hub.rows(spots)), _keyed(gate.rows(spots)))
     yield from _differ("key", _keys_of(hub, lot), _keyed(gate.rows("SELECT key_id, public_key FROM ticket_key")))
+    listed = "SELECT mark, listing FROM listed WHERE until IS NULL"
+    yield from _differ("listed plate", _keyed(hub.rows(listed)), _keyed(gate.rows(listed)))
     used = _used(hub, from_time) - {row["ticket_id"] for row in gate.rows("SELECT ticket_id FROM used_ticket")}
     if used:
         yield f"does not know that these tickets are used up: {sorted(used)}"

@@ -1,5 +1,5 @@
 """paid-gets-in: a captured booking is admitted at any entry gate from start - early to start + grace, and until its end
-where it is not a no-show by then.
+where it is not a no-show by then; but by an entry that somebody of the lot has closed nobody is.
 
 Judged by the bank (when the money was taken), the street (what was shown, and whether the arm went up) and the hub's
 book for the window. By ticket it holds at every gate, also at one that was cut off before the booking was made. By a
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloud_sync.central.copies import MOVED
-from cloud_sync.link.v1.facts import Direction
+from cloud_sync.link.v1.facts import Direction, Mode
 from domain.admission import Reason
 from gate_firmware.settings import KeypadSection
 from hub.recovery import NO_SPOT
@@ -156,6 +156,8 @@ def _by_code(scene: Scene, lot: LotPlan, gate_id: str, rights: dict[str, _Right]
                 continue
             here = arrival.first_ms <= one.at_ms <= arrival.until_ms and not _is_blind(scene, gate_id, arrival)
             if not here or not right.stands(one.at_ms) or not _must_take(scene, lot, gate_id, right, one):
+                continue
+            if scene.was_in_mode(gate_id, Mode.CLOSED.value, arrival.first_ms, arrival.until_ms):
                 continue
             is_in = _let_in(scene, gate_id, arrival, one.at_ms)
             if not is_in and not _was_taken_for_another(scene, lot, gate_id, arrival):

@@ -254,6 +254,25 @@ class Scene:
             return True
         return at_ms - since_ms >= HEARD_MS and not self.faults_of(lot_id, since_ms, at_ms)
 
+    def modes(self, gate_id: str) -> list[tuple[int, str]]:
+        """From when on a lane was in which mode, by its own word on all disks that it ever had; at first automatic."""
+        said = [
+            (at_ms, fact.payload["mode"])
+            for store in (*self.lost(gate_id), self.store(gate_id))
+            for fact in store.of_kind(gate_id, "lane.mode")
+            if (at_ms := self.made_at_ms(fact)) is not None
+        ]
+        return sorted(said)
+
+    def was_in_mode(self, gate_id: str, mode: str, from_ms: int, until_ms: int) -> bool:
+        """Whether a lane was, or may have been, in this mode for some of this time."""
+        modes = [(0, "automatic"), *self.modes(gate_id)]
+        ends = [*(at_ms for at_ms, _ in modes[1:]), self.seen.ends_ms]
+        return any(
+            one == mode and since_ms <= until_ms and until >= from_ms
+            for (since_ms, one), until in zip(modes, ends, strict=True)
+        )
+
     def arm_at(self, gate_id: str, at_ms: int) -> Arm:
         """Where an arm was last seen to arrive by then; they all begin down."""
         times, positions = self._positions.get(gate_id, ([], []))
