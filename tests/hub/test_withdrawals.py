@@ -27,10 +27,12 @@ from tests.hub.riverside import (
     HOUR_MS,
     KEY,
     NOW,
+    OTHER_SPOT,
     PLATE,
     SPOTS,
     Riverside,
     at,
+    decided,
     hold_request,
     rid,
 )
@@ -209,11 +211,55 @@ class TestLostLog:
         assert settled(lot) == [(rid(1), 3, True)]
 
     def test_a_gate_that_was_started_anew_has_lost_nothing(self, lot: Riverside) -> None:
-        lot.came_in(None, unit=ENTRY)
+        lot.tells(ENTRY, decided())
         lot.woken(GRACE_H)
         lot.noted(unit=SECOND_ENTRY)
         lot.log_of(ENTRY).begin_run()
         lot.noted(unit=ENTRY)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+
+class TestSomebodyUnknown:
+    """Has come in by an attendant, or a lane that was held open, and may have been the one who is missed."""
+
+    def nobody_came(self, lot: Riverside) -> list[tuple[str, int, bool]]:
+        lot.woken(GRACE_H)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit, hours=GRACE_H)
+        return settled(lot)
+
+    @pytest.mark.parametrize("hours", [-0.2, GRACE_H / 2])
+    def test_so_nobody_pays_for_not_coming(self, lot: Riverside, hours: float) -> None:
+        lot.came_in(None, hours=hours, plate=Plate("XXX99"))
+        assert self.nobody_came(lot) == [(rid(1), 3, False)]
+
+    def test_also_one_who_came_after_the_spot_was_released_and_before_the_gates_had_answered(
+        self, lot: Riverside
+    ) -> None:
+        lot.woken(GRACE_H)
+        lot.noted(unit=SECOND_ENTRY, hours=GRACE_H)
+        lot.came_in(None, hours=GRACE_H + 0.01)
+        lot.noted(unit=ENTRY, hours=GRACE_H + 0.02)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_not_one_who_came_too_early_for_that(self, lot: Riverside) -> None:
+        lot.came_in(None, hours=-0.3)
+        assert self.nobody_came(lot) == [(rid(1), 3, True)]
+
+    def test_nor_somebody_of_the_staff(self, lot: Riverside) -> None:
+        lot.take(lot.crossed(ENTRY, at(0), plate=Plate("XXX99"), staff=True))
+        assert self.nobody_came(lot) == [(rid(1), 3, True)]
+
+    def test_nor_whose_booking_is_known(self, lot: Riverside) -> None:
+        lot.booked(2, hold_request(2, spot_id=OTHER_SPOT))
+        lot.came_in(2)
+        assert self.nobody_came(lot) == [(rid(1), 3, True)]
+
+    def test_who_cancelled_is_settled_as_ever(self, lot: Riverside) -> None:
+        lot.came_in(None)
+        lot.cancel()
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
         assert settled(lot) == [(rid(1), 3, True)]
 
 
