@@ -51,7 +51,7 @@ MUTANTS = (
     _mutant("overstay_not_charged", "money-adds-up", seed=139),
     _mutant("fee_kept_from_who_came_late", "money-adds-up"),
     _mutant("no_dedupe", "no-lost-fact", seed=66, faults=FAULTS),
-    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=97, hours=6, faults="crash,power-cut"),
+    _mutant("cursor_outside_the_transaction", "converges", "no-lost-fact", seed=7, hours=6, faults="crash,power-cut"),
     _mutant("ticket_revision_ignored", "barrier-clear", seed=66),
     _mutant("ack_before_commit", "converges", "barrier-clear", "no-lost-fact", faults="power-cut"),
     _mutant("fence_ignored", "converges", faults="clone"),
