@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -109,7 +110,7 @@ async def test_what_happens_while_the_broker_is_away_is_told_once_when_it_is_bac
         async with running(configs[0]) as way_in, running(configs[1]) as way_out:
             drivers = [await booked(http, lot.lot_id, rng, number) for number in range(BOOKED)]
             for lane in (way_in, way_out):
-                await until(lambda lane=lane: knows(lane, drivers), bool, "known at the gate")
+                await until(partial(knows, lane, drivers), bool, "known at the gate")
             await supervisor.stop(broker)
             for driver in drivers:
                 await way_in.passes(driver.number.plate, booked=True)
