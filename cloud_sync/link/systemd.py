@@ -22,7 +22,8 @@ def notify(word: str) -> None:
         return
     if address.startswith("@"):  # abstract: it has a name and no file
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_systemd:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK  # the event loop waits for nobody
+    with socket.socket(socket.AF_UNIX, kind) as to_systemd:
         try:
             to_systemd.sendto(word.encode(), address)
         except OSError as error:
