@@ -14,6 +14,11 @@ settings.register_profile("gatehouse", deadline=None, derandomize=True, database
 settings.load_profile("gatehouse")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: with two workers, neither is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture
 def lot_broker(tmp_path: Path) -> Iterator[BrokerSite]:
     """The broker of the lot riverside, started."""

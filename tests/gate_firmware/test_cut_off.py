@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from cloud_sync.link.host import this_machine
 from cloud_sync.link.store import Store
@@ -33,6 +34,8 @@ from simulator.demo.supervisor import Supervisor
 from simulator.ports import free_ports
 from simulator.street.plates import draw_plate
 from simulator.street.quick_lane import QuickLane
+
+pytestmark = pytest.mark.long
 
 CARS_EACH_WAY = 250
 BOOKED = 4

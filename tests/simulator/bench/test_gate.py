@@ -18,6 +18,8 @@ from simulator.bench.gate import Scale, gate
 from simulator.bench.gate_disk import ENTRY, LOT, Booking, book, clock, lay_down
 from simulator.bench.gate_disk import Scale as DiskScale
 
+pytestmark = pytest.mark.long
+
 AIMS = {
     "decision_p99_ms": (2, "lower"),
     "credential_to_relay_p99_ms": (10, "lower"),
@@ -29,7 +31,7 @@ AIMS = {
     "flush_facts_per_s": (2_000, "higher"),
 }
 DISK = DiskScale(bookings=60, spots=20, facts=700, told=40)
-FEW = Scale(DiskScale(300, 60, 4_000, 120), decisions=6, cars=6, street=2, starts=1, passages=60, payments=2)
+FEW = Scale(DiskScale(80, 20, 1_000, 60), decisions=3, cars=3, street=1, starts=1, passages=10, payments=1)
 SEAL = Seal(bytes(range(32)))
 KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 

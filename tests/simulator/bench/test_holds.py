@@ -17,6 +17,8 @@ from simulator.bench.catalogue import place
 from simulator.bench.holds import AIM, Scale, holds
 from tests.parts import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 FEW = Scale(clients=4, asks=16, rounds=1, processes=1)
 
 

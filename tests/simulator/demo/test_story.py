@@ -18,6 +18,8 @@ from simulator.demo.audit import CHECKS, Car, Kept, audit
 from simulator.demo.replay import replay
 from simulator.ports import free_ports
 
+pytestmark = pytest.mark.long
+
 STORY_S_MAX = 240
 
 

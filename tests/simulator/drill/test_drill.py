@@ -3,8 +3,12 @@
 import secrets
 from pathlib import Path
 
+import pytest
+
 from simulator.demo.timeline import Timeline
 from simulator.drill.story import drill
+
+pytestmark = pytest.mark.long
 
 
 async def test_a_lost_disk_costs_nobody_a_booking(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from simulator.soak.campaign import KINDS, Round, campaign, rounds
 from simulator.soak.driver import Manner
 from simulator.soak.dying import Boundary
 
+pytestmark = pytest.mark.long
+
 A_FEW = [
     Round("gate", None, Manner.BY_CODE),
-    Round("gate", Boundary.BEFORE_ACKNOWLEDGEMENT),
     Round("gate", Boundary.BEFORE_ANSWER, Manner.BY_PHONE),
     Round("hub", Boundary.BEFORE_ANSWER, Manner.CANCELLED),
-    Round("central", Boundary.AFTER_STORE),
+    Round("central", Boundary.AFTER_STORE, Manner.CANCELLED),
     Round("broker", None, Manner.BY_ID),
 ]
 

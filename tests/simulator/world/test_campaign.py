@@ -11,6 +11,8 @@ from simulator.world.campaign import OWN_FAILURE, Orders, campaign, play
 from simulator.world.faults import Kind
 from simulator.world.plan import Size
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 FAILED_ONCE = [
     tuple(line.split())

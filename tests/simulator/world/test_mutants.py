@@ -10,6 +10,8 @@ from simulator.world.checks.all import CHECKS
 from simulator.world.mutants import MUTANTS, SEEDS_MAX, Mutant
 from simulator.world.mutants.hunt import is_caught
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 
 EACH = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
