@@ -22,7 +22,7 @@ demo: setup
 	$(BIN)/gatehouse demo $(if $(ONCE),--once)
 
 test: setup lint
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder  # on two cores: one of three mostly waits for processes
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # What takes longer than the tests may: every process killed at any moment of a driver's visit, and lost disks restored.
 soak: setup
