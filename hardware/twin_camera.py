@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 
 from domain.errors import BadInput
+from domain.picture_header import size_px
 from hardware.camera import Frame, Pixels
 from hardware.twin import LaneTwin
 
 EMPTY_LANE: Pixels = np.full((720, 1280, 3), 96, np.uint8)  # plain tarmac, until somebody brings a picture of it
+PICTURE_PIXELS_MAX = 4096 * 4096  # as a real camera may be asked for
 BLACK: Pixels = np.zeros((720, 1280, 3), np.uint8)
 
 
@@ -58,9 +60,11 @@ class CameraTwin:
 
 
 def decode_picture(data: bytes) -> Pixels:
-    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`)."""
+    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`), also for one of more than `PICTURE_PIXELS_MAX`."""
+    width, height = size_px(data) or (0, 0)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        decodes = 0 < width * height <= PICTURE_PIXELS_MAX
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if decodes else None
     except cv2.error:
         pixels = None
     if pixels is None:

@@ -14,6 +14,7 @@ from hardware.camera import BACKOFF_MS_FIRST, BACKOFF_MS_MAX, Camera, VideoCamer
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import CameraWiring
+from tests.broken_pictures import fed
 from tests.hardware.conftest import MovedTime
 
 SHADES = (40, 80, 120, 160, 200)
@@ -138,3 +139,8 @@ def test_a_server_that_never_answers_does_not_hold_the_thread(scheme: str) -> No
         camera = VideoCamera(CameraWiring(source=address, open_ms_max=100, read_ms_max=100))
         assert camera.step() == BACKOFF_MS_FIRST
         assert camera.newest() is None
+
+
+def test_a_thousand_broken_streams_leave_the_process_as_it_was(tmp_path: Path) -> None:
+    """Each begins with a whole picture, which is shown, and goes on with a broken one."""
+    assert fed("streamed", 1_000, tmp_path).startswith("read 1000, refused 0")

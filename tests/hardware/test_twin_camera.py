@@ -1,6 +1,7 @@
 """The simulated camera: whose frames it shows when, and what counts as a picture."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from domain.errors import BadInput
 from hardware.camera import Pixels
 from hardware.twin import LaneTwin
 from hardware.twin_camera import BLACK, EMPTY_LANE, CameraMode, CameraTwin, decode_picture
+from tests.broken_pictures import fed, resized, whole
 from tests.hardware.conftest import MovedTime
 
 
@@ -110,3 +112,12 @@ def test_what_is_no_picture_is_refused_by_its_size_alone(data: bytes) -> None:
     with pytest.raises(BadInput, match=f"^{len(data)} bytes") as refused:
         decode_picture(data)
     assert refused.value.code == "picture_invalid"
+
+
+def test_a_picture_that_says_it_is_huge_is_refused() -> None:
+    with pytest.raises(BadInput, match="no picture"):
+        decode_picture(resized(whole()["jpeg"], 5_000, 5_000))
+
+
+def test_two_thousand_broken_pictures_leave_the_process_as_it_was(tmp_path: Path) -> None:
+    assert fed("shown", 2_000, tmp_path).startswith("read 3")
