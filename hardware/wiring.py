@@ -104,12 +104,35 @@ def _camera_source(source: int | str) -> int | str:
     return source
 
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+_REGION_SIDE_MIN = 0.1
+
+
+class RegionWiring(Section):
+    """Where in the picture this lane's cars have their plates: edges as fractions of it, from the left and the top."""
+
+    left: Fraction = 0.0
+    top: Fraction = 0.0
+    right: Fraction = 1.0
+    bottom: Fraction = 1.0
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        for low, high in (("left", "right"), ("top", "bottom")):
+            if getattr(self, high) - getattr(self, low) < _REGION_SIDE_MIN - 1e-9:
+                raise ValueError(
+                    f"{high} ({getattr(self, high):g}) has to be greater than {low} ({getattr(self, low):g}) by "
+                    f"{_REGION_SIDE_MIN:g} or more: both are fractions of the picture, from the left and from the top"
+                )
+        return self
+
+
 class CameraWiring(Section):
     """Where pictures come from: a V4L2 index or device path, the Pi's own camera ("picamera2", or "picamera2:1" for the
     second), a video file, or an http(s):// or rtsp(s):// address.
 
     A newest frame older than `frame_age_ms_max` counts as no frame. Width and height are asked of V4L2 devices and of
-    the Pi's camera only.
+    the Pi's camera only. Plates are read in `region` alone; codes are looked for everywhere.
     """
 
     source: Annotated[Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)], AfterValidator(_camera_source)]
@@ -118,6 +141,7 @@ class CameraWiring(Section):
     open_ms_max: int = Field(default=5_000, ge=100, le=60_000)
     read_ms_max: int = Field(default=3_000, ge=100, le=60_000)
     frame_age_ms_max: int = Field(default=1_500, ge=100, le=60_000)
+    region: RegionWiring | None = None
 
     @property
     def pi_camera(self) -> int | None:

@@ -157,7 +157,7 @@ def test_a_server_that_never_answers_does_not_hold_the_thread(scheme: str) -> No
 class TestStream:
     """A network camera, with real time for what it sends and moved time for how long it is waited for."""
 
-    LIMITS: ClassVar[dict[str, int]] = {"open_ms_max": 1_000, "read_ms_max": 200}
+    LIMITS: ClassVar[dict[str, Any]] = {"open_ms_max": 1_000, "read_ms_max": 200}
 
     def shade(self, camera: VideoCamera) -> int | None:
         frame = camera.newest()

@@ -89,6 +89,16 @@ def test_a_safety_loop_is_normally_closed_where_only_its_pin_is_given() -> None:
         ({"camera": {"source": ""}}, "at least 1 character"),
         ({"camera": {"source": "htp://192.0.2.10/"}}, "htp:// is no address of a camera"),
         ({"camera": {"source": "picamera2:left"}}, "its second"),
+        (
+            {"camera": {"source": 0, "region": {"left": 0.6, "right": 0.4}}},
+            r"right \(0.4\) has to be greater than left",
+        ),
+        (
+            {"camera": {"source": 0, "region": {"top": 0.95}}},
+            r"bottom \(1\) has to be greater than top \(0.95\) by 0.1",
+        ),
+        ({"camera": {"source": 0, "region": {"top": 300}}}, "less than or equal to 1"),
+        ({"camera": {"source": 0, "region": {"width": 0.5}}}, "Extra inputs"),
         ({"kind": "simulated", "simulated": {"memory": "lanes"}}, "an absolute path"),
     ],
 )
