@@ -159,7 +159,8 @@ class GateProcess:
 
 def _lane_reader(settings: GateSettings) -> PlateReader:
     """Load the lane's plate reader, which reads where its cars have their plates."""
-    reader = engine(settings.reader.engine, settings.reader.threads)
+    wanted = settings.reader
+    reader = engine(wanted.engine, wanted.threads, models=wanted.models, network=wanted.network)
     camera = settings.hardware.camera
     if camera is None or camera.region is None:
         return reader

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from cloud_sync.link.pruning import Limits
-from cloud_sync.link.settings import Broker, ClockSection, Secret, Section, StoreSection, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, ClockSection, Location, Secret, Section, StoreSection, UnitId, UnitSettings
 from cloud_sync.link.v1.facts import Direction
 from hardware.wiring import Wiring
-from lpr.reader import ENGINES
+from lpr.reader import ENGINES, STANDARD
 
 
 def _in_a_lot(gate_id: str) -> str:
@@ -55,10 +55,12 @@ class Keys(Section):
 
 
 class Reader(Section):
-    """The plate reader and how many cores it may use."""
+    """The plate reader and how many cores it may use; `models` and `network` are EasyOCR's."""
 
     engine: Annotated[str, AfterValidator(_known_engine)] = "rapidocr"
     threads: int = Field(default=1, ge=1, le=8)
+    models: Location | None = None
+    network: str = STANDARD
 
 
 class Timing(Section):

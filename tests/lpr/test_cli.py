@@ -36,8 +36,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, see: See) -> None:
             lettering = see("PARKING", typical=False)
             return {255: [see("HHAB123", 0.999), lettering], 128: [lettering], 0: []}[int(frame.max())]
 
-    def engine(name: str, threads: int) -> PlateReader:
-        assert (name, threads) == ("rapidocr", 1)
+    def engine(name: str, threads: int, models: Path | None, network: str) -> PlateReader:
+        assert (name, threads, models, network) == ("rapidocr", 1, None, "standard")
         return Pretend()
 
     monkeypatch.setattr("lpr.reader.engine", engine)
