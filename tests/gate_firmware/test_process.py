@@ -240,3 +240,14 @@ class TestReaderOfTheLane:
         plate_engine = self.Engine()
         monkeypatch.setattr(process, "engine", lambda *_, **__: plate_engine)
         assert process._lane_reader(gate_settings(tmp_path, Direction.ENTRY)) is plate_engine
+
+    def test_knows_where_cars_come_from(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Engine:
+            def read(self, _frame: Pixels) -> Sequence[Sighting]:
+                return [Sighting("RK896A0", 0.99, (0, 0, 9, 9), np.zeros((1, 37), np.float32))]
+
+        monkeypatch.setattr(process, "engine", lambda *_, **__: Engine())
+        settings = gate_settings(tmp_path, Direction.ENTRY)
+        settings = settings.model_copy(update={"reader": settings.reader.model_copy(update={"countries": ("sk",)})})
+        [plate] = process._lane_reader(settings).read(np.zeros((9, 9, 3), np.uint8))
+        assert plate.text == "RK896AO"

@@ -135,6 +135,15 @@ def test_read_looks_at_a_region_alone(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("pretend")
+def test_read_settles_signs_by_where_cars_come_from(run: Run, photographs: list[Path]) -> None:
+    [line] = _objects(run("read", "--json", "--countries", "se,fi", photographs[0]))
+    assert line["plate"] == "HHAB123", "fits neither, and no shape helps"
+    result = run("read", "--countries", "se,xx", photographs[0])
+    assert result.exit_code == 2
+    assert "xx" in result.stderr
+
+
+@pytest.mark.usefixtures("pretend")
 def test_people_get_a_line_an_image(run: Run, photographs: list[Path], tmp_path: Path) -> None:
     expect = tmp_path / "expect.txt"
     expect.write_text("HHAB123")
