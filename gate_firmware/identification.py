@@ -80,7 +80,7 @@ class Identification:
         if state is State.IDLE and not said.car_required and self._direction is Direction.ENTRY:
             return self._decide_unseen(self._judge.named(said.by, None, now), now)
         if state is State.FIRE:
-            raise TryLater("lane_busy", "there is a fire alarm, and the barrier is open", retry_after_s=BUSY_S)
+            raise _open_for_fire()
         if state is State.HELD_OPEN:
             raise TryLater("lane_busy", "the barrier is held open, and no car is there", retry_after_s=BUSY_S)
         if state is State.IDLE:
@@ -96,8 +96,13 @@ class Identification:
 
     def opened(self, opened: OpenedBy, state: State, now: Now) -> Input | None:
         """What it leads to that somebody of the lot opens. Raises TryLater while the arm is up, or moves, already."""
+        if state is State.FIRE:
+            raise _open_for_fire()
+        if state is State.HELD_OPEN:
+            raise TryLater("lane_busy", "the barrier is held open: everyone passes", retry_after_s=BUSY_S)
         if state not in (*UNDECIDED, State.FAULT):
-            raise TryLater("lane_busy", "the barrier is open, or still busy with the car before", retry_after_s=BUSY_S)
+            busy = "the barrier is open, or still busy with a car: ask again once that car is through"
+            raise TryLater("lane_busy", busy, retry_after_s=BUSY_S)
         judgement = self._judge.opened(opened, self.passage.judgement, self.passage.seen, now)
         if not self.passage.passage_id:
             return self._decide_unseen(judgement, now)
@@ -148,3 +153,7 @@ class Identification:
         if self.mode is Mode.CLOSED and is_entry:
             return replace(judgement, decision=Decision(Verdict.REFUSE, Reason.LANE_CLOSED, decision.right))
         return judgement
+
+
+def _open_for_fire() -> TryLater:
+    return TryLater("lane_busy", "there is a fire alarm, and the barrier is open", retry_after_s=BUSY_S)
