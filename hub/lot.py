@@ -191,8 +191,7 @@ class Lot:
         of_gate = fact.unit.startswith(f"{self.journal.unit}.")
         match payload_of(fact):
             case GatePassed() as passage if of_gate:
-                self.stays.passed(passage, fact, now)
-                self.moves.check(now)
+                self.moves.passed(self.stays.passed(passage, fact, now), now)
             case WithdrawalNoted() as noted if of_gate and self._is_entry(fact.unit):
                 self.withdrawals.noted(noted, fact, now)
             case PolicyChanged() as changed if not of_gate:

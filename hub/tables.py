@@ -141,3 +141,12 @@ def listed_plates(db: Database) -> None:
             note TEXT NOT NULL, told_at TEXT NOT NULL
         ) STRICT;
     """)
+
+
+@migrations()
+def who_has_no_spot(db: Database) -> None:
+    """Found without reading all that are due, whenever a car goes."""
+    db.conn.executescript("""
+        CREATE INDEX reservation_without_spot ON reservation (reservation_id)
+            WHERE status = 'confirmed' AND no_spot_told;
+    """)
