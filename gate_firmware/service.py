@@ -419,10 +419,11 @@ class GateService:
             self._clock,
             own=IN_MEMORY,
             others=IN_MEMORY,
-            lost=lambda: self._lost("the hub was away for too long: what happened first in memory was forgotten"),
+            lost=lambda: self.log_lost("the hub was away for too long: what happened first in memory was forgotten"),
         )
 
-    def _lost(self, detail: str) -> None:
+    def log_lost(self, detail: str) -> None:
+        """Tell, once in a run, that some of this gate's own log may be gone that the hub has not heard."""
         if not self._log_lost:
             self._log_lost = True
             self.alarm("log-lost", detail)
@@ -435,4 +436,4 @@ class GateService:
         with self._journal.transaction():
             lost = self._replica.take_back(self._journal, facts, insert=self._unit.tenure.may_insert)
             if lost:
-                self._lost("the hub knows more of this gate's log: what it had not heard is gone")
+                self.log_lost("the hub knows more of this gate's log: what it had not heard is gone")

@@ -150,3 +150,12 @@ def who_has_no_spot(db: Database) -> None:
         CREATE INDEX reservation_without_spot ON reservation (reservation_id)
             WHERE status = 'confirmed' AND no_spot_told;
     """)
+
+
+@migrations()
+def gates_that_lost_their_logs(db: Database) -> None:
+    db.conn.executescript("""
+        CREATE TABLE log_lost (  -- whom a gate let in before this instant may never be known
+            gate_id TEXT PRIMARY KEY, at TEXT NOT NULL
+        ) STRICT;
+    """)

@@ -41,9 +41,17 @@ class Journal:
         self._boot = boot
         self.when_renumbered: Callable[[Sequence[tuple[FactRef, FactRef]]], None] | None = None
         """Told, in the transaction, which of this unit's facts have other numbers now."""
+        self._appended = self._appended_before = Position()
+        self._appended_at = store.commits
         with store.transaction():
             self._sql.execute("INSERT OR IGNORE INTO own_epoch (unit, epoch) VALUES (?, 1)", (unit,))
         self.epoch: int = self._sql.execute("SELECT epoch FROM own_epoch WHERE unit = ?", (unit,)).fetchone()[0]
+
+    @property
+    def written(self) -> Position:
+        """Where this run's own facts end that are sure to be on its disk, or before all where it has written none; also
+        once that cannot be read any more. Later than that where a transaction of an earlier one was taken back."""
+        return self._appended if self._store.commits > self._appended_at else self._appended_before
 
     def transaction(self) -> AbstractContextManager[None]:
         return self._store.transaction()
@@ -284,6 +292,9 @@ class Journal:
         fact = replace(told, epoch=self.epoch, seq=seq + 1, chain="")
         fact = replace(fact, chain=link(end.chain, fact))
         add_fact(self._sql, fact, None)
+        if self._store.commits > self._appended_at:
+            self._appended_before, self._appended_at = self._appended, self._store.commits
+        self._appended = Position(fact.epoch, fact.seq)
         return fact
 
     def _ends(self, unit: str, limit: int) -> list[Cursor]:
