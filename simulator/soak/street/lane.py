@@ -8,12 +8,16 @@ from typing import Any
 from domain.errors import PeerError, Refused
 from hardware.barrier import Position
 from hardware.control_protocol import LaneState
+from hardware.twin_arm import TICK_MS
+from hardware.twin_camera import CameraMode
 from hardware.twin_events import Happening
 from simulator.demo.configuration import GateSite
 from simulator.soak.street.trouble import now_ms
+from simulator.street.frames import empty_lane
 from simulator.street.lane_client import StreetClient
 from simulator.world.seen import Arm
 
+EMPTY_SEED = 1
 QUEUE_MAX = 5
 """Cars in a lane and behind it; who comes then drives round the block."""
 ROUND_THE_BLOCK_S = 15.0
@@ -41,6 +45,7 @@ class StreetLane:
         self.arms: list[tuple[int, Arm]] = []
         self.collisions = 0
         self.round_the_block = 0
+        self._empty = empty_lane(EMPTY_SEED)
         self._place = asyncio.Lock()
         self._waiting = 0
         self._position = Position.DOWN
@@ -99,6 +104,7 @@ class StreetLane:
         while True:
             with suppress(*UNREACHABLE, ValueError):
                 async with StreetClient(self.gate.control_port) as client, client.watch() as events:
+                    await client.set_camera(CameraMode.OK, self._empty)
                     self._found(await client.state())
                     async for event in events:
                         self._note(event)
@@ -121,7 +127,7 @@ class StreetLane:
         self.events.append(event)
         if name == Happening.ARM_MOVING.value:
             if self._position is Position.DOWN:
-                self.arms.append((at_ms, Arm.RAISE))
+                self.arms.append((at_ms + TICK_MS, Arm.RAISE))  # the twin has it by the tick before
             self._position = Position.BETWEEN
         elif name in _ARM:
             self._position = Position.UP if name == Happening.ARM_UP.value else Position.DOWN

@@ -40,9 +40,9 @@ class Processes:
         process_id = self._supervisor.process_id(name)
         if process_id is None:
             return
-        before = self._ids.get(name, process_id)
+        before = self._ids.get(name)
         self._ids[name] = process_id
-        if before != process_id and not self._trouble.felt(name, DOWN, now_ms(), DIED_MS):
+        if before not in (None, process_id) and not self._trouble.felt(name, DOWN, now_ms(), DIED_MS):
             self._tally.found("stays-up", f"{name} ended of itself and was started again")
         if is_due or before != process_id:
             self.memory.sample(name, process_id, now_s)

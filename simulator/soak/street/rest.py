@@ -76,6 +76,26 @@ class Rest:
         of_street = self._checked(kept, faults_end_ms, no_false_no_show, barrier_clear, gate_never_waits)
         return [*self._broken(), *of_street, *CHECKS["plates-sealed"](kept)]
 
+    def keep(self, path: Path) -> None:
+        """Leave what was seen of the street, without plates; milliseconds of the run, as findings have them."""
+        off_ms = self._began_ms
+        seen = {
+            "faults": [
+                [one.from_ms - off_ms, one.until_ms and one.until_ms - off_ms, one.unit, one.breaks.value]
+                for one in self._trouble.spans
+            ],
+            "cars": [[one.at_ms - off_ms, one.gate_id, one.car, one.to.value] for one in self._tally.moved],
+            "lanes": {
+                gate_id: {
+                    "arms": [[at_ms - off_ms, arm.value] for at_ms, arm in lane.arms],
+                    "events": [[event["mono_ms"] - off_ms, event["event"], event["car"]] for event in lane.events],
+                }
+                for gate_id, lane in self._lanes.items()
+            },
+            "began_mono_ms": off_ms,
+        }
+        path.write_text(json.dumps(seen), encoding="utf-8")
+
     def _checked(self, kept: Kept, faults_end_ms: int, *checks: ModuleType) -> list[Finding]:
         """By checkers of the simulated worlds."""
         bank = BankRecord(self._folder / "provider.jsonl", self._begins)

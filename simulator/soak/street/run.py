@@ -195,6 +195,7 @@ class _Run:
                 break
             await asyncio.sleep(REST_LOOK_S)
         self._tally.say(f"{_clock(self.clock_s())} {'not ' if found else ''}at rest")
+        self.rest.keep(self._site.folder.with_name("seen.json"))
         for finding in [*found, *await asyncio.to_thread(self.rest.at_the_end, faults_end_ms)]:
             self._tally.found(finding.invariant, finding.detail)
 
