@@ -14,6 +14,7 @@ from simulator.soak.street.plan import Breaks, Fault
 from simulator.soak.street.tally import Tally
 from simulator.soak.street.trouble import Trouble
 from simulator.street.lane_client import StreetClient
+from simulator.world.campaign import OWN_FAILURE
 
 SEEN_TO_EVERY_S = 1.0
 """A camera's fault is forgotten where its gate's process is started again: it is made again for as long as it lasts."""
@@ -71,7 +72,7 @@ class Breaking:
                 case _:
                     await self._break_lane(self._lanes[fault.unit], fault)
         except OperatorError as error:
-            self._tally.found("comes-back", f"{fault}: {error.message}")
+            self._tally.found(OWN_FAILURE, f"{fault}: {error.message}")
         finally:
             self._trouble.end(span)
 

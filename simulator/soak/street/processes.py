@@ -8,6 +8,7 @@ from simulator.demo.supervisor import Supervisor
 from simulator.soak.street.memory import Memory
 from simulator.soak.street.tally import Tally
 from simulator.soak.street.trouble import DOWN, Trouble, now_ms
+from simulator.world.campaign import OWN_FAILURE
 
 LOOK_EVERY_S, SAMPLE_EVERY_S = 1.0, 15.0
 DIED_MS = 5_000
@@ -43,6 +44,6 @@ class Processes:
         before = self._ids.get(name)
         self._ids[name] = process_id
         if before not in (None, process_id) and not self._trouble.felt(name, DOWN, now_ms(), DIED_MS):
-            self._tally.found("stays-up", f"{name} ended of itself and was started again")
+            self._tally.found(OWN_FAILURE, f"{name} ended of itself and was started again")
         if is_due or before != process_id:
             self.memory.sample(name, process_id, now_s)

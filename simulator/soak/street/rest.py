@@ -20,6 +20,7 @@ from simulator.soak.street.plan import Breaks
 from simulator.soak.street.tally import Tally
 from simulator.soak.street.trouble import DOWN, LANE, Span, Trouble, now_ms
 from simulator.world.bank import WorldBank
+from simulator.world.campaign import OWN_FAILURE
 from simulator.world.checks import (
     barrier_clear,
     converges,
@@ -74,7 +75,9 @@ class Rest:
         """What was wrong on the street, and whether a plate stands in clear in any file; nothing of it passes."""
         kept = Kept(self._folder)
         of_street = self._checked(kept, faults_end_ms, no_false_no_show, barrier_clear, gate_never_waits)
-        return [*self._broken(), *of_street, *CHECKS["plates-sealed"](kept)]
+        unclosed = sum(len(kept.rows(hub, "SELECT 1 FROM stay WHERE left_at IS NULL")) for hub in kept.hubs)
+        self._tally.counts["left, and not known to have"] = unclosed
+        return [*self._broken(), *of_street, *CHECKS["plates-sealed"](kept), *failures_logged(self._folder / "logs")]
 
     def keep(self, path: Path) -> None:
         """Leave what was seen of the street, without plates; milliseconds of the run, as findings have them."""
@@ -138,6 +141,20 @@ class Rest:
                 name, at_ms, car = event["happening"], event["mono_ms"], event["car"]
                 if not closed_blindly(self._trouble, gate_id, name, at_ms):
                     yield Finding("barrier-clear", f"{gate_id}: {name}, {car} at {at_ms - self._began_ms} ms")
+
+
+def failures_logged(logs: Path) -> Iterator[Finding]:
+    """no-unit-fails: what a unit logs with a stack trace is a bug of ours, and so is a trace that no logger wrote."""
+    for log in sorted(logs.glob("*.log")):
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if "Traceback (most recent call last)" not in line:
+                continue
+            try:
+                said = json.loads(line)
+            except ValueError:
+                said = {"event": "died", "trace": f"see {log.name}"}
+            last = said.get("trace", "").strip().rpartition("\n")[2]
+            yield Finding(OWN_FAILURE, f"{log.stem}: {said.get('event')}: {last}")
 
 
 def closed_blindly(trouble: Trouble, gate_id: str, name: str, at_ms: int) -> bool:

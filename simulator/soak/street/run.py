@@ -29,6 +29,7 @@ from simulator.soak.street.rest import Rest
 from simulator.soak.street.tally import Tally
 from simulator.soak.street.trouble import Trouble, now_ms
 from simulator.soak.street.visitor import Visitor
+from simulator.world.campaign import OWN_FAILURE
 
 PACE = Pace(arm_travel_ms=900, car_speed_mm_per_s=4_000)
 SPOTS = 40
@@ -150,7 +151,7 @@ class _Run:
 
     async def _drive(self, http: httpx.AsyncClient) -> None:
         folder, seed = self._site.folder, self._order.seed
-        street = Street(folder / "frames", street_record(folder), "car", seed)
+        street = Street(None, street_record(folder), "car", seed)
         planned = trips(seed, self._order.minutes, self._order.cars_per_hour, [lot.lot_id for lot in self._site.lots])
         async with asyncio.TaskGroup() as tasks:
             scene = Scene(http, street, self.lanes, self._trouble, self._tally, tasks.create_task, self.clock_s)
@@ -172,7 +173,7 @@ class _Run:
         try:
             await self._supervisor.serve()
         except OperatorError as error:
-            self._tally.found("stays-up", error.message)
+            self._tally.found(OWN_FAILURE, error.message)
 
     async def _progress(self) -> None:
         for minute in range(1, 10_000):

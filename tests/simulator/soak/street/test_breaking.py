@@ -98,4 +98,4 @@ async def test_a_process_that_ends_of_itself_is_found(tmp_path: Path) -> None:
         await supervisor.kill("riverside")  # and nobody has said so
         await until(lambda: parts.tally.findings != [])
         watching.cancel()
-    assert [finding.invariant for finding in parts.tally.findings] == ["stays-up"]
+    assert [finding.invariant for finding in parts.tally.findings] == ["no-unit-fails"]

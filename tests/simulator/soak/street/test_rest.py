@@ -9,7 +9,7 @@ from simulator.demo.configuration import GateSite
 from simulator.ports import free_port
 from simulator.soak.street.lane import StreetLane
 from simulator.soak.street.plan import Breaks
-from simulator.soak.street.rest import HIT_MS, Rest, closed_blindly
+from simulator.soak.street.rest import HIT_MS, Rest, closed_blindly, failures_logged
 from simulator.soak.street.tally import Tally
 from simulator.soak.street.trouble import Trouble
 
@@ -74,3 +74,17 @@ def test_what_a_lane_remembers_is_found(tmp_path: Path, trouble: Trouble) -> Non
     [finding] = rest.while_running()
     assert finding.invariant == "barrier-clear"
     assert "arm_hit_car, car-01" in finding.detail
+
+
+def test_stack_traces_are_found_in_logs(tmp_path: Path) -> None:
+    trace = "Traceback (most recent call last):\n  File ...\nKeyError: 'spot'"
+    lines = [{"event": "link.up"}, {"event": "hub.failed", "trace": trace}]
+    (tmp_path / "riverside.log").write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    (tmp_path / "central.log").write_text(trace + "\n", encoding="utf-8")
+    (tmp_path / "hillside.log").write_text(json.dumps(lines[0]) + "\n", encoding="utf-8")
+    found = list(failures_logged(tmp_path))
+    assert {finding.invariant for finding in found} == {"no-unit-fails"}
+    assert [finding.detail for finding in found] == [
+        "central: died: see central.log",
+        "riverside: hub.failed: KeyError: 'spot'",
+    ]
