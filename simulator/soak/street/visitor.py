@@ -64,6 +64,7 @@ class Visitor:
                 await asyncio.sleep(self._rng.uniform(*COMES_AGAIN_S))
         if is_in or await self._come(entry, backs_out=False):
             await self._stay()
+            self.doing = "leaving"
             await self._go(self.name, self._number)
         self.doing = "home"
 
@@ -138,10 +139,8 @@ class Visitor:
         """Leave by the exit."""
         scene, lane = self._scene, self._scene.lane(self._trip.lot_id, "exit")
         car, shots = await scene.street.render(lane.gate, number)
-        self.doing = "queueing at the exit"
         while True:
             async with lane.place():
-                self.doing = "at the exit"
                 passed = await lane.turn_in(car, [shot.jpeg for shot in shots])
                 here = AtLane(scene, lane, car, driver, number.plate, passed, now_ms())
                 leaving = asyncio.create_task(here.goes_out())
