@@ -15,11 +15,17 @@ class Arm:
         self.told_stuck = False
         """Somebody was called since it was last seen to arrive."""
         self._asked_up = False  # the last command was to open, and the arm has not been down since
+        self._asked_down = False  # it was to close, likewise
         self._close_tries = 0
 
     @property
     def is_up(self) -> bool:
         return self.position is Position.UP
+
+    @property
+    def stays_up(self) -> bool:
+        """Whether it is up and was not asked to close: one that was may not have left its upper limit yet."""
+        return self.is_up and not self._asked_down
 
     @property
     def is_down(self) -> bool:
@@ -44,11 +50,11 @@ class Arm:
 
     def forget(self) -> None:
         """It was not asked for anything, or does not do it any more."""
-        self._asked_up = False
+        self._asked_up = self._asked_down = False
 
     def raised(self) -> list[RaiseArm]:
         """Ask it to rise."""
-        self._asked_up = True
+        self._asked_up, self._asked_down = True, False
         return [RaiseArm()]
 
     def begin_to_close(self) -> None:
@@ -58,8 +64,12 @@ class Arm:
     def lowered(self, *, under: bool) -> list[LowerArm]:
         """Ask it to close, once more; not while a car is `under` it."""
         self._close_tries += 1
-        return [] if under else [LowerArm()]
+        return [] if under else self._lowered()
 
     def kept_down(self, *, under: bool) -> list[LowerArm]:
         """An arm that is still up from the car before does not let this one pass."""
-        return [] if self.is_down or under else [LowerArm()]
+        return [] if self.is_down or under else self._lowered()
+
+    def _lowered(self) -> list[LowerArm]:
+        self._asked_down = True
+        return [LowerArm()]

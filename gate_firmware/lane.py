@@ -367,7 +367,7 @@ class Lane:
 
     def _passing(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.drive_ms_max
-        return self._look_away() if self._arm.is_up else [*self._look_away(), *self._arm.raised()]
+        return self._look_away() if self._arm.stays_up else [*self._look_away(), *self._arm.raised()]
 
     def _closing(self, now: Now) -> list[Command]:
         if self.mode is Mode.HELD_OPEN:
@@ -414,7 +414,7 @@ class Lane:
 
     def _raise_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._motion_ms_max
-        return [] if self._arm.is_up else [*self._arm.raised()]
+        return [] if self._arm.stays_up else [*self._arm.raised()]
 
     def _read_too_long(self, now: Now) -> list[Command]:
         return self._follows(self._car.read_too_long(self.state, now), now)

@@ -29,6 +29,24 @@ def test_it_is_asked_to_close_so_often_and_never_onto_a_car() -> None:
     assert arm.may_be_asked_to_close
 
 
+def test_one_that_was_asked_to_close_does_not_stay_up_although_it_is() -> None:
+    arm = Arm()
+    for ask in (arm.lowered, arm.kept_down):
+        arm.raised()
+        arm.moved(Position.UP)
+        assert arm.stays_up
+        assert ask(under=True) == []
+        assert arm.stays_up
+        ask(under=False)
+        assert (arm.is_up, arm.stays_up) == (True, False)
+        arm.raised()
+        assert arm.stays_up
+    arm.lowered(under=False)
+    arm.moved(Position.DOWN)
+    arm.moved(Position.UP)
+    assert arm.stays_up, "somebody has raised it by hand"
+
+
 def test_one_that_is_down_needs_not_be_kept_there() -> None:
     arm = Arm()
     assert arm.kept_down(under=False) == []

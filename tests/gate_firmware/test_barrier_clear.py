@@ -116,12 +116,15 @@ class Bystander:
     arrival: bool = False
     arm: Arm = Arm.DOWN
     look: str = ""
+    is_asked_down: bool = False
     waiting_since: Now | None = None
 
     def check(self, commands: list[Command]) -> None:
         for command in commands:
             if isinstance(command, Look | LookForCode):
                 self.look = command.passage_id
+            if isinstance(command, LowerArm | RaiseArm):
+                self.is_asked_down = isinstance(command, LowerArm)
             if isinstance(command, LowerArm):
                 assert not self.safety, "closes on a car"
                 assert not self.photocell, "closes on somebody"
@@ -142,6 +145,7 @@ class Bystander:
         match happening:
             case "crash":
                 gate.crash()
+                self.is_asked_down = False
                 self.check(
                     gate.start(
                         arrival=self.arrival,
@@ -169,8 +173,11 @@ class Bystander:
                 except (Refused, TryLater):
                     assert gate.stored() == stored
             case ArrivalLoop() | SafetyLoop() | Photocell() | FireAlarm() | ArmMoved() | CallButton() | CabinetDoor():
+                was_under = self.safety or self.photocell
                 self.sees(happening)
                 self.check(gate.happens(happening))
+                if (self.safety or self.photocell) and not was_under and self.arm is not Arm.DOWN:
+                    assert not self.is_asked_down, "lets the arm come down on whoever has come under it"
 
     def sees(self, event: Event) -> None:
         match event:

@@ -349,6 +349,18 @@ class TestArm:
         entry.happens(SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
 
+    def test_an_arm_that_was_asked_to_close_and_is_still_up_is_asked_to_stay(self, entry: Gate) -> None:
+        """Somebody has followed the car before so closely that no limit switch has told yet that the arm moves."""
+        brought_to(entry, State.PASSING)
+        entry.happens(ArrivalLoop(True))
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
+        assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP)) == []
+
+    def test_an_arm_that_stays_up_is_not_asked_again(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        assert entry.happens(SafetyLoop(True)) == [LookAway()]
+
     def test_a_car_at_an_arm_that_never_rose_for_it_does_not_raise_it(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.admitted()
@@ -360,7 +372,7 @@ class TestArm:
         entry.happens(ArrivalLoop(False))
         assert Look("p2") in entry.happens(ArrivalLoop(True))
         assert LowerArm() in entry.seen("p2", Sight.STRANGER, OTHER)
-        assert entry.happens(SafetyLoop(True)) == [LookAway()], "it drives all the same, and the arm stays up"
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()], "it drives all the same"
         entry.happens(SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [None]
 

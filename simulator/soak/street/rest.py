@@ -16,6 +16,7 @@ from simulator.demo.configuration import LotSite
 from simulator.drill.outside import lot_plan
 from simulator.soak.campaign import AUDITED
 from simulator.soak.street.lane import StreetLane
+from simulator.soak.street.memory import Memory
 from simulator.soak.street.plan import Breaks
 from simulator.soak.street.tally import Tally
 from simulator.soak.street.trouble import DOWN, LANE, Span, Trouble, now_ms
@@ -79,8 +80,9 @@ class Rest:
         self._tally.counts["left, and not known to have"] = unclosed
         return [*self._broken(), *of_street, *CHECKS["plates-sealed"](kept), *failures_logged(self._folder / "logs")]
 
-    def keep(self, path: Path) -> None:
-        """Leave what was seen of the street, without plates; milliseconds of the run, as findings have them."""
+    def keep(self, path: Path, memory: Memory) -> None:
+        """Leave what was seen, without plates; milliseconds of the run, as findings have them, and the memory of each
+        process in bytes, by the seconds since its start."""
         off_ms = self._began_ms
         seen = {
             "faults": [
@@ -95,6 +97,7 @@ class Rest:
                 }
                 for gate_id, lane in self._lanes.items()
             },
+            "memory": [[run.name, run.process_id, run.samples] for run in memory.runs],
             "began_mono_ms": off_ms,
         }
         path.write_text(json.dumps(seen), encoding="utf-8")

@@ -34,7 +34,8 @@ from simulator.world.campaign import OWN_FAILURE
 PACE = Pace(arm_travel_ms=900, car_speed_mm_per_s=4_000)
 SPOTS = 40
 """Of a lot: who was not seen to leave, because a camera was out of order, keeps one to the end."""
-PHOTOCELL_PIN = "5"
+GATES = {"GATEHOUSE_HARDWARE__PHOTOCELL__PIN": "5", "MALLOC_ARENA_MAX": "2"}
+"""A lane has a photocell; the heaps are as in the gate's unit file."""
 HTTP_S = 15.0
 PROGRESS_S = 60.0
 LOOK_EVERY_S = 10.0
@@ -73,7 +74,7 @@ async def soak(order: Order, say: Callable[[str], None]) -> tuple[Tally, Memory]
         units = site.write()
         for unit in units:
             if "." in unit.name and not unit.name.endswith(".broker"):
-                unit.environment = {"GATEHOUSE_HARDWARE__PHOTOCELL__PIN": PHOTOCELL_PIN}
+                unit.environment = GATES
             elif unit.name in environment:
                 unit.environment = environment[unit.name]
             supervisor.add(unit)
@@ -198,7 +199,7 @@ class _Run:
                 break
             await asyncio.sleep(REST_LOOK_S)
         self._tally.say(f"{_clock(self.clock_s())} {'not ' if found else ''}at rest")
-        self.rest.keep(self._site.folder.with_name("seen.json"))
+        self.rest.keep(self._site.folder.with_name("seen.json"), self.processes.memory)
         for finding in [*found, *await asyncio.to_thread(self.rest.at_the_end, faults_end_ms)]:
             self._tally.found(finding.invariant, finding.detail)
 
