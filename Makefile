@@ -24,8 +24,10 @@ demo: setup
 test: setup lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# What takes longer than the tests may: every process killed at any moment of a driver's visit, and lost disks restored.
+# What takes longer than the tests may: half an hour of cars with everything breaking, every process killed at any moment
+# of a driver's visit, and lost disks restored.
 soak: setup
+	$(BIN)/python -m simulator.soak.street
 	$(BIN)/python -m simulator.soak
 	$(BIN)/python -m simulator.drill --rounds 10
 

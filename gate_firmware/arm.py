@@ -22,12 +22,18 @@ class Arm:
         self._record = record
         self._is_told_stuck = False  # since it was last seen to arrive
         self._asked_up = False  # the last command was to open, and the arm has not been down since
+        self._asked_down = False  # it was to close, likewise
         self._close_tries = 0
         self._asked_to_close_ms: int | None = None
 
     @property
     def is_up(self) -> bool:
         return self.position is Position.UP
+
+    @property
+    def stays_up(self) -> bool:
+        """Whether it is up and was not asked to close: one that was may not have left its upper limit yet."""
+        return self.is_up and not self._asked_down
 
     @property
     def is_down(self) -> bool:
@@ -52,16 +58,16 @@ class Arm:
 
     def forget(self) -> None:
         """It was not asked for anything, or does not do it any more."""
-        self._asked_up = False
+        self._asked_up = self._asked_down = False
 
     def raised(self) -> list[RaiseArm]:
         """Ask it to rise."""
-        self._asked_up = True
+        self._asked_up, self._asked_down = True, False
         return [RaiseArm()]
 
     def raised_again(self, now: Now) -> list[RaiseArm]:
         """It ought to be up by now: ask once more where it is not, and call somebody."""
-        if self.is_up:
+        if self.stays_up:
             return []
         if not self._is_told_stuck:
             self.has_not_arrived(now)
@@ -75,7 +81,10 @@ class Arm:
         """Ask it to close, once more; not while a car is `under` it."""
         self._close_tries += 1
         self._asked_to_close_ms = now.mono_ms
-        return [] if under else [LowerArm()]
+        if under:
+            return []
+        self._asked_down = True
+        return [LowerArm()]
 
     def kept_down(self, now: Now, *, under: bool) -> list[LowerArm]:
         """An arm that is still up from the car before does not let this one pass."""

@@ -394,7 +394,7 @@ class Lane:
     def _passing(self, now: Now) -> list[Command]:
         self._blocked_ms = now.mono_ms + self._timing.drive_ms_max
         self._until_ms = self._blocked_ms
-        return self._look_away() if self._arm.is_up else [*self._look_away(), *self._raise_over_it(now)]
+        return self._look_away() if self._arm.stays_up else [*self._look_away(), *self._raise_over_it(now)]
 
     def _raise_over_it(self, now: Now) -> list[Command]:
         """A car is under an arm that is not up."""
@@ -407,7 +407,7 @@ class Lane:
         if self._blocked_ms is not None and now.mono_ms >= self._blocked_ms:
             self._blocked_ms = None
             self._blocked(now)
-        again_ms = None if self._arm.is_up else now.mono_ms + self._arm.motion_ms_max
+        again_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
         self._until_ms = min((ms for ms in (again_ms, self._blocked_ms) if ms is not None), default=None)
         return commands
 
@@ -455,7 +455,7 @@ class Lane:
 
     def _raise_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [] if self._arm.is_up else [*self._arm.raised()]
+        return [] if self._arm.stays_up else [*self._arm.raised()]
 
     def _read_too_long(self, now: Now) -> list[Command]:
         return self._follows(self._car.read_too_long(self.state, now), now)

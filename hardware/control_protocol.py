@@ -1,13 +1,14 @@
 """What can be said to a simulated lane over its control socket: one JSON object a line, answered by one.
 
     {"command": "arrive", "car": "c1", "frames": ["<base64 JPEG>", ...], "patience_ms": 60000, "dwell_ms": 0}
+                                                 with "follower": "c2" a tailgater drives through behind it
     {"command": "show", "frames": [...]}         what the camera sees of the car from now on, as a phone held up
     {"command": "leave"}                         the driver backs out
     {"command": "contact", "name": "fire", "active": true}      also "photocell" (a person or a branch), "cabinet",
                                                  "call_button"; refused as "not_wired" where the lane has none
     {"command": "stuck", "name": "safety_loop", "at": false}    any input says this whatever is true; null mends it
     {"command": "jam", "jammed": true}           the arm does not get past the middle of its way; false mends it
-    {"command": "camera", "mode": "ok"|"black"|"none", "empty_lane": "<base64 JPEG>"}
+    {"command": "camera", "mode": "ok"|"black"|"none"|"frozen", "empty_lane": "<base64 JPEG>"}
     {"command": "state"}
     {"command": "watch"}                         then events, one a line, until the client hangs up
 
@@ -48,6 +49,7 @@ class Arrive(_Message):
     frames: Pictures
     patience_ms: Milliseconds = PATIENCE_MS
     dwell_ms: Milliseconds = 0
+    follower: str | None = Field(default=None, min_length=1, max_length=64)
 
 
 class Show(_Message):

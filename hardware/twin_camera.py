@@ -20,13 +20,14 @@ class CameraMode(Enum):
     OK = "ok"
     BLACK = "black"  # it gives frames, and nothing can be seen in them
     NONE = "none"  # it gives none
+    FROZEN = "frozen"  # it goes on giving the picture that it had when that began
 
 
 class CameraTwin:
     """Shows the frames that the car in the lane brought, by how far it has come, else the empty lane.
 
-    The last frame stays while the car waits; once the car is under the arm the camera looks past it. It takes a frame
-    every `frame_interval_ms`, as a real one does when nothing moves.
+    The last frame stays while the car waits; once the car is under the arm the camera looks past it, and a tailgater's
+    plate it cannot see. It takes a frame every `frame_interval_ms`, as a real one does when nothing moves.
     """
 
     def __init__(self, twin: LaneTwin, *, frame_interval_ms: int, clock: Callable[[], int]) -> None:
@@ -52,7 +53,9 @@ class CameraTwin:
         car, frames = self._twin.car, self.car_frames
         if self.mode is CameraMode.BLACK:
             return BLACK
-        if car is None or not frames or car.front > 0:
+        if self.mode is CameraMode.FROZEN:
+            return self._frame.pixels
+        if car is None or not frames or car.front > 0 or car.tailgates:
             return self.empty_lane
         return frames[min(int(car.approach * len(frames)), len(frames) - 1)]
 

@@ -36,6 +36,24 @@ def test_it_is_asked_to_close_so_often_and_never_onto_a_car(arm: Arm) -> None:
     assert arm.may_be_asked_to_close
 
 
+def test_one_that_was_asked_to_close_does_not_stay_up_although_it_is(arm: Arm) -> None:
+    for number, ask in enumerate((arm.lowered, arm.kept_down)):
+        now = NOW.later(number * MOTION_MS_MAX)
+        arm.raised()
+        arm.moved(Position.UP)
+        assert arm.stays_up
+        assert ask(now, under=True) == []
+        assert arm.stays_up
+        ask(now.later(MOTION_MS_MAX), under=False)
+        assert (arm.is_up, arm.stays_up) == (True, False)
+        arm.raised()
+        assert arm.stays_up
+    arm.lowered(NOW, under=False)
+    arm.moved(Position.DOWN)
+    arm.moved(Position.UP)
+    assert arm.stays_up, "somebody has raised it by hand"
+
+
 def test_one_that_is_down_needs_not_be_kept_there(arm: Arm) -> None:
     assert arm.kept_down(NOW, under=False) == []
     arm.moved(Position.BETWEEN)

@@ -115,6 +115,7 @@ class Bystander:
     arrival: bool = False
     arm: Arm = Arm.DOWN
     look: str = ""
+    is_asked_down: bool = False
     rose: bool = False
     """The arm was not down at some time since something came under it."""
     held: bool = False
@@ -125,6 +126,8 @@ class Bystander:
         for command in commands:
             if isinstance(command, Look | LookForCode):
                 self.look = command.passage_id
+            if isinstance(command, LowerArm | RaiseArm):
+                self.is_asked_down = isinstance(command, LowerArm)
             if isinstance(command, LowerArm):
                 assert not self.safety, "closes on a car"
                 assert not self.photocell, "closes on somebody"
@@ -150,6 +153,7 @@ class Bystander:
         match happening:
             case "crash":
                 gate.crash()
+                self.is_asked_down = False
                 self.check(
                     gate.start(
                         arrival=self.arrival,
@@ -179,8 +183,11 @@ class Bystander:
                 except (Refused, TryLater):
                     assert gate.stored() == stored
             case ArrivalLoop() | SafetyLoop() | Photocell() | FireAlarm() | ArmMoved() | CallButton() | CabinetDoor():
+                was_under = self.safety or self.photocell
                 self.sees(happening)
                 self.check(gate.happens(happening))
+                if (self.safety or self.photocell) and not was_under and self.arm is not Arm.DOWN:
+                    assert not self.is_asked_down, "lets the arm come down on whoever has come under it"
 
     def sees(self, event: Event) -> None:
         match event:

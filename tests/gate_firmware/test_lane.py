@@ -349,6 +349,17 @@ class TestArm:
         entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False), SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
 
+    def test_an_arm_that_was_asked_to_close_and_is_still_up_is_asked_to_stay(self, entry: Gate) -> None:
+        """Somebody has followed the car before so closely that no limit switch has told yet that the arm moves."""
+        brought_to(entry, State.PASSING)
+        entry.happens(ArrivalLoop(True))
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
+
+    def test_an_arm_that_stays_up_is_not_asked_again(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        assert entry.happens(SafetyLoop(True)) == [LookAway()]
+
     def test_nobody_comes_through_an_arm_that_has_not_risen(self, entry: Gate) -> None:
         """It has rolled onto the safety loop, which begins before the arm, and back."""
         entry.hub_says(right())
@@ -364,7 +375,7 @@ class TestArm:
         assert Look("p2") in entry.happens(ArrivalLoop(True))
         assert LowerArm() not in entry.seen("p2", Sight.STRANGER, OTHER), "the one before may be about to cross"
         assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
-        assert entry.happens(SafetyLoop(True)) == [LookAway()], "it drives all the same, and the arm stays up"
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()], "it drives all the same"
         entry.happens(ArrivalLoop(False), SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [None]
 

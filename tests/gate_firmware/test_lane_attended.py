@@ -128,6 +128,11 @@ class TestHeldOpen:
         entry.happens(ArmMoved(Arm.UP))
         assert entry.passes_ms(3_600_000) == []
 
+    def test_an_arm_that_was_just_asked_to_close_goes_up_again(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert RaiseArm() in entry.happens(HELD_OPEN)
+
     def test_who_passes_is_known_as_ever(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.happens(HELD_OPEN, ArmMoved(Arm.UP))
