@@ -7,6 +7,7 @@ from cloud_sync.link.v1.facts import Mode
 from domain.plate import Plate, SealedPlate
 from hardware.barrier import Position
 from hardware.lights import Signal
+from lpr.blindness import Blindness
 
 
 class Sight(Enum):
@@ -69,7 +70,7 @@ class ArmMoved:
 class Looked:
     """The end of looking at one car: `plate` is the expected plate, or else the best open read if there was one.
 
-    `code` is the text of a code in view that looks like a ticket.
+    `code` is the text of a code in view that looks like a ticket; `blindness` says of a blind camera in what way it is.
     """
 
     passage_id: str
@@ -78,6 +79,7 @@ class Looked:
     score: float | None
     frames: int
     code: str | None = None
+    blindness: Blindness | None = None
 
     @property
     def is_sure(self) -> bool:

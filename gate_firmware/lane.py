@@ -53,6 +53,7 @@ from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
+from lpr.blindness import Blindness
 
 
 class Lane:
@@ -196,6 +197,10 @@ class Lane:
             case ModeSet():
                 commands = self._mode_set(event, now)
         return commands
+
+    def camera_lasts(self, blindness: Blindness | None, now: Now) -> None:
+        """The camera has been blind in this way for some time, car or no car; None: it sees again."""
+        self._camera.lasts(blindness, now)
 
     def withdrawn(self, reservation_id: str, revision: int, now: Now) -> None:
         """The hub has withdrawn a right; called in the transaction in which this gate learns of it.

@@ -22,6 +22,7 @@ from domain.plate import Plate, SealedPlate
 from gate_firmware.events import CodeSeen, Looked, Sight
 from gate_firmware.replica import Replica
 from hardware.camera import Camera, Frame
+from lpr.blindness import Blindness, blindness
 from lpr.frame import is_blind
 from lpr.matching import Decision, Expected, Match, match
 from lpr.qr import Code, QrFinder
@@ -178,7 +179,7 @@ class Looker:
             fresh = frame is not None and frame.mono_ms > last_ms
             if frame is None or not fresh or is_blind(frame.pixels):
                 if self._clock().mono_ms - seen_ms >= BLIND_MS:
-                    return Looked(passage_id, Sight.BLIND, None, None, frames, code)
+                    return Looked(passage_id, Sight.BLIND, None, None, frames, code, _why_blind(frame, fresh))
                 await asyncio.sleep(NEXT_FRAME_S)
                 continue
             last_ms, frames = frame.mono_ms, frames + 1
@@ -259,6 +260,12 @@ def _is_around(code: Code, sighting: Sighting) -> bool:
     left, top, across, down = sighting.box
     middle_x, middle_y = left + across / 2, top + down / 2
     return x - width <= middle_x <= x + 2 * width and y - height <= middle_y <= y + 2 * height
+
+
+def _why_blind(frame: Frame | None, fresh: bool) -> Blindness:
+    if frame is None or not fresh:
+        return Blindness.NO_PICTURE
+    return blindness(frame.pixels) or Blindness.COVERED
 
 
 def _read_code(finder: QrFinder, frame: Frame, but: Collection[str]) -> str | None:

@@ -25,7 +25,8 @@ from gate_firmware.service import GateService
 from gate_firmware.settings import GateSettings
 from gate_firmware.spare import Spare, bring_home, tried
 from hardware.lane import Lane as Devices
-from lpr.reader import engine
+from lpr.reader import PlateReader, engine
+from lpr.region import Region, RegionReader
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,7 @@ class GateProcess:
         settings = self._settings
         with self._stores, bound_socket(LOOPBACK, settings.api.port) as listening:
             async with Devices.from_wiring(settings.hardware) as self._devices, asyncio.TaskGroup() as self._tasks:
-                self._reader = asyncio.ensure_future(
-                    asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
-                )
+                self._reader = asyncio.ensure_future(asyncio.to_thread(_lane_reader, settings))
                 self._tasks.create_task(serve_http(self._api(), listening, ending=self._ending))
                 self._tasks.create_task(keep_saying_it_is_well(self._is_served))
                 try:
@@ -162,6 +161,15 @@ class GateProcess:
         """A store that is closed at the end, if not before."""
         self._stores.callback(store.close)
         return store
+
+
+def _lane_reader(settings: GateSettings) -> PlateReader:
+    """Load the lane's plate reader, which reads where its cars have their plates."""
+    reader = engine(settings.reader.engine, settings.reader.threads)
+    camera = settings.hardware.camera
+    if camera is None or camera.region is None:
+        return reader
+    return RegionReader(reader, Region(**camera.region.model_dump()))
 
 
 async def _until_it_fails(serving: Coroutine[Any, Any, None]) -> Exception:

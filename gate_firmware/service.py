@@ -26,6 +26,7 @@ from domain.errors import Refused, TryLater
 from domain.fact import Fact
 from domain.tries import Tries
 from gate_firmware.api import local_api
+from gate_firmware.camera_sight import CameraSight
 from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
@@ -62,7 +63,9 @@ from gate_firmware.requests import Requests
 from gate_firmware.screens import Screens
 from gate_firmware.settings import GateSettings
 from gate_firmware.spare import IN_MEMORY
+from hardware.camera import NoCamera
 from hardware.lane import Lane as Devices
+from lpr.blindness import Blindness
 from lpr.qr import QrChain
 from lpr.reader import PlateReader
 
@@ -183,8 +186,9 @@ class GateService:
 
         What is a bug, or a store that fails, ends it.
         """
+        sight = CameraSight(devices.camera, lambda: self._clock().mono_ms)
         looker = Looker(
-            devices.camera,
+            sight,
             loading,
             self._code_reader(),
             self._replica,
@@ -199,6 +203,8 @@ class GateService:
                     tasks.create_task(self._kept_frames(looker).run())
                 tasks.create_task(self.work(devices, looker))
                 tasks.create_task(self._watch_the_reader(loading))
+                if not isinstance(devices.camera, NoCamera):
+                    tasks.create_task(sight.run(self._camera_lasts))
                 tasks.create_task(self._clock_watch.run())
 
     def _kept_frames(self, looker: Looker) -> FrameKeeper:
@@ -339,6 +345,14 @@ class GateService:
         """Write an alarm down; docs/running.md lists them."""
         with self._journal.transaction():
             self._journal.append(AlarmRaised(alarm=alarm, detail=detail), self._clock())
+
+    def _camera_lasts(self, blindness: Blindness | None) -> None:
+        if blindness is None:
+            log.info("gate.camera_sees")
+        else:
+            log.warning("gate.camera_blind", extra={"why": blindness.value})
+        self._lane.camera_lasts(blindness, self._clock())
+        self._sender.nudge()
 
     def _clock_alarm(self, alarm: str, detail: str) -> None:
         self.alarm(alarm, detail)

@@ -1,6 +1,6 @@
 """The lane's camera: only the newest frame, never a queue of old ones, never an error into the gate.
 
-OpenCV buffers what nobody reads, so a thread reads on without end and keeps the last frame. A camera that is lost is
+Drivers buffer what nobody reads, so a thread reads on without end and keeps the last frame. A camera that is lost is
 opened again, ever more slowly up to `BACKOFF_MS_MAX`, and is logged once when lost and once when back.
 """
 
@@ -8,17 +8,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from domain.errors import OperatorError
+from hardware import picture
+from hardware.picture_source import PictureSource, open_source
 from hardware.wiring import CameraWiring
 
-Pixels = NDArray[np.uint8]
-"""A picture: height x width x 3, blue, green, red."""
+Pixels = picture.Pixels
 
 BACKOFF_MS_FIRST = 250
 BACKOFF_MS_MAX = 8_000
@@ -57,16 +56,23 @@ class NoCamera:
 
 
 class VideoCamera:
-    """A camera that OpenCV can open; reads from `start` to `stop` in a thread of its own.
+    """A camera that can be opened; reads from `start` to `stop` in a thread of its own.
 
-    `clock` gives monotonic milliseconds and stamps each frame when it has been read.
+    `clock` gives monotonic milliseconds and stamps each frame when it has been read; `open_source` is what opens it.
     """
 
-    def __init__(self, wiring: CameraWiring, *, clock: Callable[[], int] = monotonic_ms) -> None:
+    def __init__(
+        self,
+        wiring: CameraWiring,
+        *,
+        clock: Callable[[], int] = monotonic_ms,
+        open_source: Callable[[CameraWiring], PictureSource | None] = open_source,
+    ) -> None:
         self._wiring = wiring
         self._clock = clock
+        self._open_source = open_source
         self._frame: Frame | None = None
-        self._video: cv2.VideoCapture | None = None
+        self._source: PictureSource | None = None
         self._backoff_ms = 0
         self._lost = False
         self._stopping = threading.Event()
@@ -93,14 +99,21 @@ class VideoCamera:
     def step(self) -> int:
         """Read one frame, or try once to open the camera; returns the milliseconds to wait before the next step.
 
-        The thread calls nothing else; a test calls it by hand.
+        The thread calls nothing else; a test calls it by hand. Whatever a driver raises, the camera is lost by it, and
+        is opened anew.
         """
-        if self._video is None:
-            self._video = self._open()
-        taken, pixels = self._video.read() if self._video is not None else (False, None)
-        if not taken or pixels is None:
-            return self._lose()
-        self._frame = Frame(np.asarray(pixels, dtype=np.uint8), self._clock())
+        try:
+            if self._source is None:
+                self._source = self._open_source(self._wiring)
+            raw = None if self._source is None else self._source.read()
+            pixels = None if raw is None else picture.coloured(raw)
+        except OperatorError as error:
+            return self._lose(error.message)
+        except Exception as error:
+            return self._lose(f"its driver failed with {type(error).__name__}")  # what it says may name the address
+        if pixels is None:
+            return self._lose("no picture; check its cable, power and address")
+        self._frame = Frame(pixels, self._clock())
         self._backoff_ms = 0
         if self._lost:
             self._lost = False
@@ -110,28 +123,18 @@ class VideoCamera:
     def _read_on(self) -> None:
         while not self._stopping.wait(self.step() / 1_000):
             pass
-        if self._video is not None:
-            self._video.release()
+        self._release()
 
-    def _open(self) -> cv2.VideoCapture | None:
-        source = self._wiring.source
-        if isinstance(source, int) or source.startswith("/dev/"):
-            video = cv2.VideoCapture(source, cv2.CAP_V4L2)
-            video.set(cv2.CAP_PROP_FRAME_WIDTH, self._wiring.width_px)
-            video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._wiring.height_px)
-        else:
-            # Without these limits a stream that stops sending holds the thread for 30 seconds.
-            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, self._wiring.open_ms_max]
-            limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, self._wiring.read_ms_max]
-            video = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
-        return video if video.isOpened() else None
+    def _release(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            with suppress(Exception):  # a camera that was unplugged may not even be let go
+                source.release()
 
-    def _lose(self) -> int:
-        if self._video is not None:
-            self._video.release()
-            self._video = None
+    def _lose(self, why: str) -> int:
+        self._release()
         if not self._lost:
             self._lost = True
-            log.warning("camera lost: no picture; check its cable, power and address")
+            log.warning("camera lost: %s", why)
         self._backoff_ms = min(max(BACKOFF_MS_FIRST, self._backoff_ms * 2), BACKOFF_MS_MAX)
         return self._backoff_ms

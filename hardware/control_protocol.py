@@ -8,7 +8,7 @@
                                                  "call_button"; refused as "not_wired" where the lane has none
     {"command": "stuck", "name": "safety_loop", "at": false}    any input says this whatever is true; null mends it
     {"command": "jam", "jammed": true}           the arm does not get past the middle of its way; false mends it
-    {"command": "camera", "mode": "ok"|"black"|"none"|"frozen", "empty_lane": "<base64 JPEG>"}
+    {"command": "camera", "mode": "ok"|"black"|"covered"|"defocused"|"frozen"|"none", "empty_lane": "<base64 JPEG>"}
     {"command": "state"}
     {"command": "watch"}                         then events, one a line, until the client hangs up
 

@@ -7,11 +7,24 @@ import cv2
 import numpy as np
 
 from domain.errors import BadInput
+from domain.picture_header import size_px
 from hardware.camera import Frame, Pixels
+from hardware.picture import PIXELS_MAX
 from hardware.twin import LaneTwin
 
-EMPTY_LANE: Pixels = np.full((720, 1280, 3), 96, np.uint8)  # plain tarmac, until somebody brings a picture of it
 BLACK: Pixels = np.zeros((720, 1280, 3), np.uint8)
+COVERED: Pixels = np.full((720, 1280, 3), 120, np.uint8)
+DEFOCUS_PX = 16  # sigma
+
+
+def _tarmac() -> Pixels:
+    lane: Pixels = np.full((720, 1280, 3), 96, np.uint8)
+    lane[:, 300:330] = lane[:, 950:980] = 205  # its two painted edges
+    lane[560:590, 330:950] = 205  # the stop line
+    return lane
+
+
+EMPTY_LANE: Pixels = _tarmac()  # until somebody brings a picture of it
 
 
 class CameraMode(Enum):
@@ -19,15 +32,18 @@ class CameraMode(Enum):
 
     OK = "ok"
     BLACK = "black"  # it gives frames, and nothing can be seen in them
+    COVERED = "covered"  # something is on its lens
+    DEFOCUSED = "defocused"
+    FROZEN = "frozen"  # it gives the same picture again and again
     NONE = "none"  # it gives none
-    FROZEN = "frozen"  # it goes on giving the picture that it had when that began
 
 
 class CameraTwin:
     """Shows the frames that the car in the lane brought, by how far it has come, else the empty lane.
 
     The last frame stays while the car waits; once the car is under the arm the camera looks past it, and a tailgater's
-    plate it cannot see. It takes a frame every `frame_interval_ms`, as a real one does when nothing moves.
+    plate it cannot see. It takes a frame every `frame_interval_ms`, as a real one does when nothing moves, and none is
+    quite as the one before: its sensor's noise is in the last row.
     """
 
     def __init__(self, twin: LaneTwin, *, frame_interval_ms: int, clock: Callable[[], int]) -> None:
@@ -46,24 +62,40 @@ class CameraTwin:
         now = self._clock()
         taken = now - now % self._interval_ms
         if taken != self._frame.mono_ms:
-            self._frame = Frame(self._scene(), taken)
+            frozen = self.mode is CameraMode.FROZEN and self._frame.mono_ms >= 0
+            self._frame = Frame(self._frame.pixels if frozen else _with_noise(self._taken(), taken), taken)
         return self._frame
+
+    def _taken(self) -> Pixels:
+        match self.mode:
+            case CameraMode.BLACK:
+                return BLACK
+            case CameraMode.COVERED:
+                return COVERED
+            case CameraMode.DEFOCUSED:
+                return np.asarray(cv2.GaussianBlur(self._scene(), (0, 0), DEFOCUS_PX), np.uint8)
+            case _:
+                return self._scene()
 
     def _scene(self) -> Pixels:
         car, frames = self._twin.car, self.car_frames
-        if self.mode is CameraMode.BLACK:
-            return BLACK
-        if self.mode is CameraMode.FROZEN:
-            return self._frame.pixels
         if car is None or not frames or car.front > 0 or car.tailgates:
             return self.empty_lane
         return frames[min(int(car.approach * len(frames)), len(frames) - 1)]
 
 
+def _with_noise(scene: Pixels, seed: int) -> Pixels:
+    noisy = scene.copy()
+    noisy[-1] ^= np.random.default_rng(seed).integers(0, 2, noisy[-1].shape, np.uint8)
+    return noisy
+
+
 def decode_picture(data: bytes) -> Pixels:
-    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`)."""
+    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`), also for one of more than `PIXELS_MAX`."""
+    width, height = size_px(data) or (0, 0)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        decodes = 0 < width * height <= PIXELS_MAX
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if decodes else None
     except cv2.error:
         pixels = None
     if pixels is None:

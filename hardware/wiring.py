@@ -88,18 +88,66 @@ class BuzzerWiring(Section):
     pin: OutputPin
 
 
-class CameraWiring(Section):
-    """Where pictures come from: a V4L2 index or device path, a video file, or an http(s):// or rtsp:// address.
+PI_CAMERA = "picamera2"
+_STREAMS = ("http", "https", "rtsp", "rtsps")
 
-    A newest frame older than `frame_age_ms_max` counts as no frame. Width and height are asked of V4L2 devices only.
+
+def _camera_source(source: int | str) -> int | str:
+    if isinstance(source, int) or source.isdecimal():  # an environment variable has no numbers
+        return int(source)
+    scheme, is_address, _ = source.partition("://")
+    if is_address and scheme not in _STREAMS:
+        raise ValueError(f"{scheme}:// is no address of a camera: it begins with {', '.join(_STREAMS)}")
+    name, _, index = source.partition(":")
+    if name == PI_CAMERA and source != PI_CAMERA and not index.isdecimal():
+        raise ValueError(f'"{PI_CAMERA}" is the Pi\'s own camera, "{PI_CAMERA}:1" its second')
+    return source
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+_REGION_SIDE_MIN = 0.1
+
+
+class RegionWiring(Section):
+    """Where in the picture this lane's cars have their plates: edges as fractions of it, from the left and the top."""
+
+    left: Fraction = 0.0
+    top: Fraction = 0.0
+    right: Fraction = 1.0
+    bottom: Fraction = 1.0
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        for low, high in (("left", "right"), ("top", "bottom")):
+            if getattr(self, high) - getattr(self, low) < _REGION_SIDE_MIN - 1e-9:
+                raise ValueError(
+                    f"{high} ({getattr(self, high):g}) has to be greater than {low} ({getattr(self, low):g}) by "
+                    f"{_REGION_SIDE_MIN:g} or more: both are fractions of the picture, from the left and from the top"
+                )
+        return self
+
+
+class CameraWiring(Section):
+    """Where pictures come from: a V4L2 index or device path, the Pi's own camera ("picamera2", or "picamera2:1" for the
+    second), a video file, or an http(s):// or rtsp(s):// address.
+
+    A newest frame older than `frame_age_ms_max` counts as no frame. Width and height are asked of V4L2 devices and of
+    the Pi's camera only. Plates are read in `region` alone; codes are looked for everywhere.
     """
 
-    source: int | str
+    source: Annotated[Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)], AfterValidator(_camera_source)]
     width_px: int = Field(default=1280, ge=160, le=4096)
     height_px: int = Field(default=720, ge=120, le=4096)
     open_ms_max: int = Field(default=5_000, ge=100, le=60_000)
     read_ms_max: int = Field(default=3_000, ge=100, le=60_000)
     frame_age_ms_max: int = Field(default=1_500, ge=100, le=60_000)
+    region: RegionWiring | None = None
+
+    @property
+    def pi_camera(self) -> int | None:
+        """Which of the Pi's own cameras this is; None for any other camera."""
+        name, _, index = str(self.source).partition(":")
+        return int(index or 0) if name == PI_CAMERA else None
 
 
 class DisplayWiring(Section):

@@ -36,6 +36,10 @@ def read(
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="The plate reader.")] = "rapidocr",
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Processor cores that it may use.")] = 1,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Read this part alone: fractions of the picture, 0 to 1."),
+    ] = None,
 ) -> None:
     """Read the plate in each IMAGE.
 
@@ -45,7 +49,7 @@ def read(
     from lpr.matching import Expected  # noqa: PLC0415
 
     expected = Expected(_plates(expect)) if expect else None
-    reader = _reader(engine, threads)
+    reader = _in_region(_reader(engine, threads), region)
     column = max(len(image.name) for image in images)
     failed = False
     for image in images:
@@ -199,6 +203,15 @@ def _reader(name: str, threads: int) -> "PlateReader":
         return engine(name, threads)
     except GatehouseError as error:
         raise typer.BadParameter(error.message, param_hint="--engine") from error
+
+
+def _in_region(reader: "PlateReader", region: str | None) -> "PlateReader":
+    from lpr.region import Region, RegionReader  # noqa: PLC0415
+
+    try:
+        return reader if region is None else RegionReader(reader, Region.parse(region))
+    except BadInput as error:
+        raise typer.BadParameter(error.message, param_hint="--region") from error
 
 
 def _plates(file: Path) -> list[Plate]:

@@ -330,6 +330,10 @@ class Gate:
     def alarms(self) -> list[str]:
         return [said.alarm for said in self.told(AlarmRaised)]
 
+    @property
+    def alarm_details(self) -> list[str]:
+        return [said.detail for said in self.told(AlarmRaised)]
+
     def stored(self) -> list[str]:
         """The kinds of facts on disk, as another process sees them: only what was committed."""
         with closing(Store(self.folder / "gate.db")) as other:

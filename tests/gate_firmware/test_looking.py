@@ -17,6 +17,7 @@ from domain.reservation import Status
 from gate_firmware.events import Looked, Sight
 from gate_firmware.looking import BLIND_MS, EXPECTED_FOR, FRAMES_KEPT, Looker
 from hardware.camera import Frame, Pixels
+from lpr.blindness import Blindness
 from lpr.frame import Box
 from lpr.qr import Code, QrFinder, any_text
 from lpr.reader import BLANK, SIGNS, PlateReader, Sighting, engine
@@ -201,11 +202,19 @@ class TestCar:
 
 
 class TestCamera:
-    @pytest.mark.parametrize("pixels", [None, BLACK, np.full_like(BLACK, 255), np.zeros((0, 0, 3), np.uint8)])
-    async def test_blind(self, looker: Lookers, pixels: Pixels | None) -> None:
+    @pytest.mark.parametrize(
+        ("pixels", "blindness"),
+        [
+            (None, Blindness.NO_PICTURE),
+            (BLACK, Blindness.BLACK),
+            (np.full_like(BLACK, 255), Blindness.COVERED),
+            (np.zeros((0, 0, 3), np.uint8), Blindness.BLACK),
+        ],
+    )
+    async def test_blind(self, looker: Lookers, pixels: Pixels | None, blindness: Blindness) -> None:
         camera, reader = Camera(pixels=pixels), Reader([])
         looked = await looker(camera, reader).look("p1")
-        assert looked == Looked("p1", Sight.BLIND, None, None, 0)
+        assert looked == Looked("p1", Sight.BLIND, None, None, 0, blindness=blindness)
         assert BLIND_MS <= camera.now.mono_ms - NOW.mono_ms <= BLIND_MS + camera.step_ms
         assert reader.reads == 0
 

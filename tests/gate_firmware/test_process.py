@@ -4,9 +4,10 @@ import asyncio
 import errno
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cloud_sync.link.log import Position
@@ -16,10 +17,12 @@ from domain.fact import Fact
 from gate_firmware import process
 from gate_firmware.spare import Spare
 from hardware.barrier import Position as Arm
+from hardware.camera import Pixels
 from hardware.twin_camera import CameraMode
+from hardware.wiring import CameraWiring, RegionWiring, Wiring
 from hub.service import HubService
 from hub.settings import GateEntry
-from lpr.reader import PlateReader, engine
+from lpr.reader import PlateReader, Sighting, engine
 from tests.gate_firmware.gate import KEY_KNOWN, OTHER, PLATE
 from tests.gate_firmware.test_service import Site, booked, frames, gate_settings, serving, serving_as_it_is
 from tests.gate_firmware.test_service_named import phone, valid_now
@@ -240,3 +243,28 @@ async def test_what_fails_beside_the_store_ends_the_gate() -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await process._until_it_fails(serving())
     assert raised.group_contains(OSError)
+
+
+class TestReaderOfTheLane:
+    """What the wiring says of the camera holds for whoever reads its pictures."""
+
+    class Engine:
+        def read(self, frame: Pixels) -> Sequence[Sighting]:
+            self.shape = frame.shape
+            return []
+
+    @pytest.mark.parametrize(("region", "shape"), [(None, (100, 200, 3)), (RegionWiring(top=0.4), (60, 200, 3))])
+    def test_reads_in_its_region(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: RegionWiring | None, shape: tuple[int, ...]
+    ) -> None:
+        plate_engine = self.Engine()
+        monkeypatch.setattr(process, "engine", lambda _name, _threads: plate_engine)
+        wiring = Wiring(kind="gpiozero", camera=CameraWiring(source=0, region=region))
+        settings = gate_settings(tmp_path, Direction.ENTRY).model_copy(update={"hardware": wiring})
+        process._lane_reader(settings).read(np.zeros((100, 200, 3), np.uint8))
+        assert plate_engine.shape == shape
+
+    def test_reads_everything_where_the_camera_has_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        plate_engine = self.Engine()
+        monkeypatch.setattr(process, "engine", lambda _name, _threads: plate_engine)
+        assert process._lane_reader(gate_settings(tmp_path, Direction.ENTRY)) is plate_engine

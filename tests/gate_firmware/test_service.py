@@ -35,7 +35,8 @@ from domain.fact import Fact
 from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
-from gate_firmware import process
+from gate_firmware import camera_sight, process
+from gate_firmware.camera_watch import WORDS
 from gate_firmware.frames import FrameFolder
 from gate_firmware.process import GateProcess
 from gate_firmware.replica import Replica
@@ -48,6 +49,7 @@ from hardware.lights import Signal
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import BarrierWiring, ContactWiring, GuardWiring, SimulatedWiring, Wiring
+from lpr.blindness import Blindness
 from lpr.reader import PlateReader, engine
 from simulator.ports import free_port
 from simulator.street.conditions import Conditions
@@ -251,6 +253,18 @@ class TestStreet:
             reasons = [said.reason for said in site.facts() if isinstance(said, GateDecided)]
             assert reasons == [Reason.CAMERA_BLIND, Reason.BOOKED]
             assert [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)] == ["camera-blind"]
+
+    async def test_a_camera_that_is_covered_is_noticed_before_a_car_comes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(camera_sight, "SETTLE_MS", 300)
+        monkeypatch.setattr(camera_sight, "CHECK_EVERY_S", 0.05)
+        async with serving(tmp_path, Direction.ENTRY, booked()) as site:
+            await site.street.set_camera(CameraMode.COVERED)
+            async with asyncio.timeout(20):
+                while not site.facts():  # noqa: ASYNC110  nothing tells of a fact
+                    await asyncio.sleep(0.02)
+            assert site.facts() == [AlarmRaised(alarm="camera-blind", detail=WORDS[Blindness.COVERED])]
 
     async def test_a_car_that_is_known_gets_out(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.EXIT, booked(status=Status.CHECKED_IN)) as site:

@@ -5,16 +5,30 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
 from hardware.camera import BACKOFF_MS_FIRST, BACKOFF_MS_MAX, Camera, VideoCamera
+from hardware.picture_source import PictureSource, open_source
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import CameraWiring
+from tests.broken_pictures import encoded, fed
 from tests.hardware.conftest import MovedTime
+from tests.mjpeg_server import network_camera
+
+
+def await_(happens: Callable[[], bool]) -> None:
+    """Until it does, in real time."""
+    until = monotonic() + 20
+    while not happens():
+        assert monotonic() < until, "it does not"
+        sleep(0.01)
+
 
 SHADES = (40, 80, 120, 160, 200)
 
@@ -138,3 +152,130 @@ def test_a_server_that_never_answers_does_not_hold_the_thread(scheme: str) -> No
         camera = VideoCamera(CameraWiring(source=address, open_ms_max=100, read_ms_max=100))
         assert camera.step() == BACKOFF_MS_FIRST
         assert camera.newest() is None
+
+
+class TestStream:
+    """A network camera, with real time for what it sends and moved time for how long it is waited for."""
+
+    LIMITS: ClassVar[dict[str, Any]] = {"open_ms_max": 1_000, "read_ms_max": 200}
+
+    def shade(self, camera: VideoCamera) -> int | None:
+        frame = camera.newest()
+        return None if frame is None else int(frame.pixels[0, 0, 0])
+
+    def test_that_stalls_is_given_up_and_tried_ever_more_slowly(self, time: MovedTime) -> None:
+        with network_camera() as server:
+            camera = VideoCamera(CameraWiring(source=server.address, **self.LIMITS), clock=time)
+            assert camera.step() == 0
+            server.stalled = True
+            while (wait := camera.step()) == 0:  # what was on its way
+                pass
+            assert wait == BACKOFF_MS_FIRST
+            time.pass_ms(1_600)
+            assert camera.newest() is None, "what was seen before is too old"
+            waits = [camera.step() for _ in range(2)]  # the server answers, and sends no picture
+            assert waits == [2 * BACKOFF_MS_FIRST, 4 * BACKOFF_MS_FIRST]
+            server.stalled, server.shade = False, 120
+            assert camera.step() == 0
+            assert self.shade(camera) == 120
+            assert server.clients >= 3
+
+    def test_that_dies_and_comes_back(self, time: MovedTime, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, "hardware.camera")
+        with network_camera() as server:
+            camera = VideoCamera(CameraWiring(source=server.address, **self.LIMITS), clock=time)
+            assert camera.step() == 0
+        while camera.step() == 0:
+            pass
+        waits = [camera.step() for _ in range(8)]
+        assert waits[-1] == BACKOFF_MS_MAX, "never longer"
+        time.pass_ms(sum(waits))
+        assert camera.newest() is None
+        with network_camera(server.port) as server:
+            server.shade = 200
+            assert camera.step() == 0
+            assert self.shade(camera) == 200
+        assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+        assert "127.0.0.1" not in caplog.text, "an address may hold a password"
+
+    def test_of_pictures_that_nobody_took_only_the_newest_is_left(self) -> None:
+        with network_camera() as server:
+            camera = VideoCamera(CameraWiring(source=server.address, **self.LIMITS))
+            camera.start()
+            try:
+                await_(lambda: self.shade(camera) == 40)
+                server.shade = 200
+                sleep(0.5)  # nobody asks for a while, and fifty pictures come
+                assert self.shade(camera) == 200
+            finally:
+                camera.stop()
+
+
+class TestDriver:
+    """Whatever a driver does, the camera is lost by it and nothing else."""
+
+    class Source:
+        def __init__(self, *reads: object) -> None:
+            self.reads = list(reads)
+            self.released = 0
+
+        def read(self) -> Any:
+            read = self.reads.pop(0)
+            if isinstance(read, Exception):
+                raise read
+            return read
+
+        def release(self) -> None:
+            self.released += 1
+            raise OSError("it was unplugged")
+
+    PICTURE = np.full((4, 6, 3), 90, np.uint8)
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            cv2.error("out of memory"),
+            MemoryError(),
+            RuntimeError("rtsp://user:password@192.0.2.10/"),
+            None,
+            np.zeros((0, 0, 3), np.uint8),
+            np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (5_000, 5_000, 3)),
+        ],
+    )
+    def test_that_fails_is_let_go_and_tried_anew(
+        self, time: MovedTime, caplog: pytest.LogCaptureFixture, read: object
+    ) -> None:
+        sources = [first := self.Source(self.PICTURE, read), self.Source(self.PICTURE)]
+        camera = VideoCamera(CameraWiring(source=0), clock=time, open_source=lambda _: sources.pop(0))
+        assert [camera.step(), camera.step(), camera.step()] == [0, BACKOFF_MS_FIRST, 0]
+        assert first.released == 1
+        assert "password" not in caplog.text
+
+    def test_that_fails_to_open(self, time: MovedTime) -> None:
+        def broken(_: CameraWiring) -> PictureSource | None:
+            raise OSError("no such device")
+
+        camera = VideoCamera(CameraWiring(source=0), clock=time, open_source=broken)
+        assert camera.step() == BACKOFF_MS_FIRST
+
+    def test_grey_pictures_are_shown_in_colour(self, time: MovedTime) -> None:
+        grey = self.Source(np.full((4, 6), 90, np.uint8))
+        camera = VideoCamera(CameraWiring(source=0), clock=time, open_source=lambda _: grey)
+        camera.step()
+        frame = camera.newest()
+        assert frame is not None
+        assert np.array_equal(frame.pixels, self.PICTURE)
+
+
+def test_a_stream_that_says_it_is_huge_is_not_opened(tmp_path: Path, time: MovedTime) -> None:
+    """FFmpeg would take one of 250 million pixels."""
+    huge = tmp_path / "huge.mjpeg"
+    huge.write_bytes(encoded(".jpg", np.zeros((4_200, 4_200, 3), np.uint8)) * 3)
+    camera = VideoCamera(CameraWiring(source=str(huge)), clock=time)
+    assert camera.step() == BACKOFF_MS_FIRST
+    assert open_source(CameraWiring(source=str(huge))) is None
+
+
+def test_hundreds_of_broken_streams_leave_the_process_as_it_was(tmp_path: Path) -> None:
+    """Each begins with a whole picture, which is shown, and goes on with a broken one."""
+    assert fed("streamed", 600, tmp_path).startswith("read 600, refused 0")

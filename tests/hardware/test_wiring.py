@@ -85,6 +85,20 @@ def test_a_safety_loop_is_normally_closed_where_only_its_pin_is_given() -> None:
         ({"buzzer": {"pin": 14}}, "serial console"),
         ({"fire": {"pin": 22}}, "pin 22 is wired 2 times"),
         ({"simulated": {}}, "needs kind"),
+        ({"camera": {"source": -1}}, "greater than or equal to 0"),
+        ({"camera": {"source": ""}}, "at least 1 character"),
+        ({"camera": {"source": "htp://192.0.2.10/"}}, "htp:// is no address of a camera"),
+        ({"camera": {"source": "picamera2:left"}}, "its second"),
+        (
+            {"camera": {"source": 0, "region": {"left": 0.6, "right": 0.4}}},
+            r"right \(0.4\) has to be greater than left",
+        ),
+        (
+            {"camera": {"source": 0, "region": {"top": 0.95}}},
+            r"bottom \(1\) has to be greater than top \(0.95\) by 0.1",
+        ),
+        ({"camera": {"source": 0, "region": {"top": 300}}}, "less than or equal to 1"),
+        ({"camera": {"source": 0, "region": {"width": 0.5}}}, "Extra inputs"),
         ({"kind": "simulated", "simulated": {"memory": "lanes"}}, "an absolute path"),
     ],
 )
@@ -129,6 +143,25 @@ class TestTheGuide:
             only_pin = {"kind": "gpiozero", name: {"pin": contact.pin}}
             if name not in ("limit_up", "limit_down"):
                 assert Wiring.model_validate(only_pin).inputs[name].normally == contact.normally
+
+
+@pytest.mark.parametrize(
+    ("source", "taken", "pi_camera"),
+    [
+        (0, 0, None),
+        ("1", 1, None),
+        ("/dev/video0", "/dev/video0", None),
+        ("rtsp://192.0.2.10/stream", "rtsp://192.0.2.10/stream", None),
+        ("recorded.avi", "recorded.avi", None),
+        ("picamera2", "picamera2", 0),
+        ("picamera2:1", "picamera2:1", 1),
+    ],
+)
+def test_the_source_of_a_camera(source: int | str, taken: int | str, pi_camera: int | None) -> None:
+    wiring = Wiring.model_validate({"kind": "gpiozero", "camera": {"source": source}}).camera
+    assert wiring is not None
+    assert wiring.source == taken
+    assert wiring.pi_camera == pi_camera
 
 
 def test_a_simulated_lane_takes_no_real_camera() -> None:

@@ -121,6 +121,20 @@ def test_files_that_cannot_be_read_are_named_in_their_place(run: Run, photograph
 
 
 @pytest.mark.usefixtures("pretend")
+def test_read_looks_at_a_region_alone(run: Run, tmp_path: Path) -> None:
+    half = np.zeros((20, 30, 3), np.uint8)
+    half[10:] = 255
+    image = tmp_path / "half.png"
+    cv2.imwrite(str(image), half)
+    lines = [_objects(run("read", "--json", "--region", region, image)) for region in ("0,0,1,0.5", "0,0.5,1,1")]
+    assert [line["plate"] for [line] in lines] == [None, "HHAB123"]
+    assert lines[1][0]["box"] == [10, 30, 160, 40]
+    result = run("read", "--region", "0,1,1,0", image)
+    assert result.exit_code == 2
+    assert "no region is from 1 to 0" in result.stderr
+
+
+@pytest.mark.usefixtures("pretend")
 def test_people_get_a_line_an_image(run: Run, photographs: list[Path], tmp_path: Path) -> None:
     expect = tmp_path / "expect.txt"
     expect.write_text("HHAB123")
