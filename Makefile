@@ -36,8 +36,10 @@ $(VENV)-easyocr/.ready: requirements/easyocr.txt requirements/pytest.txt
 	@$(VENV)-easyocr/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/pytest.txt
 	@touch $@
 
-# What takes longer than the tests may: every process killed at any moment of a driver's visit, and lost disks restored.
+# What takes longer than the tests may: half an hour of cars with everything breaking, every process killed at any moment
+# of a driver's visit, and lost disks restored.
 soak: setup
+	$(BIN)/python -m simulator.soak.street
 	$(BIN)/python -m simulator.soak
 	$(BIN)/python -m simulator.drill --rounds 10
 

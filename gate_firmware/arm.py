@@ -1,6 +1,12 @@
-"""The arm as its lane knows it: where it is, what it was asked last, and how often it was asked to close."""
+"""The arm as its lane knows it: where it is, what it was asked last and when, and how often it was asked to close.
 
+It is asked to rise for as long as it ought to be up and is not; to close so often. An arm that has not arrived by then
+is an alarm, once, until it is seen to arrive.
+"""
+
+from domain.now import Now
 from gate_firmware.events import LowerArm, RaiseArm
+from gate_firmware.record import Record
 from hardware.barrier import Position
 
 CLOSE_TRIES_MAX = 3
@@ -8,18 +14,26 @@ CLOSE_TRIES_MAX = 3
 
 
 class Arm:
-    """One barrier's arm. Asks nothing itself: what is to be asked comes back as commands."""
+    """One barrier's arm. Moves nothing itself: what is to be asked comes back as commands."""
 
-    def __init__(self) -> None:
+    def __init__(self, record: Record, motion_ms_max: int) -> None:
         self.position = Position.DOWN
-        self.told_stuck = False
-        """Somebody was called since it was last seen to arrive."""
+        self.motion_ms_max = motion_ms_max
+        self._record = record
+        self._is_told_stuck = False  # since it was last seen to arrive
         self._asked_up = False  # the last command was to open, and the arm has not been down since
+        self._asked_down = False  # it was to close, likewise
         self._close_tries = 0
+        self._asked_to_close_ms: int | None = None
 
     @property
     def is_up(self) -> bool:
         return self.position is Position.UP
+
+    @property
+    def stays_up(self) -> bool:
+        """Whether it is up and was not asked to close: one that was may not have left its upper limit yet."""
+        return self.is_up and not self._asked_down
 
     @property
     def is_down(self) -> bool:
@@ -38,28 +52,53 @@ class Arm:
 
     def moved(self, position: Position) -> None:
         self.position = position
-        self.told_stuck = self.told_stuck and position is Position.BETWEEN
+        self._is_told_stuck = self._is_told_stuck and position is Position.BETWEEN
         if self.is_down:
             self.forget()
 
     def forget(self) -> None:
         """It was not asked for anything, or does not do it any more."""
-        self._asked_up = False
+        self._asked_up = self._asked_down = False
 
     def raised(self) -> list[RaiseArm]:
         """Ask it to rise."""
-        self._asked_up = True
+        self._asked_up, self._asked_down = True, False
         return [RaiseArm()]
+
+    def raised_again(self, now: Now) -> list[RaiseArm]:
+        """It ought to be up by now: ask once more where it is not, and call somebody."""
+        if self.stays_up:
+            return []
+        if not self._is_told_stuck:
+            self.has_not_arrived(now)
+        return self.raised()
 
     def begin_to_close(self) -> None:
         """Count from here."""
-        self._close_tries = 0
+        self._close_tries, self._asked_to_close_ms = 0, None
 
-    def lowered(self, *, under: bool) -> list[LowerArm]:
+    def lowered(self, now: Now, *, under: bool) -> list[LowerArm]:
         """Ask it to close, once more; not while a car is `under` it."""
         self._close_tries += 1
-        return [] if under else [LowerArm()]
+        self._asked_to_close_ms = now.mono_ms
+        if under:
+            return []
+        self._asked_down = True
+        return [LowerArm()]
 
-    def kept_down(self, *, under: bool) -> list[LowerArm]:
+    def kept_down(self, now: Now, *, under: bool) -> list[LowerArm]:
         """An arm that is still up from the car before does not let this one pass."""
-        return [] if self.is_down or under else [LowerArm()]
+        asked_ms = self._asked_to_close_ms
+        if self.is_down or under or (asked_ms is not None and now.mono_ms - asked_ms < self.motion_ms_max):
+            return []
+        if self.may_be_asked_to_close:
+            return self.lowered(now, under=under)
+        if not self._is_told_stuck:
+            self.has_not_arrived(now)
+        return []
+
+    def has_not_arrived(self, now: Now) -> None:
+        """An alarm: somebody has to look at it."""
+        self._is_told_stuck = True
+        detail = f"the arm is {self.position.value} after {self.motion_ms_max} ms"
+        self._record.alarm("arm-stuck", detail, now)

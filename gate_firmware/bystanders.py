@@ -1,33 +1,47 @@
-"""Who else makes themselves heard at a lane: a driver at the call button, somebody at the cabinet."""
+"""Who else makes themselves heard at a lane: a driver at the call button, somebody at the cabinet, a car at the arm."""
 
 from domain.now import Now
-from gate_firmware.events import Beep, Command
+from gate_firmware.events import Beep, Command, Warn
 from gate_firmware.record import Record
 
 CALL_EVERY_MS = 30_000
-"""Who presses again before that has been heard already."""
+"""Who makes themselves heard again before that has been heard already: a contact that chatters fills no disk."""
 
 
 class Bystanders:
-    """Raises an alarm for each call, and each time that the cabinet is opened."""
+    """Raises an alarm for each."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._called_ms: int | None = None
+        self._heard_ms: dict[str, int] = {}
         self._is_open = False
 
     def called(self, pressed: bool, now: Now) -> list[Command]:
         """The button is pressed or let go; who presses it hears that it works."""
         if not pressed:
             return []
-        if self._called_ms is None or now.mono_ms - self._called_ms >= CALL_EVERY_MS:
-            self._called_ms = now.mono_ms
-            self._record.alarm("call", "a driver has pressed the call button", now)
+        self._alarm("call", "a driver has pressed the call button", now)
         return [Beep()]
 
     def cabinet(self, is_open: bool, now: Now) -> list[Command]:
         """The cabinet's door is open or closed."""
         if is_open and not self._is_open:
-            self._record.alarm("cabinet-open", "the door of the gate's cabinet was opened", now)
+            self._alarm("cabinet-open", "the door of the gate's cabinet was opened", now)
         self._is_open = is_open
         return []
+
+    def uninvited(self, now: Now) -> list[Command]:
+        """A car has come to the arm that nobody has let pass."""
+        self._alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
+        return [Warn()]
+
+    def unnoticed(self, now: Now) -> list[Command]:
+        """A car that is to be let out has come to the arm, and the arrival loop has not noticed it."""
+        self._alarm("arrival-loop-silent", "a car is at the arm, and the arrival loop has not noticed it", now)
+        return []
+
+    def _alarm(self, alarm: str, detail: str, now: Now) -> None:
+        heard_ms = self._heard_ms.get(alarm)
+        if heard_ms is None or now.mono_ms - heard_ms >= CALL_EVERY_MS:
+            self._heard_ms[alarm] = now.mono_ms
+            self._record.alarm(alarm, detail, now)

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Position
 from cloud_sync.link.seal import Seal
-from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, Listing
+from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, LaneNoted, Listing
 from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
 from domain.errors import Refused
 from domain.fact import Fact
-from domain.now import Now
+from domain.now import Now, Trust
 from domain.plate import SealedPlate
 from domain.reservation import Status
 from gate_firmware.events import ById, ByPlate, ByTicket, Credential, Looked, OpenedBy, Sight
@@ -22,6 +23,8 @@ PASSES = (Verdict.ADMIT, Verdict.RELEASE)
 RESUME_WITHIN = timedelta(minutes=15)
 """A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
 
+SINCE_MAX = 1_000
+"""Facts since a decision; after more of them its car is not there any more."""
 
 MISSED_BY = timedelta(days=1)
 """Who leaves longer after the window of a booking that they have missed, did not come on that."""
@@ -123,18 +126,21 @@ class Judge:
             return known is not None and known != reservation_id
         return self._plates.is_another(right.plate.mark, reservation_id, looked, now)
 
-    def resume(self, journal: Journal, boot: str, now: Now) -> tuple[Judgement | None, str, bool]:
+    def resume(self, journal: Journal, boot: str, now: Now, *, under: bool) -> tuple[Judgement | None, str, bool]:
         """The judgement and passage that the arm was last opened for, and whether its car was still to come.
 
-        Neither where that passage was completed, or where the decision is older than `RESUME_WITHIN`: by the clock that
-        no time server moves where it was made in this `boot`.
+        Neither where that passage is over, or where the decision is older than `RESUME_WITHIN`: by the clock that no
+        time server moves where it was made in this `boot`. Where nobody knows how old it is, only a car that is `under`
+        the arm goes on with it: one that stands before it can be looked at anew.
         """
-        decided, passed = journal.last_own(GateDecided.kind), journal.last_own(GatePassed.kind)
+        decided = journal.last_own(GateDecided.kind)
         if decided is None:
             return None, "", False
         last = GateDecided.model_validate(decided.payload)
-        done = passed is not None and passed.payload["passage_id"] == last.passage_id
-        if done or last.verdict not in PASSES or _age(decided, boot, now) > RESUME_WITHIN:
+        if last.verdict not in PASSES or not _is_recent(decided, boot, now, unknown=under):
+            return None, "", False
+        since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
+        if len(since) == SINCE_MAX or any(_ends(fact, last.passage_id) for fact in since):
             return None, "", False
         judgement = Judgement(
             decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
@@ -248,8 +254,18 @@ _UNKNOWN: dict[Sight, Decision] = {
 """What an entry decides on a car whose plate is none that it expects, by how that was seen."""
 
 
-def _age(fact: Fact, boot: str, now: Now) -> timedelta:
-    return timedelta(milliseconds=now.mono_ms - fact.mono_ms) if fact.boot == boot else now.utc - fact.at
+def _is_recent(decided: Fact, boot: str, now: Now, *, unknown: bool) -> bool:
+    """Whether it was decided a moment ago; `unknown` where no clock can say."""
+    if decided.boot == boot:
+        return timedelta(milliseconds=now.mono_ms - decided.mono_ms) <= RESUME_WITHIN
+    if Trust.NONE in (decided.trust, now.trust):
+        return unknown
+    return now.utc - decided.at <= RESUME_WITHIN
+
+
+def _ends(fact: Fact, passage_id: str) -> bool:
+    """Whether this says that the car has crossed, or has gone, or that the arm has come down before it."""
+    return fact.kind in (GatePassed.kind, LaneNoted.kind) and fact.payload["passage_id"] == passage_id
 
 
 def _unnamed(decision: Decision) -> Judgement:

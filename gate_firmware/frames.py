@@ -40,6 +40,12 @@ JPEG_QUALITY = 80
 FREE_MIN = 0.05
 """Of the disk; below it the oldest frames go first, before anything else has to."""
 
+DELETED_AT_ONCE = 500
+"""Frames that one transaction deletes, before what the disk still held of their salts is overwritten."""
+
+KEPT_MAX = timedelta(days=36_500)
+"""Longer than any card lasts, and short enough to reckon with."""
+
 SWEEP_EVERY_S = 600.0
 
 _SALT_BYTES = 32
@@ -76,6 +82,7 @@ class FrameFolder:
             " (passage_id TEXT NOT NULL, number INTEGER NOT NULL, at TEXT NOT NULL, salt BLOB NOT NULL,"
             " PRIMARY KEY (passage_id, number)) STRICT"
         )
+        self._sql.execute("CREATE INDEX IF NOT EXISTS frame_by_age ON frame (at, passage_id, number)")
 
     def close(self) -> None:
         self._store.close()
@@ -92,28 +99,28 @@ class FrameFolder:
             with self._store.transaction():
                 self._sql.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (passage_id, number, rfc3339(at), salt))
             (self._folder / frame.name).write_bytes(self._seal.seal_bytes(jpeg, salt))
-        self._delete([frame for frame in self.kept() if frame.passage_id == passage_id][:-PASSAGE_MAX])
+        surplus = first + len(jpegs) - PASSAGE_MAX
+        self._delete(self._found("WHERE passage_id = ? AND number < ?", passage_id, surplus))
 
     def kept(self) -> list[KeptFrame]:
         """All of them, oldest first."""
-        rows = self._sql.execute("SELECT passage_id, number, at FROM frame ORDER BY at, passage_id, number")
-        return [KeptFrame(row["passage_id"], row["number"], parse_instant(row["at"])) for row in rows]
+        return self._found("ORDER BY at, passage_id, number")
 
     def jpegs(self, passage_id: str) -> Iterator[bytes]:
         """The frames of a passage, opened. Raises PeerError for one that was sealed with another key."""
         salts = "SELECT salt FROM frame WHERE passage_id = ? AND number = ?"
-        for frame in self.kept():
+        for frame in self._found("WHERE passage_id = ? ORDER BY number", passage_id):
             path = self._folder / frame.name
-            if frame.passage_id == passage_id and path.exists():  # the disk may not have taken it
+            if path.exists():  # the disk may not have taken it
                 salt = self._sql.execute(salts, (passage_id, frame.number)).fetchone()["salt"]
                 yield self._seal.open_bytes(path.read_bytes(), salt)
 
     def sweep(self, keep: timedelta, now: datetime) -> None:
         """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens. Then the
         oldest, while the disk is short."""
-        kept = self.kept()
-        self._delete([frame for frame in kept if abs(now - frame.at) >= keep])
-        names = {frame.name for frame in kept}
+        keep = min(keep, KEPT_MAX)
+        self._delete(self._found("WHERE at <= ? OR at >= ?", rfc3339(now - keep), rfc3339(now + keep)))
+        names = {frame.name for frame in self.kept()}
         for path in self._folder.glob("*.sealed"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
@@ -121,18 +128,38 @@ class FrameFolder:
 
     def make_room(self) -> None:
         """Delete the oldest while the disk is short."""
-        while self._is_short() and (oldest := self.kept()[:1]):
-            self._delete(oldest)
+        oldest = "ORDER BY at, passage_id, number LIMIT ?"
+        while self._is_short() and (frames := self._found(oldest, DELETED_AT_ONCE)):
+            gone = []
+            for frame in frames:
+                if not self._is_short():
+                    break
+                self._unlink(frame)
+                gone.append(frame)
+            self._forget(gone)
 
     def _is_short(self) -> bool:
         disk = shutil.disk_usage(self._folder)
         return disk.free < FREE_MIN * disk.total
 
+    def _found(self, which: str, *values: object) -> list[KeptFrame]:
+        rows = self._sql.execute(f"SELECT passage_id, number, at FROM frame {which}", values)  # noqa: S608  our own SQL
+        return [KeptFrame(row["passage_id"], row["number"], parse_instant(row["at"])) for row in rows]
+
     def _delete(self, frames: Sequence[KeptFrame]) -> None:
+        for begin in range(0, len(frames), DELETED_AT_ONCE):
+            some = frames[begin : begin + DELETED_AT_ONCE]
+            for frame in some:
+                self._unlink(frame)
+            self._forget(some)
+
+    def _unlink(self, frame: KeptFrame) -> None:
+        (self._folder / frame.name).unlink(missing_ok=True)
+
+    def _forget(self, frames: Sequence[KeptFrame]) -> None:
+        """Their salts, so that nothing opens what the disk still holds of them."""
         if not frames:
             return
-        for frame in frames:
-            (self._folder / frame.name).unlink(missing_ok=True)
         with self._store.transaction():
             gone = [(frame.passage_id, frame.number) for frame in frames]
             self._sql.executemany("DELETE FROM frame WHERE passage_id = ? AND number = ?", gone)

@@ -30,6 +30,8 @@ class Identification:
 
     def __init__(self, direction: Direction, judge: Judge, record: Record, new_passage: Callable[[], str]) -> None:
         self.passage = Passage()
+        self.before: Passage | None = None
+        """A car that may pass and has left the arrival loop, where the next one has come before it has crossed."""
         self.mode = Mode.AUTOMATIC
         self._direction = direction
         self._judge = judge
@@ -42,9 +44,15 @@ class Identification:
         return [self.passage.look()]
 
     def begin(self, passage: Passage, now: Now) -> None:
-        """Nobody is on their way in as the car before: nothing was decided yet on this one."""
+        """Nothing was decided yet on this one. Where nobody else is on their way in, that can be said."""
         self.passage = passage
-        self._record.withdrawals_due(now)
+        if self.before is None:
+            self._record.withdrawals_due(now)
+
+    def is_on_its_way(self, reservation_id: str) -> bool:
+        """Whether a car may be coming through that was let pass on this reservation."""
+        let_pass = [one for one in (self.before, self.passage) if one is not None and one.may_pass]
+        return any(one.reservation_id == reservation_id for one in let_pass)
 
     def completed(self, now: Now, *, unseen: bool = False) -> str:
         """The car has crossed, and is written down; whoever follows is another one. The passage's id."""
@@ -52,6 +60,18 @@ class Identification:
         self._record.passage(passage_id, self.passage.judgement, now, unseen=unseen)
         self.begin(Passage(), now)
         return passage_id
+
+    def before_crossed(self, now: Now) -> None:
+        """It was the car before that has crossed; whoever stands there is looked at anew."""
+        before, self.before = self.before, None
+        assert before is not None, "it was there"
+        self._record.passage(before.passage_id, before.judgement, now)
+        self.begin(Passage(), now)
+
+    def is_alone(self, now: Now) -> None:
+        """The car before is not there any more: where this one was not let pass, nobody is on their way in."""
+        if not self.passage.may_pass:
+            self._record.withdrawals_due(now)
 
     def looked(self, looked: Looked, state: State, now: Now) -> Input | None:
         """What a look at this car leads to."""
@@ -80,7 +100,7 @@ class Identification:
         if state is State.IDLE and not said.car_required and self._direction is Direction.ENTRY:
             return self._decide_unseen(self._judge.named(said.by, None, now), now)
         if state is State.FIRE:
-            raise TryLater("lane_busy", "there is a fire alarm, and the barrier is open", retry_after_s=BUSY_S)
+            raise _open_for_fire()
         if state is State.HELD_OPEN:
             raise TryLater("lane_busy", "the barrier is held open, and no car is there", retry_after_s=BUSY_S)
         if state is State.IDLE:
@@ -96,8 +116,13 @@ class Identification:
 
     def opened(self, opened: OpenedBy, state: State, now: Now) -> Input | None:
         """What it leads to that somebody of the lot opens. Raises TryLater while the arm is up, or moves, already."""
+        if state is State.FIRE:
+            raise _open_for_fire()
+        if state is State.HELD_OPEN:
+            raise TryLater("lane_busy", "the barrier is held open: everyone passes", retry_after_s=BUSY_S)
         if state not in (*UNDECIDED, State.FAULT):
-            raise TryLater("lane_busy", "the barrier is open, or still busy with the car before", retry_after_s=BUSY_S)
+            busy = "the barrier is open, or still busy with a car: ask again once that car is through"
+            raise TryLater("lane_busy", busy, retry_after_s=BUSY_S)
         judgement = self._judge.opened(opened, self.passage.judgement, self.passage.seen, now)
         if not self.passage.passage_id:
             return self._decide_unseen(judgement, now)
@@ -148,3 +173,7 @@ class Identification:
         if self.mode is Mode.CLOSED and is_entry:
             return replace(judgement, decision=Decision(Verdict.REFUSE, Reason.LANE_CLOSED, decision.right))
         return judgement
+
+
+def _open_for_fire() -> TryLater:
+    return TryLater("lane_busy", "there is a fire alarm, and the barrier is open", retry_after_s=BUSY_S)

@@ -22,6 +22,7 @@ from gate_firmware.arm import Arm
 from gate_firmware.arrival_watch import ArrivalWatch
 from gate_firmware.bystanders import Bystanders
 from gate_firmware.camera_watch import CameraWatch
+from gate_firmware.crossings import Crossings
 from gate_firmware.deciding import Judge
 from gate_firmware.events import (
     ArmMoved,
@@ -42,7 +43,6 @@ from gate_firmware.events import (
     SafetyLoop,
     Sight,
     Tell,
-    Warn,
 )
 from gate_firmware.identification import Identification
 from gate_firmware.lane_states import ARM_IS_UP_FOR_IT, STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
@@ -51,7 +51,6 @@ from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
-from gate_firmware.under_arm import UnderArm
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
 from lpr.blindness import Blindness
@@ -83,13 +82,14 @@ class Lane:
         self._judge = judge
         self._car = Identification(direction, judge, self._record, new_passage)
         self._timing = timing
-        self._motion_ms_max = motion_ms_max
         self._arrival = False
-        self._under = UnderArm()
-        self._arm = Arm()
+        self._crossings = Crossings(self._record, self._car, self._arrivals, timing.gap_ms_max)
+        self._under = self._crossings.under
+        self._arm = Arm(self._record, motion_ms_max)
         self._sign = Sign(IDLE)
         self._until_ms: int | None = None
-        self._has_let_pass = False  # since the arm was down
+        self._blocked_ms: int | None = None  # when whatever is under the arm has been there for too long
+        self._is_blocked = False
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
             State.LOOKING: self._looking,
@@ -106,7 +106,7 @@ class Lane:
             State.LOOKING: self._read_too_long,
             State.HELD_BACK: self._look_again,
             State.OPEN: self._not_driven,
-            State.PASSING: self._blocked,
+            State.PASSING: self._still_passing,
             State.CLOSING: self._close_again,
             State.FAULT: self._try_again,
             State.FIRE: self._not_up,
@@ -127,24 +127,31 @@ class Lane:
     def _passage(self) -> Passage:
         return self._car.passage
 
+    @property
+    def _passes_in(self) -> State:
+        """What the state means for whoever comes: past an arm that cannot come down anyone drives."""
+        return State.HELD_OPEN if self._is_blocked else self.state
+
     def start(self, inputs: Inputs, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short.
 
-        Where its car is gone, it has most likely driven through: nobody has closed the arm behind it. It counts as
-        passed, since a driver must not pay for not having come, and an attendant is told to look.
+        Where its car is gone, it is between the loops, or it has driven through: nobody has closed the arm behind it.
+        It is given the time to cross, and counts as passed then: a driver must not pay for not having come.
         """
         arrival, safety, arm = inputs.arrival, inputs.safety, inputs.arm
         self._arrival, self._arm.position = arrival, arm
         self._under.loop_is(safety)
         self._under.photocell_is(inputs.photocell)
+        self._note_meanwhile()
+        self._arrivals.changed(arrival, now)
         self._bystanders.cabinet(inputs.cabinet_open, now)
         self._car.mode = self._record.last_mode()
-        judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now)
-        self._car.passage = Passage(passage_id, now.mono_ms, judgement)
-        if judgement is not None and not arrival and not safety:
+        judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now, under=safety)
+        self._car.passage = Passage(
+            passage_id, now.mono_ms, judgement, is_resumed=judgement is not None and not awaited
+        )
+        if judgement is not None and (awaited or arm is Position.DOWN) and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
-            if arm is not Position.DOWN and not awaited:
-                self._complete_passage(now, unseen=True)
         if inputs.fire:
             return self._step(Input.ALARM, now)
         if self.mode is Mode.HELD_OPEN:
@@ -153,13 +160,10 @@ class Lane:
             return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
         if safety:
             return [self._sign.go(DRIVE), *self._enter(State.PASSING, now)]
-        if judgement is None or not (arrival or awaited):
+        if judgement is None:
             return self._enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
-        commands = self._enter(State.OPEN, now)
-        if not awaited:
-            self._passage.is_resumed = True
-            commands.append(self._passage.look())
-        return commands
+        commands = self._enter(State.OPEN if arm is Position.UP else State.OPENING, now)
+        return [*commands, self._passage.look()] if arrival and not awaited else commands
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
@@ -185,11 +189,11 @@ class Lane:
                 commands = self._has_looked(event, now)
             case CodeSeen():
                 is_this = event.passage_id == self._passage.passage_id
-                commands = self._follows(self._car.code_seen(event, self.state, now), now) if is_this else []
+                commands = self._follows(self._car.code_seen(event, self._passes_in, now), now) if is_this else []
             case Identified():
-                commands = self._follows(self._car.named(event, self.state, now), now)
+                commands = self._follows(self._car.named(event, self._passes_in, now), now)
             case OpenedBy():
-                commands = self._follows(self._car.opened(event, self.state, now), now)
+                commands = self._follows(self._car.opened(event, self._passes_in, now), now)
             case ModeSet():
                 commands = self._mode_set(event, now)
         return commands
@@ -203,57 +207,71 @@ class Lane:
 
         It is noted in the log after the passage of whoever is on their way in on it.
         """
-        under_way = self._passage.may_pass and self._passage.reservation_id == reservation_id
-        self._record.withdrawal(reservation_id, revision, now, later=under_way)
+        self._record.withdrawal(reservation_id, revision, now, later=self._car.is_on_its_way(reservation_id))
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
-        return self._until_ms
+        return min((ms for ms in (self._until_ms, self._crossings.next_wakeup_ms()) if ms is not None), default=None)
 
     def woken(self, now: Now) -> list[Command]:
-        """The state has lasted for its maximum."""
-        if self._until_ms is None or now.mono_ms < self._until_ms:
-            return []
-        waited = self._on_waiting.get(self.state)
-        return self._step(Input.WAITED, now) if waited is None else waited(now)
+        """The state has lasted for its maximum, or the car before has not crossed in time."""
+        commands: list[Command] = []
+        if self._crossings.gap_is_over(now) and self.state is State.HELD_BACK:
+            commands += self._keep_down(now)
+        if self._until_ms is not None and now.mono_ms >= self._until_ms:
+            waited = self._on_waiting.get(self.state)
+            commands += self._step(Input.WAITED, now) if waited is None else waited(now)
+        return commands
 
     def _arrival_loop(self, occupied: bool, now: Now) -> list[Command]:
         self._arrival = occupied
-        self._arrivals.changed()
-        if not occupied and self.state in (State.LOOKING, State.HELD_BACK):
+        self._note_meanwhile()
+        is_car = self._arrivals.changed(occupied, now)
+        goes_back = not occupied and self.state in (State.LOOKING, State.HELD_BACK)
+        if goes_back and (is_car or self._passage.judgement is not None):
             self._record.noted(Noted.BACKED_OUT, self._passage.passage_id, now)
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
+        if self._is_blocked:
+            return self._past_a_blocked_arm(now)
         if self.state is State.HELD_OPEN:
             return self._car.comes(now) if occupied and not self._under.occupied else []
         if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
             self._passage.is_awaited = False  # it is the very car that the arm goes up for
             return self._try_again(now) if self.state is State.FAULT else []
+        if occupied and self._passage.may_pass and self.state in (State.OPENING, State.OPEN):
+            self._crossings.next_has_come(now)
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+
+    def _past_a_blocked_arm(self, now: Now) -> list[Command]:
+        """The arm is up for as long as the safety loop is occupied, and that is no car: whoever comes drives in or out,
+        and it is known who. Whoever has gone counts as passed."""
+        if self._passage.passage_id:
+            self._crossings.complete(now, unseen=True, may_pass=self._passage.may_pass)
+        return self._car.comes(now) if self._arrival else []
+
+    def _note_meanwhile(self) -> None:
+        self._under.while_there(arrival=self._arrival, arm_is_down=self._arm.is_down, arm_is_up=self._arm.is_up)
 
     def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
         """Something has come under the arm, or nothing is there any more."""
+        self._note_meanwhile()
         if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
-            return self._crossed(now)
+            return self._cleared(now)
         nobody_may = self._arm.is_down and self._passage.judgement is None
         if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may) and self.state not in UP_FOR_EVERYONE:
             return self._uninvited(now)
         return [] if by is None else self._step(by, now)
 
-    def _crossed(self, now: Now) -> list[Command]:
-        """A car has crossed; or somebody on foot has, and the car that may pass has yet to drive.
-
-        One that has left the arrival loop for the photocell, and that the safety loop has not noticed, has crossed too.
-        """
-        is_car, passage = self._under.is_car, self._passage
-        self._under.forget()
-        has_driven = passage.may_pass and not passage.is_awaited and not self._arrival
-        if is_car:
-            self._complete_passage(now)
-        elif has_driven:
-            self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
-            self._complete_passage(now, unseen=True)
-        elif passage.may_pass and self.state is State.PASSING:
+    def _cleared(self, now: Now) -> list[Command]:
+        """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
+        was_blocked, self._is_blocked = self._is_blocked, False
+        if was_blocked and (self._arrival or not self._passage.passage_id):
+            self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
+            return self._step(Input.CAR_CLEAR, now)
+        is_for_everyone = self.state in UP_FOR_EVERYONE
+        has_crossed = self._crossings.cleared(now, arrival=self._arrival, for_everyone=is_for_everyone)
+        if not has_crossed and self.state is State.PASSING and self._passage.may_pass:
             return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
         if self.state is State.HELD_OPEN:
             return [*self._sign.go_if_new(DRIVE), *self._next_to_look_at(now)]
@@ -265,8 +283,15 @@ class Lane:
         return self._step(Input.ALARM if alarmed else Input.ALARM_OVER, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
+        has_fallen = self._arm.is_up and position is not Position.UP
         self._arm.moved(position)
-        self._has_let_pass = self._has_let_pass and not self._arm.is_down
+        self._note_meanwhile()
+        if self._arm.is_down:
+            self._crossings.arm_is_down()
+        if has_fallen and self.state is State.PASSING:
+            return self._raise_over_it(now)
+        if self.state is State.OPEN and not self._arm.is_up:
+            return self._step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
         match position:
             case Position.UP:
                 return self._step(Input.ARM_UP, now)
@@ -282,7 +307,7 @@ class Lane:
         self._camera.looked(looked, now)
         if self._car.is_the_next(looked, self.state, now):
             return self._next_car(now)
-        commands = self._follows(self._car.looked(looked, self.state, now), now)
+        commands = self._follows(self._car.looked(looked, self._passes_in, now), now)
         return [*commands, *self._read_on(looked)]
 
     def _read_on(self, looked: Looked) -> list[Command]:
@@ -294,7 +319,7 @@ class Lane:
     def _next_car(self, now: Now) -> list[Command]:
         """The one before has driven through while nobody looked, as in `start`."""
         self._record.alarm("passage-unseen", f"a car has passed unseen: {self._passage.passage_id}", now)
-        self._complete_passage(now, unseen=True)
+        self._crossings.complete(now, unseen=True, may_pass=True)
         return self._enter(State.LOOKING, now)
 
     def _follows(self, by: Input | None, now: Now) -> list[Command]:
@@ -322,7 +347,7 @@ class Lane:
         return [] if after is None else self._enter(after, now)
 
     def _enter(self, state: State, now: Now) -> list[Command]:
-        self.state, self._until_ms = state, None
+        self.state, self._until_ms, self._is_blocked = state, None, False
         return self._on_entering[state](now)
 
     def _uninvited(self, now: Now) -> list[Command]:
@@ -331,8 +356,9 @@ class Lane:
             return self._enter(State.PASSING, now)
         if not self._under.loop:
             return []  # somebody on foot
-        self._record.alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
-        return [Warn()]
+        if self._direction is Direction.EXIT and self.state is State.IDLE:
+            return [*self._bystanders.unnoticed(now), *self._step(Input.CAR_HERE, now)]
+        return self._bystanders.uninvited(now)
 
     def _idle(self, now: Now) -> list[Command]:
         if not self._arm.is_down:
@@ -350,14 +376,14 @@ class Lane:
         if self._passage.look_again_ms is None:
             self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         self._until_ms = self._passage.look_again_ms
-        return [
-            self._sign.stop(self._words()),
-            *self._arm.kept_down(under=self._under.occupied),
-            *self._passage.look_for_code(),
-        ]
+        return [self._sign.stop(self._words()), *self._keep_down(now), *self._passage.look_for_code()]
+
+    def _keep_down(self, now: Now) -> list[Command]:
+        """The arm does not let a car pass that is held back; but the one before may be about to cross."""
+        return [] if self._car.before is not None else [*self._arm.kept_down(now, under=self._under.occupied)]
 
     def _opening(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._motion_ms_max
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
         commands: list[Command] = [*self._arm.raised(), self._sign.go(self._words())]
         if self._passage.is_sure:
             commands += self._look_away()
@@ -371,8 +397,29 @@ class Lane:
         return [told, *self._step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
 
     def _passing(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.drive_ms_max
-        return self._look_away() if self._arm.is_up else [*self._look_away(), *self._arm.raised()]
+        self._blocked_ms = now.mono_ms + self._timing.drive_ms_max
+        self._until_ms = self._blocked_ms
+        return self._look_away() if self._arm.stays_up else [*self._look_away(), *self._raise_over_it(now)]
+
+    def _raise_over_it(self, now: Now) -> list[Command]:
+        """A car is under an arm that is not up."""
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [*self._arm.raised()]
+
+    def _still_passing(self, now: Now) -> list[Command]:
+        """The arm ought to be up by now, or whatever is under it to have gone."""
+        commands: list[Command] = [*self._arm.raised_again(now)]
+        if self._blocked_ms is not None and now.mono_ms >= self._blocked_ms:
+            self._blocked_ms = None
+            self._blocked(now)
+        again_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
+        self._until_ms = min((ms for ms in (again_ms, self._blocked_ms) if ms is not None), default=None)
+        return commands
+
+    def _blocked(self, now: Now) -> None:
+        what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
+        self._record.alarm("lane-blocked", f"{what} for {self._timing.drive_ms_max} ms", now)
+        self._is_blocked = self._under.loop
 
     def _closing(self, now: Now) -> list[Command]:
         if self.mode is Mode.HELD_OPEN:
@@ -387,8 +434,8 @@ class Lane:
         return [*closing, *self._step(Input.CAR_HERE, now)] if another_waits else closing
 
     def _fault(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._motion_ms_max
-        self._arm_is_stuck(now)
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
+        self._arm.has_not_arrived(now)
         return [self._sign.stop(FAULT)]
 
     def _fire(self, now: Now) -> list[Command]:
@@ -408,18 +455,12 @@ class Lane:
         return self._car.comes(now) if self._arrival and not self._passage.passage_id else []
 
     def _not_up(self, now: Now) -> list[Command]:
-        if not self._arm.is_up and not self._arm.told_stuck:
-            self._arm_is_stuck(now)
-        return self._raise_again(now)
-
-    def _arm_is_stuck(self, now: Now) -> None:
-        self._arm.told_stuck = True
-        detail = f"the arm is {self._arm.position.value} after {self._motion_ms_max} ms"
-        self._record.alarm("arm-stuck", detail, now)
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [*self._arm.raised_again(now)]
 
     def _raise_again(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._motion_ms_max
-        return [] if self._arm.is_up else [*self._arm.raised()]
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [] if self._arm.stays_up else [*self._arm.raised()]
 
     def _read_too_long(self, now: Now) -> list[Command]:
         return self._follows(self._car.read_too_long(self.state, now), now)
@@ -427,10 +468,7 @@ class Lane:
     def _look_again(self, now: Now) -> list[Command]:
         self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
         self._arrivals.held_back(self._passage.since_ms, now)
-        return [
-            *self._arm.kept_down(under=self._under.occupied),
-            *([] if self._passage.is_looked_at else [self._passage.look()]),
-        ]
+        return [*self._keep_down(now), *([] if self._passage.is_looked_at else [self._passage.look()])]
 
     def _not_driven(self, now: Now) -> list[Command]:
         """The arm is up for a car that has not driven: it comes down.
@@ -440,22 +478,16 @@ class Lane:
         passage = self._passage
         if passage.is_awaited:
             self._record.noted(Noted.NOT_COME, passage.passage_id, now)
+        elif passage.judgement is not None and self._arrival:
+            self._record.noted(Noted.NOT_DRIVEN, passage.passage_id, now)
         elif passage.judgement is not None:
-            what = Noted.NOT_DRIVEN if self._arrival else Noted.BACKED_OUT
-            self._record.noted(what, passage.passage_id, now)
+            self._crossings.has_gone(now)
         if self._arrival:
-            self._arrivals.not_driven(now)
+            self._arrivals.never_free(now)
         if self._arrivals.is_stuck and self._direction is Direction.EXIT:
             self._until_ms = None
             return []
         return self._step(Input.WAITED, now)
-
-    def _blocked(self, now: Now) -> list[Command]:
-        self._until_ms = None
-        self._record.alarm(
-            alarm="lane-blocked", detail=f"the safety loop is occupied for {self._timing.drive_ms_max} ms", now=now
-        )
-        return []
 
     def _close_again(self, now: Now) -> list[Command]:
         if self._arm.is_down:  # it has never risen, so it does not arrive either
@@ -465,7 +497,7 @@ class Lane:
     def _try_again(self, now: Now) -> list[Command]:
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
-        self._until_ms = now.mono_ms + self._motion_ms_max
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
         asks = self._arrival and self._passage.may_pass and not self._arm.is_up
         return [*self._arm.raised()] if asks else []
 
@@ -473,8 +505,8 @@ class Lane:
         return self.state is State.FAULT and self._arm.is_down and not self._arrival
 
     def _close(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._motion_ms_max
-        return [*self._arm.lowered(under=self._under.occupied)]
+        self._until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [*self._arm.lowered(now, under=self._under.occupied)]
 
     def _look_away(self) -> list[Command]:
         self._passage.is_looked_at = False
@@ -485,10 +517,3 @@ class Lane:
 
     def _words(self) -> tuple[str, str]:
         return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
-
-    def _complete_passage(self, now: Now, *, unseen: bool = False) -> None:
-        may_pass = self._passage.may_pass or self.state in UP_FOR_EVERYONE
-        passage_id = self._car.completed(now, unseen=unseen)
-        if self._has_let_pass and not may_pass:
-            self._record.noted(Noted.TAILGATED, passage_id, now)
-        self._has_let_pass = True

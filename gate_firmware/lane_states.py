@@ -23,6 +23,7 @@ class Input(Enum):
     HOLD_BACK = "hold_back"  # decided: ask or refuse
     ARM_UP = "arm_up"
     ARM_DOWN = "arm_down"
+    ARM_FELL = "arm_fell"  # it was up for a car that may pass, and is not any more
     CAR_UNDER = "car_under"  # on the safety loop
     CAR_CLEAR = "car_clear"  # off the safety loop
     WAITED = "waited"  # the state has lasted for its maximum
@@ -65,6 +66,7 @@ STEPS: dict[State, dict[Input, State]] = {  # from each an alarm leads to FIRE, 
         Input.CAR_GONE: State.OPEN,  # it drives, or backs out: the next moments tell
         Input.CAR_UNDER: State.PASSING,
         Input.CAR_HERE: State.LOOKING,
+        Input.ARM_FELL: State.OPENING,
         Input.WAITED: State.CLOSING,
     },
     State.PASSING: {Input.CAR_CLEAR: State.CLOSING},

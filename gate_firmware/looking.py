@@ -77,8 +77,8 @@ class Looker:
         look_ms_max: int,
         one_will_do: bool = False,
     ) -> None:
-        """`reader` may still be loading; a look waits for it. After `look_ms_max` what was seen by then decides;
-        `one_will_do` as for `lpr.voting.Vote`."""
+        """`reader` may still be loading: until it is there, a look reads codes alone. After `look_ms_max` what was seen
+        by then decides; `one_will_do` as for `lpr.voting.Vote`."""
         self._camera = camera
         self._reader = asyncio.ensure_future(reader)
         self._codes = codes
@@ -111,12 +111,15 @@ class Looker:
     async def look(self, passage_id: str) -> Looked:
         """Read frame after frame until the vote settles, time is up, or nothing has been seen for `BLIND_MS`.
 
-        A code that looks like a ticket cuts the time to `CODE_SETTLE_MS`, and comes along with what was seen. What goes
-        wrong in the reader is logged and comes out as unsure: a car is waiting.
+        A code that looks like a ticket cuts the time to `CODE_SETTLE_MS`, and comes along with what was seen. While the
+        reader is loading no time is up, and a code comes at once and alone: nobody knows when there will be a plate.
+        What goes wrong in the reader is logged and comes out as unsure: a car is waiting.
         """
         until_ms = self._clock().mono_ms + self._look_ms_max
         try:
             self._begin(passage_id)
+            if (seen := await self._look_while_loading(passage_id)) is not None:
+                return seen
             return await self._look(passage_id, await asyncio.shield(self._reader), until_ms)
         except sqlite3.DatabaseError:
             raise  # it is not the reader: the gate goes on with another store
@@ -143,6 +146,27 @@ class Looker:
             if code is not None:
                 self._code_frame = frame
                 return CodeSeen(passage_id, code)
+
+    async def _look_while_loading(self, passage_id: str) -> Looked | None:
+        """What is seen until the reader is there: a code, or nothing for `BLIND_MS`. None once it is there, or never
+        will be."""
+        loop = asyncio.get_running_loop()
+        last_ms, seen_ms, frames = -1, self._clock().mono_ms, 0
+        while not self._reader.done():
+            frame = self._camera.newest()
+            fresh = frame is not None and frame.mono_ms > last_ms
+            if frame is None or not fresh or is_blind(frame.pixels):
+                if self._clock().mono_ms - seen_ms >= BLIND_MS:
+                    return Looked(passage_id, Sight.BLIND, None, None, frames)
+                await asyncio.wait((self._reader,), timeout=NEXT_FRAME_S)
+                continue
+            last_ms, frames = frame.mono_ms, frames + 1
+            code = await loop.run_in_executor(self._thread, _read_code, self._codes, frame, ())
+            seen_ms = self._clock().mono_ms
+            if code is not None:
+                self._code_frame = frame
+                return Looked(passage_id, Sight.UNSURE, None, None, frames, code)
+        return None
 
     async def _look(self, passage_id: str, reader: PlateReader, until_ms: int) -> Looked:
         expected, vote, best_read = self._plates(), Vote(one_will_do=self._one_will_do), _BestRead()

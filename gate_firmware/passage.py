@@ -18,8 +18,9 @@ class Passage:
 
     `since_ms` is its arrival. `seen` is the best look at it: a later one that shows nothing takes nothing back. `codes`
     were judged since the last look at its plate. `is_looked_at`: a look at the plate is under way. `is_awaited`: it was
-    let in from afar and has not come yet. `is_resumed`: it was let pass before a restart, and the car that stands there
-    may be the next one. `look_again_ms`: when to begin the next look at its plate, whatever is said of it until then.
+    let in from afar and has not come yet. `is_resumed`: it was let pass before a restart, and may have crossed
+    meanwhile; the car that stands there may be the next one. `look_again_ms`: when to begin the next look at its plate,
+    whatever is said of it until then.
     """
 
     passage_id: str = ""

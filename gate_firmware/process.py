@@ -16,6 +16,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from cloud_sync.link.host import Host, this_machine
+from cloud_sync.link.log import Position
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.store import STORE_FAILS, Store, is_failing
 from cloud_sync.link.systemd import keep_saying_it_is_well
@@ -103,10 +104,15 @@ class GateProcess:
     async def _in_memory(self, why: Exception) -> Store:
         """Serve the lane from memory until the disk works again; the store on it."""
         log.critical("gate.store_failed", extra={"why": str(why)})
-        memory = self._kept(await self._spare.take())
+        written = Position() if self._service is None else self._service.journal.written
+        store, has_untold = await self._spare.take(written)
+        memory = self._kept(store)
         while True:
             service = GateService(self._settings, self._host, memory)
             service.alarm("store-failed", f"this gate goes on in memory: {why}"[:DETAIL_MAX])
+            if not has_untold:
+                service.log_lost("the disk gives nothing back: what was written since the last copy may be gone")
+                has_untold = True
             work = self._tasks.create_task(self._serving(service))
             disk = self._kept(await self._tried_until_it_works())
             await _quiet(service)

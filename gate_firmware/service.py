@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -37,12 +36,13 @@ from gate_firmware.events import (
     Beep,
     CabinetDoor,
     CallButton,
+    CodeSeen,
     Command,
-    Event,
     FireAlarm,
     Inputs,
     Look,
     LookAway,
+    Looked,
     LookForCode,
     LowerArm,
     ModeSet,
@@ -63,6 +63,7 @@ from gate_firmware.requests import Requests
 from gate_firmware.screens import Screens
 from gate_firmware.settings import GateSettings
 from gate_firmware.spare import IN_MEMORY
+from gate_firmware.waiting import Asked, Probe, Waiting
 from hardware.camera import NoCamera
 from hardware.lane import Lane as Devices
 from lpr.blindness import Blindness
@@ -77,21 +78,6 @@ ANSWER_S = 2
 
 OVERDUE_MS_MAX = 2_000
 """Where a lane is not woken for so long after it had to be, nobody watches its arm and its car any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Probe:
-    """Whoever watches this process asks whether the lane is served."""
-
-    answered: asyncio.Future[None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Somebody asks something of the lane, and waits for what it has stored in answer."""
-
-    said: Said
-    answer: asyncio.Future[Fact]
 
 
 class GateService:
@@ -148,8 +134,7 @@ class GateService:
         self._screens = Screens()
         self._link.when_connected(self._screens.changed)
         self._link.when_lost(self._screens.changed)
-        # Pins are debounced, and who asks waits for the answer: it is never more than a few behind.
-        self._events: asyncio.Queue[Event | _Asked | _Probe] = asyncio.Queue()
+        self._waiting = Waiting()
         self._wake = asyncio.Event()
         self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids, self._screens)
         """The local interface."""
@@ -230,11 +215,8 @@ class GateService:
 
     def _begin(self) -> None:
         """Listen to the devices, and begin with them as they are."""
-        loop, devices = asyncio.get_running_loop(), self._devices
-
-        def tell(event: Event) -> None:  # in the thread of the pin change
-            loop.call_soon_threadsafe(self._events.put_nowait, event)
-
+        devices, tell = self._devices, self._waiting.changed
+        self._waiting.begin()
         devices.arrival_loop.when_changed = lambda occupied: tell(ArrivalLoop(occupied))
         devices.safety_loop.when_changed = lambda occupied: tell(SafetyLoop(occupied))
         devices.barrier.when_moved = lambda position: tell(ArmMoved(position))
@@ -259,10 +241,10 @@ class GateService:
 
     async def _carry_events(self) -> None:
         while True:
-            match await self._events.get():
-                case _Asked() as asked:
+            match await self._waiting.next():
+                case Asked() as asked:
                     self._answer(asked)
-                case _Probe(answered):
+                case Probe(answered):
                     if not answered.done():
                         answered.set_result(None)
                 case event:
@@ -271,9 +253,7 @@ class GateService:
     async def is_served(self) -> bool:
         """Whether the lane is: what happens there is carried to it, and it is woken in time. Waits until that is sure,
         so without end where it hangs."""
-        probe = _Probe(asyncio.get_running_loop().create_future())
-        self._events.put_nowait(probe)
-        await probe.answered
+        await self._waiting.probe()
         wakeup_ms = self._lane.next_wakeup_ms()
         return wakeup_ms is None or self._clock().mono_ms - wakeup_ms < OVERDUE_MS_MAX
 
@@ -297,15 +277,16 @@ class GateService:
 
         It is done among the lane's other events: what fails there ends the unit, and not this call alone.
         """
-        answer: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
-        self._events.put_nowait(_Asked(said, answer))
+        answer = self._waiting.ask(said)
+        if answer is None:
+            raise TryLater("lane_busy", "too many ask at once", retry_after_s=ANSWER_S)
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await answer
         except TimeoutError:
             raise TryLater("lane_busy", "the lane has not answered", retry_after_s=ANSWER_S) from None
 
-    def _answer(self, asked: _Asked) -> None:
+    def _answer(self, asked: Asked) -> None:
         if asked.answer.done():
             return  # whoever asked waits no more
         try:
@@ -407,12 +388,12 @@ class GateService:
         self._decided = decided
         self._keep_frames(decided.payload["passage_id"])
 
-    def _begin_look(self, look: Coroutine[Any, Any, Event]) -> None:
+    def _begin_look(self, look: Coroutine[Any, Any, Looked | CodeSeen]) -> None:
         self._look_away()
         self._look = self._tasks.create_task(self._report(look))
 
-    async def _report(self, look: Coroutine[Any, Any, Event]) -> None:
-        await self._events.put(await look)
+    async def _report(self, look: Coroutine[Any, Any, Looked | CodeSeen]) -> None:
+        self._waiting.looked(await look)
 
     def _look_away(self) -> None:
         if self._look is not None:
@@ -433,10 +414,11 @@ class GateService:
             self._clock,
             own=IN_MEMORY,
             others=IN_MEMORY,
-            lost=lambda: self._lost("the hub was away for too long: what happened first in memory was forgotten"),
+            lost=lambda: self.log_lost("the hub was away for too long: what happened first in memory was forgotten"),
         )
 
-    def _lost(self, detail: str) -> None:
+    def log_lost(self, detail: str) -> None:
+        """Tell, once in a run, that some of this gate's own log may be gone that the hub has not heard."""
         if not self._log_lost:
             self._log_lost = True
             self.alarm("log-lost", detail)
@@ -449,4 +431,4 @@ class GateService:
         with self._journal.transaction():
             lost = self._replica.take_back(self._journal, facts, insert=self._unit.tenure.may_insert)
             if lost:
-                self._lost("the hub knows more of this gate's log: what it had not heard is gone")
+                self.log_lost("the hub knows more of this gate's log: what it had not heard is gone")

@@ -61,15 +61,25 @@ class Spare:
                 copied = changes
             await asyncio.sleep(COPY_EVERY_S)
 
-    async def take(self) -> Store:
-        """A store to go on with: all that the disk still gives, else the copy made ahead, else an empty one."""
+    async def take(self, written: Position = Position()) -> tuple[Store, bool]:
+        """A store to go on with: all that the disk still gives, else the copy made ahead, else an empty one; and
+        whether it has all of this gate's own log that the hub has not. `written` is where that ends."""
+        ahead, self._ahead = self._ahead, None
         try:
             async with asyncio.timeout(COPY_S_MAX):
-                return await asyncio.to_thread(copied, self._path, self._gate_id)
+                store = await asyncio.to_thread(copied, self._path, self._gate_id)
         except (sqlite3.Error, TimeoutError) as error:
-            log.error("gate.store_unreadable", extra={"why": str(error), "copy": self._ahead is not None})
-        ahead, self._ahead = self._ahead, None
-        return ahead or Store(None)
+            log.error("gate.store_unreadable", extra={"why": str(error), "copy": ahead is not None})
+        else:
+            if ahead is not None:
+                ahead.close()
+            return store, self._has_untold(store, Position())
+        return (Store(None), False) if ahead is None else (ahead, self._has_untold(ahead, written))
+
+    def _has_untold(self, store: Store, written: Position) -> bool:
+        journal, _ = _opened(store, self._gate_id)
+        ends = max((mark.position for mark in journal.marks(1)), default=Position())
+        return ends >= written and journal.whole_from() <= journal.acknowledged(self._gate_id.partition(".")[0])
 
     async def _copy_ahead(self) -> None:
         try:

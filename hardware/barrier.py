@@ -10,6 +10,10 @@ Held here, whatever the caller does:
 - the two relays are never on together, and after one of them went off none goes on for `dead_ms`;
 - no close command while the safety loop is occupied, the photocell interrupted or the fire alarm on;
 - opening wins: it cuts a close pulse short, while a close command during an open pulse is refused;
+- what comes onto the safety loop or into the photocell while the arm comes down raises it, and cuts a close pulse
+  short, in the thread of the pin change: an event loop that waits for a disk cannot hold a close command. The arm comes
+  down from a close command, or from leaving its upper limit, until it is at a limit or is raised; one whose lower limit
+  is never reached is taken to be still on its way. Nothing under it raises an arm that is down;
 - a fire alarm raises the arm in the thread of the pin change, at `start` if it is on by then, and again whenever the
   arm leaves its upper limit while it is on. Its end moves nothing.
 """
@@ -78,15 +82,19 @@ class Barrier:
         self._lock = threading.RLock()
         self._timer: Timer | None = None
         self._relays = _Relays.IDLE
+        self._comes_down = False
         self._closed = False
         self._open_relay = Output(wiring.open_relay, factory)
         self._close_relay = None if wiring.close_relay is None else Output(wiring.close_relay, factory)
         self._limit_up = Contact(wiring.limit_up, factory)
         self._limit_down = Contact(wiring.limit_down, factory)
         self._limit_up.when_changed = self._upper_limit_changed
-        self._limit_down.when_changed = self._report
+        self._limit_down.when_changed = self._lower_limit_changed
         if fire is not None:
-            fire.when_alarmed = self._rise_for_fire
+            fire.when_activated = self._rise_for_fire
+        safety_loop.when_activated = self._rise_from_what_is_under
+        if photocell is not None:
+            photocell.when_activated = self._rise_from_what_is_under
 
     def start(self) -> None:
         """Raise the arm if the fire alarm is on already; one that comes later does so by itself."""
@@ -117,6 +125,7 @@ class Barrier:
                     self._after(self._wiring.dead_ms, self._end_dead_time)
             else:
                 self._pulse(self._open_relay, _Relays.OPENING)
+            self._comes_down = False
 
     def lower_arm(self) -> None:
         """Give one close command; a running close pulse begins anew. Where the barrier closes itself, give none.
@@ -130,6 +139,7 @@ class Barrier:
                 return
             if self._relays not in (_Relays.IDLE, _Relays.CLOSING):
                 raise Refused("command_running", "another command has not ended; close after it")
+            self._comes_down = self.position is not Position.DOWN
             self._pulse(self._close_relay, _Relays.CLOSING)
 
     def close(self) -> None:
@@ -140,8 +150,9 @@ class Barrier:
                 self._timer.cancel()
                 self._timer = None
             self.when_moved = None
-            if self._fire is not None:
-                self._fire.when_alarmed = None
+            for guard in (self._fire, self._safety_loop, self._photocell):
+                if guard is not None:
+                    guard.when_activated = None
             self._all_off()
             for device in (self._open_relay, self._close_relay, self._limit_up, self._limit_down):
                 if device is not None:
@@ -168,6 +179,9 @@ class Barrier:
     def _end_pulse(self) -> None:
         self._all_off()
         self._relays = _Relays.DEAD
+        if self._timer is not None:  # that of a pulse which is cut short
+            self._timer.cancel()
+            self._timer = None
         self._after(self._wiring.dead_ms, self._end_dead_time)
 
     def _end_dead_time(self) -> None:
@@ -192,20 +206,43 @@ class Barrier:
         self._timer = timer
 
     def _rise_for_fire(self) -> None:
+        self._rise("fire alarm: the arm could not be raised; open the barrier by hand")
+
+    def _rise_from_what_is_under(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            if self._comes_down and not self._limit_down.active:
+                self._rise("something is under the arm, which could not be raised; look at the barrier")
+            elif self._relays is _Relays.CLOSING:
+                self._at_once(self._end_pulse, "the dead time after a close pulse could not be timed")
+
+    def _rise(self, failed: str) -> None:
+        self._at_once(self.raise_arm, failed)
+
+    def _at_once(self, action: Callable[[], None], failed: str) -> None:
         """In the thread of the pin change, which an error would end for every pin."""
         with self._lock:
             if self._closed:
                 return
             try:
-                self.raise_arm()
-            except Exception:  # whoever listens to the alarm raises the arm too, and may die of this and start anew
-                log.exception("fire alarm: the arm could not be raised; open the barrier by hand")
+                action()
+            except Exception:  # whoever listens to the pin raises the arm too, and may die of this and start anew
+                log.exception(failed)
 
     def _upper_limit_changed(self, active: bool) -> None:
+        with self._lock:
+            self._comes_down = not active
         if not active and self._fire is not None and self._fire.alarmed:
             self._rise_for_fire()
-        self._report(active)
+        self._report()
 
-    def _report(self, _active: bool) -> None:
+    def _lower_limit_changed(self, active: bool) -> None:
+        if active:
+            with self._lock:
+                self._comes_down = False
+        self._report()
+
+    def _report(self) -> None:
         if self.when_moved is not None:
             self.when_moved(self.position)

@@ -1,6 +1,7 @@
 """What can be said to a simulated lane over its control socket: one JSON object a line, answered by one.
 
     {"command": "arrive", "car": "c1", "frames": ["<base64 JPEG>", ...], "patience_ms": 60000, "dwell_ms": 0}
+                                                 with "follower": "c2" a tailgater drives through behind it
     {"command": "show", "frames": [...]}         what the camera sees of the car from now on, as a phone held up
     {"command": "leave"}                         the driver backs out
     {"command": "contact", "name": "fire", "active": true}      also "photocell" (a person or a branch), "cabinet",
@@ -48,6 +49,7 @@ class Arrive(_Message):
     frames: Pictures
     patience_ms: Milliseconds = PATIENCE_MS
     dwell_ms: Milliseconds = 0
+    follower: str | None = Field(default=None, min_length=1, max_length=64)
 
 
 class Show(_Message):

@@ -100,11 +100,13 @@ class SimulatedLane(Lane):
             collisions=len(self.twin.broken),
         )
 
-    def arrive(self, car: str, frames: Sequence[Pixels], *, patience_ms: int, dwell_ms: int = 0) -> None:
+    def arrive(
+        self, car: str, frames: Sequence[Pixels], *, patience_ms: int, dwell_ms: int = 0, follower: str | None = None
+    ) -> None:
         """A car turns into the lane. Raises Refused (`lane_occupied`)."""
 
         def turn_in(now_ms: int) -> None:
-            self.twin.arrive(car, now_ms, patience_ms=patience_ms, dwell_ms=dwell_ms)
+            self.twin.arrive(car, now_ms, patience_ms=patience_ms, dwell_ms=dwell_ms, follower=follower)
             self.camera_twin.car_frames = frames
 
         self.pins.act(turn_in)
@@ -133,7 +135,13 @@ class SimulatedLane(Lane):
                 frames = await asyncio.to_thread(_decode, command.frames)
                 if self.twin.car is None:  # before the car: one without its pictures is read by nobody
                     self._remember_pictures(command.frames)
-                self.arrive(command.car, frames, patience_ms=command.patience_ms, dwell_ms=command.dwell_ms)
+                self.arrive(
+                    command.car,
+                    frames,
+                    patience_ms=command.patience_ms,
+                    dwell_ms=command.dwell_ms,
+                    follower=command.follower,
+                )
             case Show():
                 frames = await asyncio.to_thread(_decode, command.frames)
                 if self.twin.car is None:

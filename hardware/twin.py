@@ -11,7 +11,8 @@ The lane is a line in millimetres with the arm at 0; a car is the stretch from i
 
 A driver comes to the stop line, waits `patience_ms` for the arm to be all the way up, drives through and is gone once
 the rear has left the safety loop; or backs out. A driver whose front is past the stop line but not yet on the safety
-loop stops for a falling arm; one who is on it drives on. A person or a branch may be in the photocell too.
+loop stops for a falling arm; one who is on it drives on. A tailgater stops for nothing: it comes close behind another
+car, its plate hidden. A person or a branch may be in the photocell too.
 
 What is true and what an input says of it may differ: an input can be stuck, on or off.
 """
@@ -33,6 +34,7 @@ PHOTOCELL = (-300, 300)
 CAR_LENGTH = 4_500
 DWELL_AT = CAR_LENGTH // 2  # the front of a car that stops half-way under the arm
 CLEAR = SAFETY_LOOP[1] + CAR_LENGTH
+TAILGATES_AT = -1_500  # the front of a tailgater once the car before is through
 PATIENCE_MS = 60_000
 EVENTS_MAX = 1_000  # of those that nobody has taken
 
@@ -57,6 +59,8 @@ class Car:
     driving: Driving = Driving.APPROACHING
     gives_up_at: int | None = None
     hit: bool = False  # by the arm; one car is hit once
+    follower: str | None = None  # who tailgates behind it
+    tailgates: bool = False
 
     @property
     def approach(self) -> float:
@@ -217,12 +221,23 @@ class LaneTwin:
         self.advance(now_ms)
         self._note(Happening.BUZZED)
 
-    def arrive(self, name: str, now_ms: int, *, patience_ms: int = PATIENCE_MS, dwell_ms: int = 0) -> None:
-        """A car turns into the lane. Raises Refused (`lane_occupied`) while another is in it."""
+    def arrive(
+        self,
+        name: str,
+        now_ms: int,
+        *,
+        patience_ms: int = PATIENCE_MS,
+        dwell_ms: int = 0,
+        follower: str | None = None,
+    ) -> None:
+        """A car turns into the lane, with a tailgater where there is a `follower`.
+
+        Raises Refused (`lane_occupied`) while another is in it.
+        """
         self.advance(now_ms)
         if self.car is not None:
             raise Refused("lane_occupied", f"car {self.car.name} is in the lane; wait until it has left")
-        self.car = Car(name, patience_ms, dwell_ms)
+        self.car = Car(name, patience_ms, dwell_ms, follower=follower)
 
     def leave(self, now_ms: int) -> None:
         """The driver gives up and backs out. Raises Refused (`no_car`, `car_under_arm`)."""
@@ -286,7 +301,7 @@ class LaneTwin:
         car.gives_up_at = self._now + car.patience_ms
 
     def _pass(self, car: Car) -> None:
-        if not self.arm_up and car.front <= SAFETY_LOOP[0]:
+        if not self.arm_up and car.front <= SAFETY_LOOP[0] and not car.tailgates:
             self._wait(car)
             return
         if car.front >= DWELL_AT and car.dwell_ms > 0:
@@ -299,6 +314,8 @@ class LaneTwin:
         if car.front >= CLEAR:
             self.passages += 1
             self._gone(Happening.CAR_PASSED)
+            if car.follower is not None:
+                self.car = Car(car.follower, 0, 0, TAILGATES_AT, Driving.PASSING, tailgates=True)
 
     def _gone(self, happening: Happening) -> None:
         self._note(happening)

@@ -41,9 +41,9 @@ class CameraMode(Enum):
 class CameraTwin:
     """Shows the frames that the car in the lane brought, by how far it has come, else the empty lane.
 
-    The last frame stays while the car waits; once the car is under the arm the camera looks past it. It takes a frame
-    every `frame_interval_ms`, as a real one does when nothing moves, and none is quite as the one before: its sensor's
-    noise is in the last row.
+    The last frame stays while the car waits; once the car is under the arm the camera looks past it, and a tailgater's
+    plate it cannot see. It takes a frame every `frame_interval_ms`, as a real one does when nothing moves, and none is
+    quite as the one before: its sensor's noise is in the last row.
     """
 
     def __init__(self, twin: LaneTwin, *, frame_interval_ms: int, clock: Callable[[], int]) -> None:
@@ -79,7 +79,7 @@ class CameraTwin:
 
     def _scene(self) -> Pixels:
         car, frames = self._twin.car, self.car_frames
-        if car is None or not frames or car.front > 0:
+        if car is None or not frames or car.front > 0 or car.tailgates:
             return self.empty_lane
         return frames[min(int(car.approach * len(frames)), len(frames) - 1)]
 

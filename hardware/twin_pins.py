@@ -6,12 +6,13 @@ The devices are the real ones; only the pins are not. `run` is the thin shell th
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 from gpiozero import Factory
-from gpiozero.pins.mock import MockConnectedPin, MockFactory
+from gpiozero.pins.mock import MockConnectedPin, MockFactory, MockPin
 
 from hardware.twin import LaneTwin
 from hardware.twin_events import LaneEvent
@@ -34,6 +35,18 @@ class _Coil:
         self._energised = False
 
 
+class _LivePin(MockPin):  # type: ignore[misc]  # gpiozero ships no types
+    """An input that is what it is at the moment at which it is read, however late the one who lets time pass may be."""
+
+    def __init__(self, factory: Factory, info: Any, before_read: Callable[[], None]) -> None:
+        self._before_read = before_read
+        super().__init__(factory, info)
+
+    def _get_state(self) -> Any:
+        self._before_read()
+        return super()._get_state()
+
+
 class TwinPins:
     """Joins one `LaneTwin` to the pins of one lane; safe to call from any thread.
 
@@ -51,6 +64,10 @@ class TwinPins:
         self._lock = threading.RLock()
         self._energised: deque[Callable[[int], None]] = deque()
         self._wake: Callable[[], object] | None = None
+        self._is_settled = False
+        self._is_moving = False  # somebody holds the lock and moves the twin: what reads a pin by that gets what is so
+        for contact in wiring.inputs.values():
+            self.factory.pin(contact.pin, pin_class=_LivePin, before_read=self._catch_up)
         coils = {"open_relay": twin.raise_arm, "close_relay": twin.lower_arm, "buzzer": twin.buzz}
         for name, pin in wiring.outputs.items():
             if name in coils:
@@ -59,7 +76,7 @@ class TwinPins:
 
     def act(self, action: Callable[[int], None]) -> None:
         """Do something to the twin at the present millisecond, then let the pins and listeners follow."""
-        with self._lock:
+        with self._moving():
             action(self._clock())
             self._follow()
         self._obey()
@@ -68,7 +85,8 @@ class TwinPins:
 
     def settle(self) -> None:
         """Let time pass until now, tick by tick, so that each change reaches its pin."""
-        with self._lock:
+        with self._moving():
+            self._is_settled = True
             now = self._clock()
             while (at := self._twin.next_wakeup()) is not None and at <= now:
                 self._twin.advance(at)
@@ -93,6 +111,25 @@ class TwinPins:
         finally:
             self._wake = None
 
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        with self._lock:
+            was, self._is_moving = self._is_moving, True
+            try:
+                yield
+            finally:
+                self._is_moving = was
+
+    def _catch_up(self) -> None:
+        """Somebody reads an input. Never waits for our lock, as `_energise`."""
+        if not self._is_settled or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if not self._is_moving:
+                self.settle()
+        finally:
+            self._lock.release()
+
     def _energise(self, command: Callable[[int], None]) -> None:
         """A coil was energised. Never waits for our lock.
 
@@ -107,9 +144,10 @@ class TwinPins:
     def _obey(self) -> None:
         while self._energised and self._lock.acquire(blocking=False):
             try:
-                while self._energised:
-                    self._energised.popleft()(self._clock())
-                    self._follow()
+                with self._moving():
+                    while self._energised:
+                        self._energised.popleft()(self._clock())
+                        self._follow()
             finally:
                 self._lock.release()
 

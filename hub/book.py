@@ -88,7 +88,7 @@ class Book:
         row = self._sql.execute("SELECT * FROM reservation WHERE reservation_id = ?", (reservation_id,)).fetchone()
         return None if row is None else _reservation(row)
 
-    def all_where(self, condition: str, **values: str | int) -> list[Reservation]:
+    def all_where(self, condition: str, **values: str | int | None) -> list[Reservation]:
         """Those for which our own SQL `condition` is true; it says how many at most, and in which order."""
         sql = f"SELECT * FROM reservation WHERE {condition}"  # noqa: S608  never made of what somebody sent
         return [_reservation(row) for row in self._sql.execute(sql, values).fetchall()]

@@ -19,7 +19,6 @@ _WHY_NOT: dict[str, str] = {
     "link_down": _GO_THERE,
     "no_answer": "It has not answered in time, and may have done it all the same: look before you press again.",
     "gate_answer_invalid": "This hub cannot read its answer. Look at the lane before you press again.",
-    "lane_busy": "Its barrier is open or moving already. Wait until that car is through, then press again.",
     "challenge_wrong": "Somebody else was quicker. Look at the lane, then press again.",
     "reservation_id_invalid": "This is no booking id. Look for a typing error; or open without.",
     "reservation_unknown": "The gate does not know this booking for this car. Ask for the id again; or open without.",
@@ -36,8 +35,6 @@ def opened(answer: AdmitAnswer) -> str:
         words += f" for booking {shown(answer.reservation_id)}"
     if answer.verdict is Verdict.RELEASE:
         return words + "."
-    if answer.reservation_id is None:
-        words += " for a car without a booking"
     if answer.spot_id is None:
         return words + ": show the driver where to park."
     return words + f": spot {answer.spot_id.partition('.')[2]}."

@@ -27,7 +27,7 @@ from cloud_sync.link.v1.facts import (
 from cloud_sync.link.v1.messages import CancelRequest, ConfirmRequest, HoldRequest, ReleaseRequest, Reply
 from domain.errors import PeerError, Refused
 from domain.fact import Fact
-from domain.now import Now
+from domain.now import Now, Trust
 from domain.spot import SpotKind
 from hub.book import Book
 from hub.lists import Lists
@@ -39,12 +39,9 @@ from hub.spots import Spots
 from hub.stays import Stays
 from hub.tables import migrations
 from hub.tickets import Tickets
-from hub.withdrawals import Withdrawals
+from hub.withdrawals import LOG_LOST, Withdrawals
 
 log = logging.getLogger(__name__)
-
-LOG_LOST = "log-lost"
-"""A gate's alarm: its disk was changed, or is an old copy."""
 
 
 class Lot:
@@ -191,8 +188,7 @@ class Lot:
         of_gate = fact.unit.startswith(f"{self.journal.unit}.")
         match payload_of(fact):
             case GatePassed() as passage if of_gate:
-                self.stays.passed(passage, fact, now)
-                self.moves.check(now)
+                self.moves.passed(self.stays.passed(passage, fact, now), now)
             case WithdrawalNoted() as noted if of_gate and self._is_entry(fact.unit):
                 self.withdrawals.noted(noted, fact, now)
             case PolicyChanged() as changed if not of_gate:
@@ -202,7 +198,8 @@ class Lot:
                 self.book.set_paid(payment)
             case AlarmRaised() as alarm:
                 if alarm.alarm == LOG_LOST and of_gate:
-                    self.withdrawals.log_lost(fact.unit)
+                    # By the gate's own clock it let in whom it let in; where that is nobody's, it was before now.
+                    self.withdrawals.log_lost(fact.unit, now.utc if fact.trust is Trust.NONE else fact.at)
                 self.journal.append(AlarmRaised(alarm=alarm.alarm, detail=f"{fact.unit}: {alarm.detail}"[:400]), now)
             case LaneNoted() | LaneModeChanged() if of_gate:  # kept with the raw facts; a gate's status says its mode
                 pass

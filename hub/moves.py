@@ -7,6 +7,7 @@ replaces the old one. Where there is none it is tried again whenever something h
 An overstay as such disturbs nobody. Attendants are told of one that is in the way of the next booking.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from cloud_sync.link.journal import Journal
@@ -23,12 +24,17 @@ OVERSTAY_GRACE = timedelta(minutes=2)
 """How long after its paid window a car may take to the exit before attendants hear of it."""
 
 _DUE = "status = 'confirmed' AND start_time <= :soon AND end_time > :now"
+_DUE_ON_SPOT = (  # as a list of ids, since SQLite would else read all that are due
+    f"{_DUE} AND reservation_id IN ("  # noqa: S608  our own SQL
+    "SELECT reservation_id FROM reservation WHERE spot_id = :spot_id AND status IN ('held', 'confirmed', 'checked_in')"
+    " UNION ALL SELECT reservation_id FROM reservation WHERE status = 'confirmed' AND no_spot_told)"
+)
 _NOT_TO_BE_HAD = (
     "(EXISTS (SELECT 1 FROM stay WHERE stay.spot_id = reservation.spot_id AND left_at IS NULL)"
     " OR NOT (SELECT in_service FROM spot WHERE spot.spot_id = reservation.spot_id))"
 )
 _IN_THE_WAY = (  # CROSS JOIN has SQLite begin with the bookings that are due: they are few
-    f" FROM (SELECT reservation_id, spot_id FROM reservation WHERE {_DUE}) due"  # noqa: S608  our own SQL
+    " FROM (SELECT reservation_id, spot_id FROM reservation WHERE {due}) due"
     " CROSS JOIN stay ON stay.spot_id = due.spot_id AND stay.left_at IS NULL AND NOT stay.overstay_told"
     " JOIN reservation parked ON parked.reservation_id = stay.reservation_id"
     " AND parked.reservation_id <> due.reservation_id"
@@ -51,12 +57,12 @@ class Moves:
 
         Call it when time has come to `next_check`, and in the transaction of whatever may block a spot or free one.
         """
-        soon = now.utc + timedelta(seconds=self._book.policy.move_s)
-        with self._store.transaction():
-            done = self._tell_of_overstays(now, soon)
-            for reservation in self._blocked(now, soon):
-                done += self._move(reservation, now)
-        return done
+        return self._check(_DUE, None, now)
+
+    def passed(self, spot_id: str | None, now: Now) -> int:
+        """As `check`, after a car has come to this spot, or has left it. Only the bookings on it are looked at,
+        and those for which there was none: a lot may have thousands that are due."""
+        return self._check(_DUE_ON_SPOT, spot_id, now)
 
     def next_check(self, now: Now) -> datetime | None:
         """When the next booking comes so near that it may have to move, or a car in the way of one is an overstay.
@@ -67,7 +73,9 @@ class Moves:
         times = self._times(now, now.utc + move)
         sql = "SELECT min(start_time) AS at FROM reservation WHERE status = 'confirmed' AND start_time > ?"
         coming = self._sql.execute(sql, (times["soon"],)).fetchone()["at"]
-        staying = self._sql.execute(f"SELECT min(parked.end_time) AS at {_IN_THE_WAY}", times).fetchone()["at"]
+        staying = self._sql.execute(
+            f"SELECT min(parked.end_time) AS at {_IN_THE_WAY.format(due=_DUE)}", times
+        ).fetchone()["at"]
         missed = f"SELECT 1 FROM reservation WHERE {_DUE} AND {_NOT_TO_BE_HAD} AND NOT no_spot_told"  # noqa: S608
         checks = [] if self._sql.execute(missed, times).fetchone() is None else [now.utc]
         checks += [] if coming is None else [parse_instant(coming) - move]
@@ -77,11 +85,18 @@ class Moves:
     def _times(self, now: Now, soon: datetime) -> dict[str, str]:
         return {"now": rfc3339(now.utc), "soon": rfc3339(soon)}
 
-    def _blocked(self, now: Now, soon: datetime) -> list[Reservation]:
+    def _check(self, due: str, spot_id: str | None, now: Now) -> int:
+        times = self._times(now, now.utc + timedelta(seconds=self._book.policy.move_s))
+        of = {**times, "spot_id": spot_id}
+        with self._store.transaction():
+            done = self._tell_of_overstays(due, of, now)
+            for reservation in self._blocked(due, of):
+                done += self._move(reservation, now)
+        return done
+
+    def _blocked(self, due: str, of: Mapping[str, str | None]) -> list[Reservation]:
         """The bookings that are to come soon, or overdue, and cannot have their spot: one or two of each at most."""
-        return self._book.all_where(
-            f"{_DUE} AND {_NOT_TO_BE_HAD} ORDER BY start_time, reservation_id", **self._times(now, soon)
-        )
+        return self._book.all_where(f"{due} AND {_NOT_TO_BE_HAD} ORDER BY start_time, reservation_id", **of)
 
     def _move(self, reservation: Reservation, now: Now) -> int:
         spot_id = self._spots.as_good_spot(reservation.vehicle_type, reservation.booked_kind, reservation.window)
@@ -102,12 +117,12 @@ class Moves:
             self._journal.append(AlarmRaised(alarm="no-spot-to-move", detail=detail), now)
         return told_now
 
-    def _tell_of_overstays(self, now: Now, soon: datetime) -> int:
+    def _tell_of_overstays(self, due: str, of: Mapping[str, str | None], now: Now) -> int:
         """Raise an alarm for each car that is in the way and ought to have left. Before bookings are moved away."""
         overstays = self._sql.execute(
-            f"SELECT DISTINCT stay.stay_id, stay.spot_id, stay.reservation_id {_IN_THE_WAY}"
+            f"SELECT DISTINCT stay.stay_id, stay.spot_id, stay.reservation_id {_IN_THE_WAY.format(due=due)}"
             " WHERE parked.end_time <= :over ORDER BY stay.stay_id",
-            {**self._times(now, soon), "over": rfc3339(now.utc - OVERSTAY_GRACE)},
+            {**of, "over": rfc3339(now.utc - OVERSTAY_GRACE)},
         ).fetchall()
         for row in overstays:
             self._sql.execute("UPDATE stay SET overstay_told = 1 WHERE stay_id = ?", (row["stay_id"],))

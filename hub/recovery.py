@@ -35,7 +35,7 @@ from hub.lists import Lists
 from hub.spots import Spots
 from hub.stays import Stays
 from hub.tickets import Tickets
-from hub.withdrawals import Withdrawals
+from hub.withdrawals import LOG_LOST, Withdrawals
 
 _NEVER_BEFORE = {
     Status.EXPIRED: frozenset(Status) - {Status.HELD, Status.EXPIRED},
@@ -152,6 +152,8 @@ class Recovery:
             case PlateListed():
                 is_news = self._lists.restore(payload, fact.at)
             case AlarmRaised():
+                if payload.alarm == LOG_LOST:  # told of a gate, whose id comes first
+                    self._withdrawals.log_lost(payload.detail.partition(":")[0], fact.at)
                 is_news = not self._journal.tells(fact)
             case _:
                 is_news = False  # spots, gates and keys are this hub's configuration, the policy comes from central

@@ -37,11 +37,11 @@ class Stays:
         self._book = book
         self._spots = spots
 
-    def passed(self, passage: GatePassed, fact: Fact, now: Now) -> None:
-        """Record that a car has crossed a lane. Never refuses: it has happened."""
+    def passed(self, passage: GatePassed, fact: Fact, now: Now) -> str | None:
+        """Record that a car has crossed a lane; where it stands now, or stood. Never refuses: it has happened."""
         entry = passage.direction is Direction.ENTRY
         if self._was_followed(fact.ref):
-            return
+            return None
         with self._store.transaction():
             before = self._exit_without_entry(passage, fact) if entry else self._open_stay(passage, fact)
             stay = self._entered(passage, fact, before, now) if entry else self._left(passage, fact, before, now)
@@ -52,6 +52,7 @@ class Stays:
                 self._conflict_arose(stay, stay.conflict, fact.unit, now)
             if entry and stay.conflict is None and stay.spot_id is None and stay.reservation_id is not None:
                 self._no_spot(stay, fact.unit, now)
+        return stay.spot_id
 
     def entered_at(self, reservation_id: str) -> datetime | None:
         """When its car came in on this reservation, be it late; None where no gate has told of it."""

@@ -141,3 +141,21 @@ def listed_plates(db: Database) -> None:
             note TEXT NOT NULL, told_at TEXT NOT NULL
         ) STRICT;
     """)
+
+
+@migrations()
+def who_has_no_spot(db: Database) -> None:
+    """Found without reading all that are due, whenever a car goes."""
+    db.conn.executescript("""
+        CREATE INDEX reservation_without_spot ON reservation (reservation_id)
+            WHERE status = 'confirmed' AND no_spot_told;
+    """)
+
+
+@migrations()
+def gates_that_lost_their_logs(db: Database) -> None:
+    db.conn.executescript("""
+        CREATE TABLE log_lost (  -- whom a gate let in before this instant may never be known
+            gate_id TEXT PRIMARY KEY, at TEXT NOT NULL
+        ) STRICT;
+    """)

@@ -3,7 +3,8 @@
 A reservation that is cancelled, or becomes a no-show, may have let a car in at a gate that did not know yet. The fact
 of the change goes to every entry gate, and each answers it in its own log, behind all that it let in before: once all
 have answered, whoever came in is known. That is told once. It is told as not complete where a gate does not answer in
-time, was taken out of the lot, or has lost its log since: what it let in may then never be known. Nor is it where
+time, was taken out of the lot, or has lost some of its log since the car may have come: what it let in may then never
+be known, also where the withdrawal is decided long after the loss. Nor is it where
 the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged; and
 where a car came in since that nobody knew, by an attendant or an open lane: it may have been this one.
 
@@ -21,6 +22,9 @@ from domain.fact import Fact
 from domain.now import Now, rfc3339
 from domain.reservation import Status
 from hub.book import Book, Reservation, instant_or_none
+
+LOG_LOST = "log-lost"
+"""A gate's alarm: its disk was changed, or is an old copy."""
 
 NO_SHOW_WAIT = timedelta(days=1)
 """How long after its window, and its decision, a no-show waits for the gates' answers. A fee is in no hurry, and a gate
@@ -48,8 +52,9 @@ class Withdrawals:
         with self._store.transaction():
             self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
             self._sql.execute(
-                "INSERT OR REPLACE INTO withdrawal VALUES (?, ?, ?, 1, NULL)",
-                (reservation_id, withdrawn.revision, rfc3339(settle_by)),
+                "INSERT OR REPLACE INTO withdrawal VALUES (?, ?, ?, NOT EXISTS (SELECT 1 FROM log_lost WHERE at > ?"
+                " AND gate_id NOT IN (SELECT gate_id FROM gate WHERE direction = 'exit')), NULL)",
+                (reservation_id, withdrawn.revision, rfc3339(settle_by), self._may_have_come_from(reservation_id)),
             )
             for row in self._sql.execute("SELECT gate_id FROM gate WHERE direction = 'entry'").fetchall():
                 self._sql.execute("INSERT INTO withdrawal_awaits VALUES (?, ?)", (reservation_id, row["gate_id"]))
@@ -100,8 +105,15 @@ class Withdrawals:
             for sql in ("withdrawal_awaits WHERE", "withdrawal WHERE settled_at IS NULL AND"):
                 self._sql.execute(f"DELETE FROM {sql} reservation_id = ?", (reservation_id,))  # noqa: S608  our own SQL
 
-    def log_lost(self, gate_id: str) -> None:
-        """An entry gate has lost some of its log: whom it let in before may never be known."""
+    def log_lost(self, gate_id: str, at: datetime) -> None:
+        """A gate has lost some of its log: whom it let in before `at` may never be known.
+
+        That counts for what waits for its answer, and for every withdrawal that begins from now on.
+        """
+        self._sql.execute(
+            "INSERT INTO log_lost VALUES (?1, ?2) ON CONFLICT (gate_id) DO UPDATE SET at = max(at, ?2)",
+            (gate_id, rfc3339(at)),
+        )
         awaiting = "SELECT reservation_id FROM withdrawal_awaits WHERE gate_id = ?"
         self._sql.execute(
             f"UPDATE withdrawal SET complete = 0 WHERE reservation_id IN ({awaiting})",  # noqa: S608  our own SQL

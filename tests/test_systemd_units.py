@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,48 @@ def test_it_may_ask_the_kernel_for_the_time(unit: Path) -> None:
     assert "ProtectClock" not in text
     assert "ProcSubset" not in text
     assert re.search(r"^SystemCallFilter=.*\badjtimex clock_adjtime\b", text, re.MULTILINE)
+
+
+class TestLookingAtPictures:
+    """The command that the documentation gives for an installed gate."""
+
+    @pytest.fixture
+    def command(self) -> list[str]:
+        text = (UNITS.parents[1] / "docs" / "running.md").read_text(encoding="utf-8")
+        [said] = re.findall(r"^gate=(\S+)\nsudo (systemd-run .*?[^\\])$", text, re.MULTILINE | re.DOTALL)
+        gate, line = said
+        return shlex.split(line.replace("\\\n", " ").replace("$gate", gate))
+
+    @pytest.fixture
+    def properties(self, command: list[str]) -> list[str]:
+        return [value for flag, value in pairwise(command) if flag == "-p"]
+
+    def test_is_the_gates_own_user_in_its_own_folder_with_its_own_key(self, properties: list[str]) -> None:
+        """Another user would take the folder away from the gate that runs."""
+        unit = (UNITS / "gatehouse-gate@.service").read_text(encoding="utf-8")
+        its = set(unit.replace("%i", "riverside.entry-1").splitlines())
+        same = {"DynamicUser=yes", "User=", "UMask=", "StateDirectory=", "LoadCredential=plate:"}
+        shared = {key: [line for line in properties if line.startswith(key)] for key in same}
+        assert all(len(lines) == 1 for lines in shared.values()), shared
+        assert {line for lines in shared.values() for line in lines} <= its
+
+    def test_runs_what_the_unit_runs_with_its_configuration(self, command: list[str]) -> None:
+        unit = (UNITS / "gatehouse-gate@.service").read_text(encoding="utf-8")
+        [starts] = re.findall(r"^ExecStart=(.*)$", unit.replace("%i", "riverside.entry-1"), re.MULTILINE)
+        assert command[-4:] == starts.replace(" gate ", " frames ").split()
+
+    def test_is_understood_by_systemd(self, properties: list[str], tmp_path: Path) -> None:
+        unit = tmp_path / "frames.service"
+        lines = ["[Service]", "Type=exec", f"ExecStart={shutil.which('true')}", *properties]
+        unit.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        done = analyze("verify", "--man=no", str(unit))
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_asks_systemd_run_for_what_it_knows(self, command: list[str]) -> None:
+        flags = [word for word in command[: command.index("-p")] if word.startswith("--")]
+        shown = subprocess.run([command[0], "--help"], capture_output=True, text=True, check=True).stdout
+        assert flags
+        assert [flag for flag in flags if flag not in shown.split()] == []
 
 
 def test_it_is_watched_and_started_again(unit: Path) -> None:

@@ -41,9 +41,17 @@ class Journal:
         self._boot = boot
         self.when_renumbered: Callable[[Sequence[tuple[FactRef, FactRef]]], None] | None = None
         """Told, in the transaction, which of this unit's facts have other numbers now."""
+        self._appended = self._appended_before = Position()
+        self._appended_at = store.commits
         with store.transaction():
             self._sql.execute("INSERT OR IGNORE INTO own_epoch (unit, epoch) VALUES (?, 1)", (unit,))
         self.epoch: int = self._sql.execute("SELECT epoch FROM own_epoch WHERE unit = ?", (unit,)).fetchone()[0]
+
+    @property
+    def written(self) -> Position:
+        """Where this run's own facts end that are sure to be on its disk, or before all where it has written none; also
+        once that cannot be read any more. Later than that where a transaction of an earlier one was taken back."""
+        return self._appended if self._store.commits > self._appended_at else self._appended_before
 
     def transaction(self) -> AbstractContextManager[None]:
         return self._store.transaction()
@@ -68,9 +76,9 @@ class Journal:
 
     def begin_run(self) -> None:
         """Begin an epoch of this run's own, as each start does; see `tenure.py`."""
-        last = self._last(self.unit)
-        if last is not None and last.epoch >= self.epoch:
-            self.begin(last.epoch + 1)
+        end = self._end()
+        if end is not None and end.position.epoch >= self.epoch:
+            self.begin(end.position.epoch + 1)
 
     def begin(self, epoch: int) -> None:
         assert epoch > self.epoch, "epochs rise"
@@ -103,8 +111,7 @@ class Journal:
         if not news or not insert:
             return [], news
         written = self._take_out_written(self._place_before(news[0]) if from_parent else None)
-        last = self._last(self.unit)
-        inserted = list(_following(last, [fact for fact in news if fact.epoch < self.epoch]))
+        inserted = list(_following(self._end(), [fact for fact in news if fact.epoch < self.epoch]))
         for fact in inserted:
             add_fact(self._sql, fact, None)
         if inserted:
@@ -138,9 +145,9 @@ class Journal:
         return Position() if row is None else Position(row["epoch"], row["seq"])
 
     def snapshot(self, place: Position, told: Position, since: datetime | None = None) -> tuple[Cursor, list[Fact]]:
-        last = self._last(self.unit)
+        end = self._end()
         has_state = self._sql.execute("SELECT 1 FROM latest WHERE unit = ? LIMIT 1", (self.unit,)).fetchone()
-        if last is None or not has_state:  # a log of what has happened
+        if end is None or not has_state:  # a log of what has happened
             return self._beginning(place), []
         rows = self._sql.execute(
             "SELECT fact.* FROM latest JOIN fact USING (unit, epoch, seq) WHERE unit = :unit"
@@ -155,7 +162,7 @@ class Journal:
                 "happened": json.dumps(sorted(HAPPENED)),
             },
         )
-        return Cursor.at(last), [fact_of(row) for row in rows]
+        return end, [fact_of(row) for row in rows]
 
     def state(self, kind: str, first: str, since: datetime | None, limit: int) -> list[Fact]:
         rows = self._sql.execute(
@@ -280,20 +287,23 @@ class Journal:
 
     def _append_as(self, told: Fact) -> Fact:
         """Append what `told` tells, behind the end of the log."""
-        last = self._last(self.unit)
-        seq = last.seq if last is not None and last.epoch == self.epoch else 0
+        end = self._end() or Cursor()
+        seq = end.position.seq if end.position.epoch == self.epoch else 0
         fact = replace(told, epoch=self.epoch, seq=seq + 1, chain="")
-        fact = replace(fact, chain=link(GENESIS if last is None else last.chain, fact))
+        fact = replace(fact, chain=link(end.chain, fact))
         add_fact(self._sql, fact, None)
+        if self._store.commits > self._appended_at:
+            self._appended_before, self._appended_at = self._appended, self._store.commits
+        self._appended = Position(fact.epoch, fact.seq)
         return fact
 
     def _ends(self, unit: str, limit: int) -> list[Cursor]:
         sql = "SELECT epoch, seq, chain FROM fact WHERE unit = ? AND epoch < ? ORDER BY epoch DESC, seq DESC LIMIT 1"
         found: list[Cursor] = []
-        row = self._sql.execute(sql, (unit, EPOCH_MAX)).fetchone()
-        while row is not None and len(found) < limit:
-            found.append(Cursor(Position(row["epoch"], row["seq"]), row["chain"]))
-            row = self._sql.execute(sql, (unit, row["epoch"])).fetchone()
+        epoch = EPOCH_MAX
+        while len(found) < limit and (row := self._sql.execute(sql, (unit, epoch)).fetchone()) is not None:
+            epoch = row["epoch"]
+            found.append(Cursor(Position(epoch, row["seq"]), row["chain"]))
         return found
 
     def _beginning(self, place: Position) -> Cursor:
@@ -304,10 +314,9 @@ class Journal:
         # What this run has told is still to be sent.
         return next((mark for mark in self.marks(2) if mark.position.epoch < self.epoch), Cursor())
 
-    def _last(self, unit: str) -> Fact | None:
-        sql = "SELECT * FROM fact WHERE unit = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
-        row = self._sql.execute(sql, (unit,)).fetchone()
-        return None if row is None else fact_of(row)
+    def _end(self) -> Cursor | None:
+        """Where this unit's own log ends."""
+        return next(iter(self.marks(1)), None)
 
     def _settle(self, epoch: int) -> None:
         self._sql.execute("UPDATE own_epoch SET settled = max(settled, ?) WHERE unit = ?", (epoch, self.unit))
@@ -340,10 +349,11 @@ class Journal:
             self.when_renumbered(renumbered)
 
 
-def _following(last: Fact | None, facts: Sequence[Fact]) -> Iterator[Fact]:
+def _following(end: Cursor | None, facts: Sequence[Fact]) -> Iterator[Fact]:
     """Those of `facts` that go on where the log ends; any, where it is empty."""
+    chain = None if end is None else end.chain
     for fact in facts:
-        if last is not None and fact.chain != link(last.chain, fact):
+        if chain is not None and fact.chain != link(chain, fact):
             return
         yield fact
-        last = fact
+        chain = fact.chain

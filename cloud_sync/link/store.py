@@ -84,6 +84,8 @@ class Store:
         self.connection = connection
         self.when_failed: Callable[[sqlite3.DatabaseError], None] | None = None
         """Told of each transaction that fails with its disk, whatever becomes of the error then."""
+        self.commits = 0
+        """Transactions that this connection has brought to its disk."""
 
     @property
     def is_in_memory(self) -> bool:
@@ -127,6 +129,7 @@ class Store:
         try:
             yield
             self.connection.execute("COMMIT")
+            self.commits += 1
         except BaseException:
             self.connection.rollback()  # also after a COMMIT that failed, which leaves the transaction open
             raise

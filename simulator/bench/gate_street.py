@@ -67,9 +67,10 @@ async def loop_to_relay(
     store = Store(settings.store.path)
     service, watch, asked = GateService(settings, host, store), _Stopwatch(), 0
     async with Devices.from_wiring(settings.hardware) as lane:
+        loading = asyncio.ensure_future(asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads))
         looker = Looker(
             lane.camera,
-            asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads),
+            loading,
             QrChain(),
             service.replica,
             site.seal,
@@ -80,7 +81,8 @@ async def loop_to_relay(
             gate = asyncio.create_task(service.work(lane, looker))
             await asyncio.sleep(0)  # it listens to the lane from here on
             watch.watch(lane)
-            await looker.look("no car: the reader is loaded")
+            await loading
+            await looker.look("no car: the reader is warm")
             async with StreetClient(site.control_port(ENTRY)) as street:
                 for number, frames in enumerate(pictures):
                     await street.arrive(f"car-{number}", frames, patience_ms=PATIENCE_MS)

@@ -70,9 +70,10 @@ async def passages(config: Path, cars: int) -> None:
     store = Store(settings.store.path)
     service = GateService(settings, host, store)
     devices = QuickLane()
+    loading = asyncio.ensure_future(asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads))
     looker = Looker(
         _Picture(approach(SEED, STRANGER, 1)[0].pixels, host.clock),
-        asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads),
+        loading,
         QrChain(),
         service.replica,
         settings.keys.plate.parse(Seal.from_hex),
@@ -81,7 +82,8 @@ async def passages(config: Path, cars: int) -> None:
     )
     with closing(store), closing(looker):
         working = asyncio.create_task(service.work(devices, _Eyes(looker)))
-        await looker.look("the reader is loaded")
+        await loading
+        await looker.look("the reader is warm")
         for number in range(cars + 1):
             if number % max(cars // SAY_TIMES, 1) == 0:
                 print(json.dumps({"cars": number, "rss_mb": _rss_mb()}), flush=True)

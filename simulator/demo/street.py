@@ -125,8 +125,8 @@ class Visit:
 class Street:
     """Drives cars up to lanes."""
 
-    def __init__(self, frames: Path, record: Path, name: str, seed: int) -> None:
-        """Its cars are called `name` and a number."""
+    def __init__(self, frames: Path | None, record: Path, name: str, seed: int) -> None:
+        """Its cars are called `name` and a number; without `frames` their pictures are not kept."""
         self._frames = frames
         self._record = record
         self._name = name
@@ -159,10 +159,11 @@ class Street:
             return await visit.through()
 
     def _keep(self, car: str, gate: GateSite, number: NumberPlate, pictures: list[bytes], by: str) -> None:
-        self._frames.mkdir(parents=True, exist_ok=True)
-        names = [f"{car}-{index}.jpg" for index in range(len(pictures))]
-        for name, picture in zip(names, pictures, strict=True):
-            (self._frames / name).write_bytes(picture)
+        names = [] if self._frames is None else [f"{car}-{index}.jpg" for index in range(len(pictures))]
+        if self._frames is not None:
+            self._frames.mkdir(parents=True, exist_ok=True)
+            for name, picture in zip(names, pictures, strict=True):
+                (self._frames / name).write_bytes(picture)
         seen = {"car": car, "gate_id": gate.gate_id, "plate": number.plate.open, "by": by, "frames": names}
         self._record.touch(mode=0o600)
         with self._record.open("a", encoding="utf-8") as record:

@@ -19,7 +19,7 @@ from domain.now import parse_instant, rfc3339
 from domain.policy import Policy, Tariff
 from domain.spot import SpotKind
 from simulator.demo.audit import CENTRAL, CHECKS, Finding, Kept
-from simulator.demo.configuration import LotSite
+from simulator.demo.configuration import LotSite, plate_key
 from simulator.drill.load import Promise
 from simulator.world.bank import WorldBank
 from simulator.world.checks import converges, no_lost_fact, one_spot_one_car
@@ -60,7 +60,9 @@ class Onlooker:
         found = [*broken(kept, self.lot.lot_id, promises), *CHECKS["money-adds-up"](kept)]
         disks = [Disk(unit, path) for unit, path in kept.databases.items()]
         now_ms = self._now_ms()
-        seen = Seen(self.begins, [self._plan(kept)], disks=[*disks, *self.lost], faults_end_ms=now_ms, ends_ms=now_ms)
+        seen = Seen(
+            self.begins, [lot_plan(kept, self.lot)], disks=[*disks, *self.lost], faults_end_ms=now_ms, ends_ms=now_ms
+        )
         no_bank = WorldBank(lambda: now_ms, random.Random(0), self.begins)  # noqa: S311  the audit has seen to the money
         with Scene(seen, no_bank) as scene:
             for check in (no_lost_fact.check, one_spot_one_car.check, converges.check):
@@ -72,19 +74,22 @@ class Onlooker:
         kept.databases.update(self.moved)
         return kept
 
-    def _plan(self, kept: Kept) -> LotPlan:
-        promise = kept.facts(CENTRAL, f"{CENTRAL}:{self.lot.lot_id}", "policy.changed/%")[-1]["payload"]
-        spots = kept.rows(self.lot.lot_id, "SELECT spot_id, kind FROM spot")
-        return LotPlan(
-            self.lot.lot_id,
-            {row["spot_id"]: SpotKind(row["kind"]) for row in spots},
-            {gate.gate_id: Direction(gate.direction) for gate in self.lot.gates},
-            _POLICY.validate_python(promise["policy"]),
-            Tariff(**promise["tariff"]),
-        )
-
     def _now_ms(self) -> int:
         return round((datetime.now(UTC) - self.begins).total_seconds() * 1000)
+
+
+def lot_plan(kept: Kept, lot: LotSite) -> LotPlan:
+    """A lot as it was built and promised, for the checkers of the simulated worlds."""
+    promise = kept.facts(CENTRAL, f"{CENTRAL}:{lot.lot_id}", "policy.changed/%")[-1]["payload"]
+    spots = kept.rows(lot.lot_id, "SELECT spot_id, kind FROM spot")
+    return LotPlan(
+        lot.lot_id,
+        {row["spot_id"]: SpotKind(row["kind"]) for row in spots},
+        {gate.gate_id: Direction(gate.direction) for gate in lot.gates},
+        _POLICY.validate_python(promise["policy"]),
+        Tariff(**promise["tariff"]),
+        (kept.folder / plate_key(lot.lot_id)).read_text(encoding="ascii").strip(),
+    )
 
 
 def broken(kept: Kept, lot_id: str, promises: Mapping[str, Promise]) -> Iterator[Finding]:

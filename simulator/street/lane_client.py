@@ -39,14 +39,22 @@ class StreetClient:
         self._writer.close()
 
     async def arrive(
-        self, car: str, frames: Sequence[bytes], *, patience_ms: int = PATIENCE_MS, dwell_ms: int = 0
+        self,
+        car: str,
+        frames: Sequence[bytes],
+        *,
+        patience_ms: int = PATIENCE_MS,
+        dwell_ms: int = 0,
+        follower: str | None = None,
     ) -> None:
         """Let a car turn into the lane; the camera sees `frames` (JPEG) as it comes, the last while it waits.
 
-        It backs out after `patience_ms` before a closed arm, and stands `dwell_ms` under an open one.
+        It backs out after `patience_ms` before a closed arm, and stands `dwell_ms` under an open one; a `follower`
+        tailgates behind it.
         """
         pictures = [_base64(frame) for frame in frames]
-        await self._ask("arrive", car=car, frames=pictures, patience_ms=patience_ms, dwell_ms=dwell_ms)
+        more = {"patience_ms": patience_ms, "dwell_ms": dwell_ms, "follower": follower}
+        await self._ask("arrive", car=car, frames=pictures, **more)
 
     async def show(self, frames: Sequence[bytes]) -> None:
         """Let the camera see other pictures (JPEG) of the waiting car, such as a phone with a QR code."""

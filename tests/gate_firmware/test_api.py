@@ -1,11 +1,14 @@
 """The gate's local interface: the lane now, and the last decision as every program gets it."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.process import bound_socket, serve_http
@@ -22,6 +25,8 @@ from gate_firmware.lane_states import State
 from gate_firmware.screens import Screens
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right, stay
 from tests.parts import ENTRY, EXIT, running
+
+RUNNING = Path(__file__).parents[2] / "docs" / "running.md"
 
 
 def api_of(gate: Gate) -> FastAPI:
@@ -112,9 +117,18 @@ async def test_a_bug_is_a_problem_too_and_is_logged(
     assert "what only the log is to know" in caplog.text
 
 
-async def test_there_is_nothing_else(screen: httpx.AsyncClient) -> None:
-    for path in ("/", "/docs", "/openapi.json"):
-        assert (await screen.get(path)).status_code == 404
+def test_there_is_nothing_but_what_is_documented(entry: Gate) -> None:
+    """Whatever is mounted or routed in any way: a route of another kind fails here."""
+    offered = set()
+    for route in api_of(entry).routes:
+        assert isinstance(route, APIRoute), route
+        offered |= {f"{method} {route.path}" for method in route.methods or ()}
+    section = RUNNING.read_text(encoding="utf-8").partition("## The gate's local interface")[2].partition("\n## ")[0]
+    assert offered == set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", section, re.MULTILINE)) != set()
+
+
+async def test_and_no_other_method(screen: httpx.AsyncClient) -> None:
+    assert (await screen.get("/openapi.json")).status_code == 404
     assert (await screen.post("/state")).status_code == 405
 
 

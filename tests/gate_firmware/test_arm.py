@@ -1,12 +1,20 @@
 """The arm as its lane knows it."""
 
+import pytest
+
 from gate_firmware.arm import CLOSE_TRIES_MAX, Arm
 from gate_firmware.events import LowerArm, RaiseArm
+from gate_firmware.record import Record
 from hardware.barrier import Position
+from tests.gate_firmware.gate import MOTION_MS_MAX, NOW, Gate
 
 
-def test_one_that_was_asked_to_rise_does_not_rest_before_it_has_been_down_again() -> None:
-    arm = Arm()
+@pytest.fixture
+def arm(entry: Gate) -> Arm:
+    return Arm(Record(entry.direction, entry.journal, entry.replica), MOTION_MS_MAX)
+
+
+def test_one_that_was_asked_to_rise_does_not_rest_before_it_has_been_down_again(arm: Arm) -> None:
     assert arm.rests
     assert arm.raised() == [RaiseArm()]
     assert (arm.is_down, arm.rests) == (True, False)
@@ -17,21 +25,52 @@ def test_one_that_was_asked_to_rise_does_not_rest_before_it_has_been_down_again(
     assert arm.rests
 
 
-def test_it_is_asked_to_close_so_often_and_never_onto_a_car() -> None:
-    arm = Arm()
+def test_it_is_asked_to_close_so_often_and_never_onto_a_car(arm: Arm) -> None:
     arm.moved(Position.UP)
     arm.begin_to_close()
     for number in range(CLOSE_TRIES_MAX):
         assert arm.may_be_asked_to_close
-        assert arm.lowered(under=number == 1) == ([] if number == 1 else [LowerArm()])
+        assert arm.lowered(NOW, under=number == 1) == ([] if number == 1 else [LowerArm()])
     assert not arm.may_be_asked_to_close
     arm.begin_to_close()
     assert arm.may_be_asked_to_close
 
 
-def test_one_that_is_down_needs_not_be_kept_there() -> None:
-    arm = Arm()
-    assert arm.kept_down(under=False) == []
+def test_one_that_was_asked_to_close_does_not_stay_up_although_it_is(arm: Arm) -> None:
+    for number, ask in enumerate((arm.lowered, arm.kept_down)):
+        now = NOW.later(number * MOTION_MS_MAX)
+        arm.raised()
+        arm.moved(Position.UP)
+        assert arm.stays_up
+        assert ask(now, under=True) == []
+        assert arm.stays_up
+        ask(now.later(MOTION_MS_MAX), under=False)
+        assert (arm.is_up, arm.stays_up) == (True, False)
+        arm.raised()
+        assert arm.stays_up
+    arm.lowered(NOW, under=False)
+    arm.moved(Position.DOWN)
+    arm.moved(Position.UP)
+    assert arm.stays_up, "somebody has raised it by hand"
+
+
+def test_one_that_is_down_needs_not_be_kept_there(arm: Arm) -> None:
+    assert arm.kept_down(NOW, under=False) == []
     arm.moved(Position.BETWEEN)
-    assert arm.kept_down(under=False) == [LowerArm()]
-    assert arm.kept_down(under=True) == []
+    assert arm.kept_down(NOW, under=True) == []
+    assert arm.kept_down(NOW, under=False) == [LowerArm()]
+
+
+def test_one_that_stays_up_before_a_car_is_asked_so_often_and_then_an_alarm_once(arm: Arm, entry: Gate) -> None:
+    arm.moved(Position.UP)
+    arm.begin_to_close()
+    asked = [arm.kept_down(NOW.later(ms), under=False) for ms in range(0, 10 * MOTION_MS_MAX, MOTION_MS_MAX // 2)]
+    assert asked.count([LowerArm()]) == CLOSE_TRIES_MAX
+    assert entry.alarms == ["arm-stuck"]
+
+
+def test_one_that_does_not_rise_is_asked_as_long_as_it_ought_to_be_up(arm: Arm, entry: Gate) -> None:
+    assert [arm.raised_again(NOW) for _ in range(5)] == [[RaiseArm()]] * 5
+    assert entry.alarms == ["arm-stuck"]
+    arm.moved(Position.UP)
+    assert arm.raised_again(NOW) == []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloud_sync.link.log import Position
@@ -20,7 +20,6 @@ from cloud_sync.link.v1.facts import (
 )
 from domain.admission import Verdict
 from domain.errors import Refused, TryLater
-from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import (
@@ -116,12 +115,19 @@ class Bystander:
     arrival: bool = False
     arm: Arm = Arm.DOWN
     look: str = ""
-    waiting_since: Now | None = None
+    is_asked_down: bool = False
+    rose: bool = False
+    """The arm was not down at some time since something came under it."""
+    held: bool = False
+    passages: int = 0
+    rose_before: bool = False
 
     def check(self, commands: list[Command]) -> None:
         for command in commands:
             if isinstance(command, Look | LookForCode):
                 self.look = command.passage_id
+            if isinstance(command, LowerArm | RaiseArm):
+                self.is_asked_down = isinstance(command, LowerArm)
             if isinstance(command, LowerArm):
                 assert not self.safety, "closes on a car"
                 assert not self.photocell, "closes on somebody"
@@ -130,7 +136,7 @@ class Bystander:
             held = self.gate.told(LaneModeChanged)[-1:]
             if held and held[0].mode is Mode.HELD_OPEN:
                 assert "lane.mode/1" in self.gate.stored(), "opens on what nobody has written down"
-            elif isinstance(command, RaiseArm) and (self.arm is Arm.DOWN or not under) and not self.fire:
+            elif isinstance(command, RaiseArm) and not (under and self.rose) and not self.fire:
                 last = self.gate.decisions[-1]
                 assert last.verdict in (Verdict.ADMIT, Verdict.RELEASE), "opens without a decision"
                 done = {passed.passage_id for passed in self.gate.passages}
@@ -139,9 +145,15 @@ class Bystander:
 
     def happens(self, happening: object) -> None:
         gate = self.gate
+        self.rose_before = self.rose
+        self._happens(happening, gate)
+        self.counts()
+
+    def _happens(self, happening: object, gate: Gate) -> None:
         match happening:
             case "crash":
                 gate.crash()
+                self.is_asked_down = False
                 self.check(
                     gate.start(
                         arrival=self.arrival,
@@ -164,13 +176,18 @@ class Bystander:
                 self.check(gate.happens(CodeSeen(self.look, code)))
             case Identified() | OpenedBy() | ModeSet() as said:
                 stored = gate.stored()
+                if isinstance(said, ModeSet):
+                    self.sees(said)
                 try:
                     self.check(gate.happens(said))
                 except (Refused, TryLater):
                     assert gate.stored() == stored
             case ArrivalLoop() | SafetyLoop() | Photocell() | FireAlarm() | ArmMoved() | CallButton() | CabinetDoor():
+                was_under = self.safety or self.photocell
                 self.sees(happening)
                 self.check(gate.happens(happening))
+                if (self.safety or self.photocell) and not was_under and self.arm is not Arm.DOWN:
+                    assert not self.is_asked_down, "lets the arm come down on whoever has come under it"
 
     def sees(self, event: Event) -> None:
         match event:
@@ -184,10 +201,30 @@ class Bystander:
                 self.fire = alarmed
             case ArmMoved(position):
                 self.arm = position
+            case ModeSet(mode):
+                self.held = mode is Mode.HELD_OPEN
+        self.rose = self.arm is not Arm.DOWN or (self.rose and (self.safety or self.photocell))
+
+    def counts(self) -> None:
+        """Nobody is seen to come through an arm that has not risen."""
+        new = self.gate.passages[self.passages :]
+        self.passages += len(new)
+        for passed in new:
+            assert passed.unseen or self.fire or self.held or self.rose_before, "comes through an arm that is down"
 
 
 @settings(max_examples=150)
 @given(st.sampled_from(Direction), HAPPENINGS)
+@example(Direction.ENTRY, ["comes", "drives", SafetyLoop(True), SafetyLoop(False), "crash"])
+@example(
+    Direction.ENTRY, ["comes", ArmMoved(Arm.UP), ArrivalLoop(False), 8_000, ArmMoved(Arm.BETWEEN), "crash", "comes"]
+)
+@example(
+    Direction.ENTRY, ["comes", ArmMoved(Arm.UP), 30_000, ArmMoved(Arm.BETWEEN), "crash", ArmMoved(Arm.DOWN), 30_000]
+)
+@example(Direction.ENTRY, ["comes", SafetyLoop(True), SafetyLoop(False), ArmMoved(Arm.UP), "drives"])
+@example(Direction.EXIT, ["comes", ArmMoved(Arm.UP), ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN)])
+@example(Direction.EXIT, ["comes", SafetyLoop(True), 30_000, SafetyLoop(False)])
 def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
     with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
         gate.hub_says(KEY_KNOWN, right(end=9))

@@ -42,6 +42,20 @@ def test_frames_are_listed_and_opened(config: Path, tmp_path: Path) -> None:
     assert [Path(line).read_bytes() for line in opened.output.split()] == [b"one", b"two"]
 
 
+def test_the_lots_key_alone_opens_them_as_systemd_hands_it_over(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of the gate's other secrets is asked for."""
+    lane = LANE.replace("plate.key", "plate").replace("[broker]", '[broker]\npassword = { file = "broker" }')
+    config.write_text(lane, encoding="ascii")
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (tmp_path / "plate.key").rename(credentials / "plate")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    opened = CliRunner().invoke(gatehouse.app, ["frames", "--config", str(config), "3f2a", str(tmp_path / "out")])
+    assert [Path(line).read_bytes() for line in opened.output.split()] == [b"one", b"two"]
+
+
 def test_there_may_be_none(config: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(gatehouse.app, ["frames", "--config", str(config), "0000", str(tmp_path / "out")])
     assert isinstance(result.exception, NotFound)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.link.clock import UnitClock
+from cloud_sync.link.v1.facts import Noted
 from domain.admission import Evidence, Reason, Verdict
 from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
-from gate_firmware.deciding import RESUME_WITHIN, Judgement
-from gate_firmware.events import Looked, Sight
+from gate_firmware.deciding import RESUME_WITHIN, SINCE_MAX, Judgement
+from gate_firmware.events import ArrivalLoop, Looked, SafetyLoop, Sight
+from gate_firmware.record import Record
 from tests.cloud_sync.link.machine import Machine, had_the_time
 from tests.gate_firmware.gate import (
     HOUR_MS,
@@ -204,8 +206,8 @@ def test_every_reason_is_reached_here_or_by_a_ticket_or_by_people() -> None:
 RESUME_MS = int(RESUME_WITHIN.total_seconds() * 1_000)
 
 
-def resumed(gate: Gate, now: Now, boot: str = "boot-1") -> tuple[Judgement | None, str, bool]:
-    return gate.judge.resume(gate.journal, boot, now)
+def resumed(gate: Gate, now: Now, boot: str = "boot-1", *, under: bool = False) -> tuple[Judgement | None, str, bool]:
+    return gate.judge.resume(gate.journal, boot, now, under=under)
 
 
 class TestResume:
@@ -240,6 +242,42 @@ class TestResume:
         entry.hub_says(right())
         entry.admitted()
         assert resumed(entry, NOW.later(-HOUR_MS), "boot-2")[1] == "p1"
+
+    @pytest.mark.parametrize("under", [True, False])
+    def test_where_nobody_knows_how_old_it_is_only_a_car_under_the_arm_goes_on(self, entry: Gate, under: bool) -> None:
+        """Without the time, and after another boot: it may have been a moment, or days."""
+        entry.hub_says(right())
+        entry.admitted()
+        now = Now(0, NOW.utc, Trust.NONE)
+        assert resumed(entry, now, "boot-2", under=under)[1] == ("p1" if under else "")
+        assert resumed(entry, Now(NOW.mono_ms, NOW.utc, Trust.NONE))[1] == "p1", "this boot's own clock says"
+
+    @pytest.mark.parametrize("what", [Noted.BACKED_OUT, Noted.NOT_DRIVEN, Noted.NOT_COME])
+    def test_not_one_that_is_over(self, entry: Gate, what: Noted) -> None:
+        entry.hub_says(right())
+        passage_id = entry.admitted()
+        record = Record(entry.direction, entry.journal, entry.replica)
+        record.noted(what, "another", NOW)
+        assert resumed(entry, NOW)[1] == passage_id
+        record.noted(what, passage_id, NOW)
+        assert resumed(entry, NOW) == (None, "", False)
+
+    def test_nor_one_that_another_has_followed_through(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.through()
+        entry.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert len(entry.passages) == 2
+        assert resumed(entry, NOW) == (None, "", False)
+
+    def test_nor_one_that_much_was_written_since(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        record = Record(entry.direction, entry.journal, entry.replica)
+        with entry.journal.transaction():
+            for _ in range(SINCE_MAX):
+                record.noted(Noted.TAILGATED, "another", NOW)
+        assert resumed(entry, NOW) == (None, "", False)
 
     def test_a_car_that_was_let_out_unknown(self, exit_: Gate) -> None:
         exit_.seen(exit_.car_comes(), Sight.UNSURE, None)

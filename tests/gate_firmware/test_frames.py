@@ -1,8 +1,9 @@
 """The frames that decisions rest on: sealed, found again by who has the key, and really gone in the end."""
 
 import asyncio
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 
 from cloud_sync.link.seal import Seal
 from domain.errors import NotFound, PeerError
-from domain.now import Now
+from domain.now import Now, rfc3339
 from gate_firmware import frames
 from gate_firmware.frames import FrameFolder, FrameKeeper, export
 from hardware.camera import Frame
@@ -33,6 +34,30 @@ def folder(tmp_path: Path) -> Iterator[FrameFolder]:
 
 def files(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "gate.frames").glob("*.sealed"))
+
+
+def lay_down(folder: FrameFolder, count: int) -> None:
+    """So many, an hour apart, without their files."""
+    with folder._store.transaction():
+        folder._sql.executemany(
+            "INSERT OR REPLACE INTO frame VALUES (?, 0, ?, ?)",
+            ((f"laid down {number}", rfc3339(at(number)), bytes(32)) for number in range(count)),
+        )
+
+
+def steps(folder: FrameFolder, what: Callable[[], None]) -> int:
+    """How many SQLite's virtual machine takes."""
+    taken = 0
+
+    def one_more() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    folder._sql.set_progress_handler(one_more, 1)
+    what()
+    folder._sql.set_progress_handler(None, 1)
+    return taken
 
 
 def on_disk(tmp_path: Path) -> bytes:
@@ -83,6 +108,41 @@ class TestFolder:
         monkeypatch.setattr(shutil, "disk_usage", usage)
         folder.make_room()
         assert files(tmp_path) == ["p2-0.sealed", "p3-0.sealed"]
+
+    def test_a_full_disk_is_made_room_on_with_few_transactions(
+        self, folder: FrameFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lay_down(folder, 1_000)
+        deleted: list[object] = []
+        monkeypatch.setattr(folder, "_unlink", deleted.append)
+
+        def usage(_path: Path) -> SimpleNamespace:
+            return SimpleNamespace(total=100, free=4 if len(deleted) < 700 else 6)
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        asked: list[str] = []
+        folder._sql.set_trace_callback(asked.append)
+        folder.make_room()
+        folder._sql.set_trace_callback(None)
+        assert [frame.at for frame in folder.kept()] == [at(hour) for hour in range(700, 1_000)]
+        assert sum("wal_checkpoint" in sql for sql in asked) == 2
+        assert sum(sql.startswith("SELECT") for sql in asked) == 2
+
+    def test_one_more_costs_as_much_among_many_as_among_few(
+        self, folder: FrameFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In steps of SQLite's; and no folder is listed."""
+        lay_down(folder, 20)
+        few = steps(folder, lambda: folder.add("few", [JPEG, JPEG], at(1)))
+        lay_down(folder, 6_000)
+
+        def listed(*_: object) -> None:
+            raise AssertionError("the folder is listed")
+
+        for where, how in ((os, "listdir"), (os, "scandir"), (Path, "iterdir"), (Path, "glob")):
+            monkeypatch.setattr(where, how, listed)
+        many = steps(folder, lambda: folder.add("many", [JPEG, JPEG], at(1)))
+        assert 0 < many < 1.5 * few
 
     def test_none_are_added_to_a_disk_that_stays_short(
         self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

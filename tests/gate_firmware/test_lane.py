@@ -160,7 +160,7 @@ class TestEntry:
         entry.hub_says(right())
         entry.admitted()
         entry.through()
-        entry.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(True), SafetyLoop(True))
+        entry.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False))
         assert entry.happens(SafetyLoop(False))[0] == LowerArm()
         assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
         assert len({passed.passage_id for passed in entry.passages}) == 2
@@ -171,8 +171,8 @@ class TestEntry:
         entry.through()
         entry.happens(ArmMoved(Arm.BETWEEN))
         assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
-        assert entry.passes_ms(10 * MOTION_MS_MAX) == []
         assert entry.happens(ArmMoved(Arm.UP)) == []
+        assert entry.passes_ms(10 * MOTION_MS_MAX) == []
 
     def test_a_replayed_plate_is_asked(self, entry: Gate) -> None:
         entry.hub_says(right())
@@ -346,22 +346,37 @@ class TestArm:
         brought_to(entry, State.CLOSING)
         entry.happens(ArrivalLoop(True))
         assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
-        entry.happens(SafetyLoop(False))
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False), SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
 
-    def test_a_car_at_an_arm_that_never_rose_for_it_does_not_raise_it(self, entry: Gate) -> None:
+    def test_an_arm_that_was_asked_to_close_and_is_still_up_is_asked_to_stay(self, entry: Gate) -> None:
+        """Somebody has followed the car before so closely that no limit switch has told yet that the arm moves."""
+        brought_to(entry, State.PASSING)
+        entry.happens(ArrivalLoop(True))
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()]
+
+    def test_an_arm_that_stays_up_is_not_asked_again(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        assert entry.happens(SafetyLoop(True)) == [LookAway()]
+
+    def test_nobody_comes_through_an_arm_that_has_not_risen(self, entry: Gate) -> None:
+        """It has rolled onto the safety loop, which begins before the arm, and back."""
         entry.hub_says(right())
         entry.admitted()
-        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert RaiseArm() not in entry.happens(SafetyLoop(True))
+        assert RaiseArm() in entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert entry.passages == []
+        entry.through()
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), False)]
 
     def test_another_car_does_not_pass_on_the_decision_for_one_that_backed_out(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
         entry.happens(ArrivalLoop(False))
         assert Look("p2") in entry.happens(ArrivalLoop(True))
-        assert LowerArm() in entry.seen("p2", Sight.STRANGER, OTHER)
-        assert entry.happens(SafetyLoop(True)) == [LookAway()], "it drives all the same, and the arm stays up"
-        entry.happens(SafetyLoop(False))
+        assert LowerArm() not in entry.seen("p2", Sight.STRANGER, OTHER), "the one before may be about to cross"
+        assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
+        assert entry.happens(SafetyLoop(True)) == [LookAway(), RaiseArm()], "it drives all the same"
+        entry.happens(ArrivalLoop(False), SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [None]
 
     def test_who_comes_while_the_arm_is_not_down_is_looked_at_without_waiting_for_it(self, exit_: Gate) -> None:

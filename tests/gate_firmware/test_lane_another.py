@@ -193,6 +193,7 @@ class TestAfterARestart:
         entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
         entry.crash()
         entry.start(arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
         [passed] = entry.passages
         assert (passed.unseen, passed.evidence, passed.ticket_id) == (True, Evidence.PLATE, None)
         entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))

@@ -92,11 +92,23 @@ class TestOpenedByAnAttendant:
         assert RaiseArm() in entry.happens(ANNA)
         assert entry.lane.state is State.OPENING
 
-    @pytest.mark.parametrize("state", [State.OPENING, State.OPEN, State.PASSING, State.CLOSING, State.FIRE])
-    def test_while_the_arm_is_up_or_moves_it_is_for_the_car_before(self, entry: Gate, state: State) -> None:
+    @pytest.mark.parametrize(
+        ("state", "why"),
+        [
+            (State.OPENING, "is open, or still busy with a car"),
+            (State.OPEN, "is open, or still busy with a car"),
+            (State.PASSING, "is open, or still busy with a car"),
+            (State.CLOSING, "is open, or still busy with a car"),
+            (State.HELD_OPEN, "is held open: everyone passes"),
+            (State.FIRE, "there is a fire alarm"),
+        ],
+    )
+    def test_while_the_arm_is_up_or_moves_nothing_is_opened_and_it_is_said_why(
+        self, entry: Gate, state: State, why: str
+    ) -> None:
         brought_to(entry, state)
         before = entry.stored()
-        with pytest.raises(TryLater):
+        with pytest.raises(TryLater, match=why):
             entry.happens(ANNA)
         assert entry.stored() == before
 
@@ -115,6 +127,11 @@ class TestHeldOpen:
         ]
         entry.happens(ArmMoved(Arm.UP))
         assert entry.passes_ms(3_600_000) == []
+
+    def test_an_arm_that_was_just_asked_to_close_goes_up_again(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert RaiseArm() in entry.happens(HELD_OPEN)
 
     def test_who_passes_is_known_as_ever(self, entry: Gate) -> None:
         entry.hub_says(right())

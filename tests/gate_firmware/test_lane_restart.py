@@ -3,6 +3,7 @@
 import pytest
 
 from cloud_sync.link.log import Position
+from cloud_sync.link.v1.facts import LaneNoted
 from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
@@ -21,6 +22,7 @@ from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
     OTHER,
+    TIMING,
     Gate,
     policy,
     rid,
@@ -53,10 +55,13 @@ class TestRestart:
 
     @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
     def test_a_car_that_is_gone_from_an_open_arm_has_passed(self, entry: Gate, arm: Arm) -> None:
-        """Nobody has closed the arm behind it. It is inside, the arm closes at once, and it is not counted again."""
+        """Nobody has closed the arm behind it. It is inside if it does not come through now, and not counted again."""
         entry.hub_says(right())
         entry.admitted()
-        assert self.up_again(entry, arm=arm) == [LowerArm(), RED_IDLE]
+        assert WELCOME in self.up_again(entry, arm=arm)
+        entry.happens(ArmMoved(Arm.UP))
+        assert entry.passes_ms(TIMING.gap_ms_max - 1) == []
+        assert entry.passes_ms(1) == [LowerArm(), RED_IDLE]
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id, passed.unseen) == ("p1", rid(1), True)
         assert entry.replica.spots.inside().keys() == {rid(1)}
@@ -64,12 +69,24 @@ class TestRestart:
         assert self.up_again(entry, arm=arm) == [LowerArm(), RED_IDLE]
         assert len(entry.passages) == 1
 
+    def test_one_that_is_between_the_loops_comes_through_once(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        self.up_again(entry, arm=Arm.UP)
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        entry.passes_ms(TIMING.gap_ms_max)
+        [passed] = entry.passages
+        assert (passed.passage_id, passed.reservation_id, passed.unseen) == ("p1", rid(1), False)
+        assert entry.alarms == []
+        assert entry.told(LaneNoted) == []
+
     def test_a_car_that_passed_unseen_is_not_followed_in_on_its_booking(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.admitted()
         self.up_again(entry, arm=Arm.UP)
         entry.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert [passed.reservation_id for passed in entry.passages] == [rid(1), None]
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(None, False), (rid(1), True)]
 
     def test_between_the_decision_and_the_arm(self, entry: Gate) -> None:
         """The arm was never asked. The car is decided on anew."""
@@ -85,7 +102,9 @@ class TestRestart:
         entry.hub_says(right())
         entry.admitted()
         entry.happens(ArmMoved(Arm.UP))
-        assert self.up_again(entry, arrival=True, arm=arm) == [WELCOME, Look("p1")]
+        shown = [WELCOME] if arm is Arm.UP else [RaiseArm(), WELCOME, LookAway()]
+        assert self.up_again(entry, arrival=True, arm=arm) == [*shown, Look("p1")]
+        entry.happens(ArmMoved(Arm.UP))
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id) == ("p1", rid(1))
@@ -100,7 +119,7 @@ class TestRestart:
         commands = self.up_again(entry, safety=True, arm=arm)
         assert commands[0] == Tell(Signal.GREEN, *DRIVE)
         assert (RaiseArm() in commands) == (arm is not Arm.UP)
-        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert LowerArm() in entry.happens(ArmMoved(Arm.UP), SafetyLoop(False))
         assert [passed.passage_id for passed in entry.passages] == ["p1"]
 
     def test_after_the_passage_it_is_not_recorded_again(self, entry: Gate) -> None:

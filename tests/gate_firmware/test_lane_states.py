@@ -25,7 +25,12 @@ TABLE = {
     State.LOOKING: {Input.CAR_GONE: State.IDLE},
     State.HELD_BACK: {Input.CAR_GONE: State.IDLE},
     State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.OPEN: {Input.CAR_GONE: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
+    State.OPEN: {
+        Input.CAR_GONE: State.OPEN,
+        Input.CAR_HERE: State.LOOKING,
+        Input.CAR_UNDER: State.PASSING,
+        Input.ARM_FELL: State.OPENING,
+    },
     State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
     State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
     State.FAULT: {
@@ -48,13 +53,16 @@ EVENTS: dict[Input, Event] = {
     Input.CAR_CLEAR: SafetyLoop(False),
     Input.ARM_UP: ArmMoved(Arm.UP),
     Input.ARM_DOWN: ArmMoved(Arm.DOWN),
+    Input.ARM_FELL: ArmMoved(Arm.BETWEEN),
     Input.ALARM: FireAlarm(True),
     Input.ALARM_OVER: FireAlarm(False),
     Input.HOLD_OPEN: ModeSet(Mode.HELD_OPEN, "Anna"),
     Input.AS_USUAL: ModeSet(Mode.AUTOMATIC, "Anna"),
 }
 ALWAYS = (Input.CAR_GONE, Input.AS_USUAL)
-"""What is written down, or shown, in states that it does not end. A lane that is held open looks at who comes."""
+"""What is written down, or shown, in states that it does not end. A lane that is held open looks at who comes, and an
+arm that is not up where it ought to be is asked to rise."""
+UP_IN = {State.OPEN, State.PASSING}
 
 
 class TestTable:
@@ -65,12 +73,14 @@ class TestTable:
         if by is Input.ARM_DOWN and state is State.FAULT:  # else the car that waits is looked at there and then
             entry.lane._arrival = False
         entry.happens(EVENTS[by])
+        by = Input.ARM_FELL if by is Input.ARM_DOWN and state is State.OPEN else by
         assert entry.lane.state is TABLE[state].get(by, state)
 
     @pytest.mark.parametrize("state", State)
     def test_what_it_has_no_step_for_commands_nothing(self, entry: Gate, state: State) -> None:
         brought_to(entry, state)
         does = (*ALWAYS, Input.CAR_HERE) if state is State.HELD_OPEN else ALWAYS
+        does = (*does, Input.ARM_DOWN, Input.ARM_FELL) if state in UP_IN else does
         without = {by: event for by, event in EVENTS.items() if by not in STEPS[state] and by not in does}
         for by, event in without.items():
             is_uninvited = by is Input.CAR_UNDER and state in UNDECIDED

@@ -2,9 +2,12 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import Direction, LaneNoted, Noted
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, LaneNoted, Noted, WithdrawalNoted
 from domain.errors import TryLater
-from gate_firmware.arrival_watch import FRUITLESS_MAX
+from domain.plate import Plate
+from domain.reservation import Status
+from gate_firmware.arm import CLOSE_TRIES_MAX
+from gate_firmware.arrival_watch import FRUITLESS_MAX, MOMENT_MS, MOMENTS_MAX
 from gate_firmware.bystanders import CALL_EVERY_MS
 from gate_firmware.events import (
     ArmMoved,
@@ -14,6 +17,7 @@ from gate_firmware.events import (
     CabinetDoor,
     CallButton,
     FireAlarm,
+    Look,
     LowerArm,
     Photocell,
     RaiseArm,
@@ -22,8 +26,9 @@ from gate_firmware.events import (
     Warn,
 )
 from gate_firmware.lane_states import State
+from gate_firmware.under_arm import UNNOTICED_MAX
 from hardware.barrier import Position as Arm
-from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right
+from tests.gate_firmware.gate import KEY_KNOWN, MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right, ticket
 
 
 def noted(gate: Gate) -> list[tuple[Noted, str]]:
@@ -33,6 +38,7 @@ def noted(gate: Gate) -> list[tuple[Noted, str]]:
 class TestBackingOut:
     def test_before_it_is_decided_on_and_after(self, entry: Gate) -> None:
         entry.car_comes()
+        entry.passes_ms(MOMENT_MS)
         entry.happens(ArrivalLoop(False))
         entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
         entry.happens(ArrivalLoop(False))
@@ -59,6 +65,161 @@ class TestBackingOut:
         assert noted(entry) == []
 
 
+class TestNextCarBehind:
+    """The car that may pass has left the arrival loop, and the next one has come onto it."""
+
+    @pytest.fixture
+    def two(self, entry: Gate) -> Gate:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False))
+        entry.passes_ms(1_000)
+        assert Look("p2") in entry.happens(ArrivalLoop(True))
+        return entry
+
+    def test_the_first_crosses_on_its_own_decision_and_the_other_is_looked_at_anew(self, two: Gate) -> None:
+        """It is short, or the loops are far apart: for a moment it was on none."""
+        two.happens(SafetyLoop(True))
+        commands = two.happens(SafetyLoop(False))
+        assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p1", rid(1))]
+        assert {LowerArm(), Look("p3")} < set(commands)
+        assert noted(two) == []
+
+    def test_also_where_the_other_is_held_back_already(self, two: Gate) -> None:
+        assert LowerArm() not in two.seen("p2", Sight.STRANGER, OTHER)
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [passed.passage_id for passed in two.passages] == ["p1"]
+
+    def test_one_that_does_not_cross_in_time_has_backed_out(self, two: Gate) -> None:
+        two.seen("p2", Sight.STRANGER, OTHER)
+        two.hub_says(right(status=Status.CANCELLED, revision=3))
+        assert WithdrawalNoted.kind not in two.stored(), "it may still come through"
+        assert LowerArm() in two.passes_ms(TIMING.gap_ms_max)
+        assert noted(two) == [(Noted.BACKED_OUT, "p1")]
+        assert two.stored()[-1] == WithdrawalNoted.kind
+
+    def test_the_other_drives_on_its_own_decision(self, two: Gate) -> None:
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p2", rid(2))]
+        two.passes_ms(TIMING.gap_ms_max)
+        assert noted(two) == [(Noted.BACKED_OUT, "p1")]
+
+
+class TestArmOverACar:
+    def test_one_that_comes_down_before_a_car_that_may_pass_is_raised_at_once(self, exit_: Gate) -> None:
+        brought_to(exit_, State.OPEN)
+        assert RaiseArm() in exit_.happens(ArmMoved(Arm.BETWEEN))
+        assert exit_.lane.state is State.OPENING
+
+    @pytest.mark.parametrize("arm", [Arm.BETWEEN, Arm.DOWN])
+    def test_so_is_one_over_a_car(self, entry: Gate, arm: Arm) -> None:
+        brought_to(entry, State.PASSING)
+        assert RaiseArm() in entry.happens(ArmMoved(arm))
+
+    def test_one_that_does_not_rise_over_a_car_is_asked_again_and_an_alarm(self, exit_: Gate) -> None:
+        exit_.seen(exit_.car_comes())
+        assert RaiseArm() in exit_.happens(SafetyLoop(True))
+        assert exit_.passes_ms(3 * MOTION_MS_MAX) == [RaiseArm()] * 3
+        assert exit_.alarms == ["arm-stuck"]
+        exit_.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert exit_.passes_ms(TIMING.drive_ms_max) == []
+        assert exit_.alarms == ["arm-stuck", "lane-blocked"]
+
+    def test_one_that_stays_up_before_a_car_that_may_not_pass_is_an_alarm(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.happens(ArrivalLoop(True), SafetyLoop(False))
+        entry.seen(entry.lane._passage.passage_id, Sight.STRANGER, OTHER)
+        commands = entry.passes_ms(20 * MOTION_MS_MAX)
+        assert commands.count(LowerArm()) < CLOSE_TRIES_MAX + 1
+        assert entry.alarms == ["arm-stuck"]
+
+
+class TestRollingBack:
+    def test_a_car_that_has_not_left_the_arrival_loop_has_perhaps_gone_back(self, entry: Gate) -> None:
+        """It counts as inside, and who comes on its ticket is let in all the same."""
+        entry.hub_says(KEY_KNOWN, right())
+        entry.seen(entry.car_comes(), code=ticket())
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False))
+        [passed] = entry.passages
+        assert (passed.reservation_id, passed.unseen) == (rid(1), True)
+        assert entry.alarms == ["passage-unseen"]
+        assert RaiseArm() in entry.seen(entry.lane._passage.passage_id, code=ticket())
+
+    def test_where_that_never_gets_free_it_is_the_loop(self, entry: Gate) -> None:
+        entry.hub_says(*(right(number, plate=Plate(f"HHAB12{number}")) for number in range(1, 6)))
+        entry.car_comes()
+        for number in range(1, 6):
+            entry.seen(entry.lane._passage.passage_id, plate=Plate(f"HHAB12{number}"))
+            entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False), ArmMoved(Arm.DOWN))
+        assert [passed.unseen for passed in entry.passages] == [True, True, False, False, False]
+        assert entry.alarms == ["passage-unseen", "passage-unseen", "arrival-loop-stuck"]
+
+
+class TestSafetyLoopSilent:
+    def test_cars_that_leave_an_open_arm_and_are_never_seen_count_as_passed_in_the_end(self, entry: Gate) -> None:
+        entry.hub_says(*(right(number, plate=Plate(f"HHAB12{number}")) for number in range(1, 6)))
+        for number in range(1, 6):
+            entry.seen(entry.car_comes(), plate=Plate(f"HHAB12{number}"))
+            entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+            entry.passes_ms(TIMING.gap_ms_max)
+            entry.happens(ArmMoved(Arm.DOWN))
+        assert noted(entry) == [(Noted.BACKED_OUT, "p1"), (Noted.BACKED_OUT, "p2")]
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [
+            (rid(number), True) for number in (3, 4, 5)
+        ]
+        assert entry.alarms == ["safety-loop-silent", *["passage-unseen"] * 3]
+
+    def test_one_that_notices_again_is_believed_again(self, entry: Gate) -> None:
+        entry.hub_says(right(end=9))
+        for _ in range(2 * UNNOTICED_MAX):
+            entry.admitted()
+            entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+            entry.passes_ms(TIMING.gap_ms_max)
+            entry.happens(ArmMoved(Arm.DOWN))
+            entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert entry.passages == []
+
+
+class TestArrivalLoopSilent:
+    def test_who_stands_at_an_exits_arm_gets_out(self, exit_: Gate) -> None:
+        exit_.happens(SafetyLoop(True))
+        assert RaiseArm() in exit_.passes_ms(TIMING.exit_identify_ms_max)
+        exit_.happens(ArmMoved(Arm.UP), SafetyLoop(False))
+        assert len(exit_.passages) == 1
+        assert exit_.alarms == ["arrival-loop-silent"]
+
+
+class TestChatter:
+    def test_a_loop_that_chatters_fills_no_disk(self, entry: Gate) -> None:
+        for _ in range(10 * MOMENTS_MAX):
+            entry.happens(ArrivalLoop(True))
+            entry.passes_ms(MOMENT_MS - 1)
+            entry.happens(ArrivalLoop(False))
+        assert entry.stored() == [AlarmRaised.kind]
+        assert entry.alarms == ["arrival-loop-chatters"]
+
+    @pytest.mark.parametrize("contact", [CabinetDoor, SafetyLoop])
+    def test_nor_does_any_other_contact(self, entry: Gate, contact: type[CabinetDoor | SafetyLoop]) -> None:
+        for _ in range(100):
+            entry.happens(contact(True), contact(False))
+        assert len(entry.alarms) == 1
+
+
+class TestSafetyLoopStuckOn:
+    def test_who_drives_past_it_is_known_all_the_same(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.hub_says(right(2, plate=OTHER))
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms == ["lane-blocked"]
+        entry.seen(entry.car_comes(), plate=OTHER)
+        assert entry.decisions[-1].reservation_id == rid(2)
+        entry.happens(ArrivalLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert len(entry.passages) == 2
+
+
 class TestNotDriving:
     def test_is_noted_and_the_arm_comes_down(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
@@ -78,7 +239,7 @@ class TestTailgating:
         entry.hub_says(right())
         entry.admitted()
         entry.through()
-        entry.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
+        entry.happens(ArmMoved(Arm.BETWEEN), ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         first, second = entry.passages
         assert (first.reservation_id, second.reservation_id) == (rid(1), None)
         assert noted(entry) == [(Noted.TAILGATED, second.passage_id)]
@@ -242,4 +403,5 @@ class TestBystanders:
         entry.start(cabinet_open=True)
         for is_open in (True, False, True):
             assert entry.happens(CabinetDoor(is_open)) == []
+            entry.passes_ms(CALL_EVERY_MS)
         assert entry.alarms == ["cabinet-open"] * 2

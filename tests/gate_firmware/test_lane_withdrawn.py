@@ -61,6 +61,7 @@ class TestWithdrawn:
         entry.hub_says(self.CANCELLED)
         entry.crash()
         entry.start(arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
         assert entry.stored()[-2:] == [GatePassed.kind, WithdrawalNoted.kind]
 
     def test_of_any_other_car_it_is_noted_at_once(self, entry: Gate) -> None:

@@ -111,8 +111,11 @@ def decoded(jpeg: bytes) -> Pixels:
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-async def ready(reader: PlateReader) -> PlateReader:
-    return reader
+def ready(reader: PlateReader) -> asyncio.Future[PlateReader]:
+    """As one that has been loaded."""
+    loaded: asyncio.Future[PlateReader] = asyncio.get_running_loop().create_future()
+    loaded.set_result(reader)
+    return loaded
 
 
 class Lookers:

@@ -101,6 +101,41 @@ class TestBesideThePlate:
         assert (looked.sight, looked.code) == (Sight.BLIND, CODE)
 
 
+class TestWhileTheReaderLoads:
+    @pytest.fixture
+    async def never(self) -> asyncio.Future[Reader]:
+        return asyncio.get_running_loop().create_future()
+
+    async def test_a_code_comes_at_once_and_alone(self, looker: Lookers, never: asyncio.Future[Reader]) -> None:
+        eyes = looker(Camera(), never, Codes([], [SIGN], [CODE]))
+        async with asyncio.timeout(20):
+            looked = await eyes.look("p1")
+        assert (looked.sight, looked.plate, looked.code, looked.frames) == (Sight.UNSURE, None, CODE, 3)
+        assert len(eyes.frames_of("p1")) == 1, "the one that shows it"
+
+    async def test_a_blind_camera_is_said_to_be(self, looker: Lookers, never: asyncio.Future[Reader]) -> None:
+        async with asyncio.timeout(20):
+            assert (await looker(Camera(pixels=None), never).look("p1")).sight is Sight.BLIND
+
+    async def test_once_it_is_there_the_same_look_reads_the_plate(
+        self, entry: Gate, looker: Lookers, never: asyncio.Future[Reader]
+    ) -> None:
+        entry.hub_says(right())
+
+        class LoadedMeanwhile(Codes):
+            def find(self, *_args: object) -> Sequence[Code]:
+                self.reads += 1
+                if self.reads == 3:
+                    loop.call_soon_threadsafe(never.set_result, Reader([sighting(PLATE.open)]))
+                return []
+
+        loop, codes = asyncio.get_running_loop(), LoadedMeanwhile()
+        async with asyncio.timeout(20):
+            looked = await looker(Camera(), never, codes).look("p1")
+        assert (looked.sight, looked.plate) == (Sight.KNOWN, PLATE)
+        assert codes.reads > 3
+
+
 class TestAlone:
     async def test_no_plate_is_read(self, looker: Lookers) -> None:
         reader, codes = Reader([]), Codes([], [], [SIGN], [CODE])

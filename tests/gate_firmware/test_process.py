@@ -168,6 +168,34 @@ async def test_a_booked_car_gets_in_by_the_copy_that_was_made_ahead(
 
 
 @pytest.mark.usefixtures("nothing_is_read")
+@pytest.mark.parametrize("readable", [True, False])
+async def test_what_was_written_since_that_copy_may_be_lost_and_the_hub_is_told_so(
+    runs: Runs, tmp_path: Path, lot_broker: BrokerSite, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """Whoever came in then must not pay for not coming. Where the disk can be read all is there, and it is not told."""
+    card, made = tmp_path / "card", asyncio.Event()
+    card.mkdir()
+
+    async def copy_ahead(ahead: Spare) -> None:
+        await copy(ahead)
+        made.set()
+
+    copy = Spare._copy_ahead
+    monkeypatch.setattr(Spare, "_copy_ahead", copy_ahead)
+    async with serving(card, Direction.EXIT, broker=lot_broker.seen_by(EXIT)) as gate:
+        await soon(made.wait())
+        await drives_out(gate, 1)  # no hub hears of it
+        if not readable:
+            for path in (card / "gate.db", card / "gate.db-wal"):
+                path.write_bytes(b"nothing " * 4096)
+        breaks(card / "gate.db", is_read_only if readable else is_full)
+        await drives_out(gate, 2)
+        async with runs.hub("hub") as hub:
+            await soon(true(lambda: len(passages(told(hub, EXIT))) == 1 + readable))
+            assert alarms(told(hub, EXIT)).count("log-lost") == (not readable)
+
+
+@pytest.mark.usefixtures("nothing_is_read")
 async def test_an_exit_opens_in_time_and_comes_home_once_the_disk_works_again(
     runs: Runs, tmp_path: Path, lot_broker: BrokerSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

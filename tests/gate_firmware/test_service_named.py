@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
@@ -104,6 +105,36 @@ class TestPhone:
             await site.street.arrive("c1", phone(valid_now(), PLATE), patience_ms=20_000)
             await site.until(lambda state: state.passages == 1)
         assert caplog.text.count("gate.zbar_missing") == 1
+
+
+class TestWhileThePlateReaderLoads:
+    """However long that takes: nobody who holds up a ticket, or types an id, waits for it."""
+
+    @pytest.fixture(autouse=True)
+    async def never_loaded(self, loaded: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+        over = threading.Event()
+
+        def loads_without_end(_name: str, _threads: int) -> PlateReader:
+            over.wait()
+            raise OperatorError("engine_missing", "the test is over")
+
+        monkeypatch.setattr(process, "engine", loads_without_end)
+        yield
+        over.set()
+
+    async def test_a_ticket_opens(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY, KEY_KNOWN) as site:
+            await site.street.arrive("c1", phone(valid_now(), PLATE), patience_ms=20_000)
+            await site.until(lambda state: state.passages == 1)
+            assert [(one.reason, one.evidence) for one in decisions(site)] == [(Reason.BOOKED, Evidence.TICKET)]
+
+    async def test_a_typed_id_opens(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, Direction.ENTRY, booked()) as site, httpx.AsyncClient() as keypad:
+            await site.street.arrive("c1", frames(PLATE), patience_ms=20_000)
+            await site.until(lambda state: state.arrival_loop)
+            there = f"http://127.0.0.1:{site.settings.api.port}/check-in"
+            assert (await keypad.post(there, json={"reservation_id": rid(1)})).json()["decision"] == "admit"
+            await site.until(lambda state: state.passages == 1)
 
 
 class TestKeypad:

@@ -111,13 +111,51 @@ class TestWhereTheDiskGivesNothing:
         await ahead._copy_ahead()
         entry.close()
         at(entry).write_bytes(b"no database " * 999)
-        with closing(await ahead.take()) as store:
+        store, _ = await ahead.take()
+        with closing(store):
             assert Replica(store).right(rid(1)) is not None
 
     async def test_it_is_empty_where_nothing_was(self, tmp_path: Path) -> None:
-        with closing(await Spare(tmp_path / "gate.db", ENTRY).take()) as store:
+        store, has_untold = await Spare(tmp_path / "gate.db", ENTRY).take()
+        with closing(store):
             store.claim(ENTRY)
             assert log_in(store).marks(1) == []
+        assert not has_untold, "nobody knows what there was"
+
+    @pytest.mark.parametrize("later", [0, 1])
+    async def test_it_is_said_whether_this_gate_has_written_more_since_the_copy(self, entry: Gate, later: int) -> None:
+        tell(entry.journal, 2)
+        ahead = Spare(at(entry), ENTRY)
+        await ahead._copy_ahead()
+        entry.hub_says(right())  # what others have told is theirs to tell again
+        tell(entry.journal, later)
+        with pytest.raises(ZeroDivisionError), entry.journal.transaction():
+            entry.journal.append(NEWS, NOW)
+            raise ZeroDivisionError  # what was never stored has led to nothing
+        written = entry.journal.written
+        entry.close()
+        at(entry).write_bytes(b"no database " * 999)
+        store, has_untold = await ahead.take(written)
+        store.close()
+        assert has_untold is (later == 0)
+
+
+class TestWhereTheDiskCanBeRead:
+    async def test_nothing_is_missing(self, entry: Gate) -> None:
+        tell(entry.journal, 200)
+        entry.journal.acknowledge(LOT, Position(1, 50))
+        store, has_untold = await Spare(at(entry), ENTRY).take(entry.journal.written)
+        store.close()
+        assert has_untold
+
+    async def test_but_what_there_is_no_room_for(self, entry: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(spare, "NEWEST", 2)
+        monkeypatch.setattr(spare, "FACTS_MAX", 4)
+        tell(entry.journal, 10)
+        entry.journal.acknowledge(LOT, Position(1, 3))
+        store, has_untold = await Spare(at(entry), ENTRY).take(entry.journal.written)
+        store.close()
+        assert not has_untold
 
 
 class TestComingHome:

@@ -180,10 +180,77 @@ def test_a_cut_safety_cable_reads_as_a_car(time: MovedTime) -> None:
         Barrier(WIRING, loop, factory, new_timer=time.new_timer).lower_arm()
 
 
-@given(st.lists(st.sampled_from(["raise", "lower", *GUARDS, "20", "60", "400"]), max_size=60))
+UNDER_ARM = ["safety_loop_occupied", "photocell_interrupted"]
+
+
+@pytest.fixture
+def falling(bench: Bench) -> Bench:
+    """The arm has left its upper limit after a close command, whose pulse is over."""
+    bench.set(WIRING.limit_up, active=True)
+    bench.barrier.lower_arm()
+    bench.time.pass_ms(200)
+    bench.set(WIRING.limit_up, active=False)
+    bench.time.pass_ms(800)
+    return bench
+
+
+@pytest.mark.parametrize("guard", UNDER_ARM)
+def test_what_comes_under_the_arm_cuts_a_close_pulse_and_raises_it_before_anybody_hears_of_it(
+    bench: Bench, guard: str
+) -> None:
+    """In the thread of the pin change: there is no event loop here."""
+    heard: list[int] = []
+    bench.loop.when_changed = bench.photocell.when_changed = lambda _: heard.append(len(bench.history))
+    bench.barrier.lower_arm()
+    bench.time.pass_ms(100)
+    bench.set(GUARDS[guard], active=True)
+    assert (bench.history, heard) == ([(0, "close", True), (100, "close", False)], [2])
+    bench.time.pass_ms(1_000)
+    assert bench.history[2:] == [(160, "open", True), (560, "open", False)]
+
+
+@pytest.mark.parametrize("guard", UNDER_ARM)
+def test_so_it_does_on_the_rest_of_the_way_down_and_once(falling: Bench, guard: str) -> None:
+    for active in (True, False, True):
+        falling.set(GUARDS[guard], active=active)
+    falling.time.pass_ms(1_000)
+    assert falling.history[2:] == [(1_000, "open", True), (1_400, "open", False)]
+
+
+@pytest.mark.parametrize("guard", UNDER_ARM)
+def test_an_arm_that_a_controller_lowers_by_itself_is_raised_too(time: MovedTime, guard: str) -> None:
+    bench = Bench(time, wiring=SINGLE_PULSE)
+    bench.set(SINGLE_PULSE.limit_up, active=True)
+    bench.set(SINGLE_PULSE.limit_up, active=False)
+    bench.set(GUARDS[guard], active=True)
+    assert bench.history == [(0, "open", True)]
+
+
+@pytest.mark.parametrize("guard", UNDER_ARM)
+@pytest.mark.parametrize("where", ["never moved", "up", "rising", "down"])
+def test_an_arm_that_does_not_come_down_is_left_as_it_is(falling: Bench, guard: str, where: str) -> None:
+    """No car opens a closed barrier by driving up to it."""
+    match where:
+        case "never moved":
+            falling = Bench(MovedTime())
+        case "up":
+            falling.set(WIRING.limit_up, active=True)
+        case "rising":
+            falling.barrier.raise_arm()
+        case "down":
+            falling.set(WIRING.limit_down, active=True)
+            falling.barrier.lower_arm()
+            falling.time.pass_ms(1_000)
+    before = list(falling.history)
+    falling.set(GUARDS[guard], active=True)
+    assert falling.history == before
+
+
+@given(st.lists(st.sampled_from(["raise", "lower", *GUARDS, "up", "down", "20", "60", "400"]), max_size=60))
 def test_whatever_is_asked_the_relays_keep_apart(steps: list[str]) -> None:
     bench = Bench(MovedTime())
-    active = dict.fromkeys(GUARDS, False)
+    limits = {"up": WIRING.limit_up, "down": WIRING.limit_down}
+    active = dict.fromkeys((*GUARDS, *limits), False)
     for step in steps:
         before = list(bench.history)
         try:
@@ -192,16 +259,18 @@ def test_whatever_is_asked_the_relays_keep_apart(steps: list[str]) -> None:
                     bench.barrier.raise_arm()
                 case "lower":
                     bench.barrier.lower_arm()
-                case guard if guard in GUARDS:
-                    active[guard] = not active[guard]
-                    bench.set(GUARDS[guard], active=active[guard])
+                case contact if contact in active:
+                    active[contact] = not active[contact]
+                    bench.set((GUARDS | limits)[contact], active=active[contact])
                 case _:
                     bench.time.pass_ms(int(step))
         except Refused:
             assert bench.history == before
-        if any(active.values()):
-            new = bench.history[len(before) :]
-            assert all(not on for _, name, on in new if name == "close")
+        if any(active[guard] for guard in GUARDS):
+            assert not bench.factory.pin(WIRING.close_relay).state, "a close pulse goes on with something there"
+        if step in UNDER_ARM and active["down"]:
+            opened = [name for _, name, on in bench.history[len(before) :] if on]
+            assert opened == [], "an arm that is down is opened by who stands before it"
     for (ended, name, on), (begun, other, _) in pairwise(bench.history):
         if on:
             assert other == name, "the other relay moved while this one was on"
@@ -243,6 +312,23 @@ def timers(time: MovedTime) -> NoTimer:
 def starved(time: MovedTime, timers: NoTimer) -> Bench:
     """A bench whose barrier can start no timer while `timers.may` is not set."""
     return Bench(time, timers)
+
+
+def test_a_close_pulse_ends_for_what_is_under_the_arm_also_where_the_arm_cannot_be_raised(
+    starved: Bench, timers: NoTimer, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[bool] = []
+    starved.loop.when_changed = heard.append
+    starved.barrier.lower_arm()
+    starved.time.pass_ms(100)
+    timers.may = False
+    starved.occupy(True)
+    assert (heard, starved.history) == ([True], [(0, "close", True), (100, "close", False)])
+    assert "something is under the arm" in caplog.text
+    timers.may = True
+    starved.barrier.raise_arm()
+    starved.time.pass_ms(1_000)
+    assert [(name, on) for _, name, on in starved.history[2:]] == [("open", True), ("open", False)]
 
 
 @pytest.mark.parametrize("command", [Barrier.raise_arm, Barrier.lower_arm])
@@ -373,9 +459,13 @@ def test_an_alarm_that_cannot_raise_the_arm_is_still_heard(
 
 def test_an_alarm_at_the_very_end_finds_no_relay(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """Its thread was waiting for the barrier's lock while the barrier was closed."""
-    late = bench.fire.when_alarmed
+    guards = (bench.fire, bench.loop, bench.photocell)
+    late = [guard.when_activated for guard in guards]
+    bench.set(WIRING.limit_up, active=True)
+    bench.set(WIRING.limit_up, active=False)
     bench.barrier.close()
-    assert late is not None
-    late()
-    assert bench.fire.when_alarmed is None
+    for raises in late:
+        assert raises is not None
+        raises()
+    assert [guard.when_activated for guard in guards] == [None] * 3
     assert (bench.history, bench.time.calls, caplog.text) == ([], [], "")

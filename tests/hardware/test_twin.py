@@ -90,6 +90,39 @@ def test_a_driver_stops_for_an_arm_that_falls_before_the_safety_loop() -> None:
     assert lane.broken == []
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_tailgater_comes_through_behind_another_car_and_stops_for_nothing(asked: bool) -> None:
+    lane = twin()
+    lane.raise_arm(0)
+    lane.arrive("c1", 2_000, follower="c2")
+    while lane.passages == 0:
+        lane.advance(lane.next_wakeup() or 0)
+    assert lane.car is not None
+    assert (lane.car.name, lane.arrival_loop, lane.safety_loop) == ("c2", True, False), "it is seen to come"
+    now = lane.next_wakeup() or 0
+    if asked:  # as the car before is through
+        lane.lower_arm(now)
+    lane.advance(now + 400)
+    assert lane.safety_loop
+    lane.raise_arm(now + 400)
+    lane.advance(now + 10_000)
+    assert lane.passages == 2
+    assert lane.broken == []
+    assert [event.car for event in lane.take_events() if event.happening is Happening.CAR_PASSED] == ["c1", "c2"]
+
+
+def test_an_arm_that_comes_down_on_a_tailgater_is_recorded() -> None:
+    lane = twin()
+    lane.raise_arm(0)
+    lane.arrive("c1", 2_000, follower="c2")
+    while lane.passages == 0:
+        lane.advance(lane.next_wakeup() or 0)
+    now = lane.next_wakeup() or 0
+    lane.lower_arm(now)
+    lane.advance(now + 10_000)
+    assert [(event.happening, event.car) for event in lane.broken] == [(Happening.ARM_HIT_CAR, "c2")]
+
+
 def test_an_arm_that_comes_down_on_a_car_is_recorded_once() -> None:
     lane = twin()
     lane.raise_arm(0)

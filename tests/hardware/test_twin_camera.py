@@ -100,6 +100,34 @@ def test_a_camera_that_comes_back_shows_the_present(scene: Scene) -> None:
     assert scene.level == 9
 
 
+def test_a_frozen_camera_goes_on_giving_what_it_showed_as_if_it_were_new(scene: Scene) -> None:
+    scene.camera.car_frames = [shade(1)]
+    scene.lane.arrive("c1", scene.time())
+    scene.time.pass_ms(1_000)
+    assert scene.level == 1
+    before = scene.camera.newest()
+    scene.camera.mode = CameraMode.FROZEN
+    scene.lane.leave(scene.time())
+    scene.time.pass_ms(10_000)
+    after = scene.camera.newest()
+    assert scene.lane.car is None
+    assert before is not None
+    assert after is not None
+    assert after.pixels is before.pixels
+    assert after.mono_ms > before.mono_ms
+
+
+def test_the_plate_of_a_tailgater_is_hidden(scene: Scene) -> None:
+    scene.camera.car_frames = [shade(1)]
+    scene.lane.raise_arm(scene.time())
+    scene.lane.arrive("c1", scene.time(), follower="c2")
+    while scene.lane.passages == 0:
+        scene.time.pass_ms(20)
+    assert scene.lane.car is not None
+    assert scene.lane.car.front < 0
+    assert scene.level == EMPTY_LANE[0, 0, 0]
+
+
 def test_no_two_frames_are_the_same_but_of_a_camera_that_is_frozen(scene: Scene) -> None:
     def differ() -> bool:
         first = scene.camera.newest()

@@ -55,6 +55,16 @@ def test_a_contact_is_low_while_it_is_closed(time: MovedTime, normally: str) -> 
     assert lane.level(plain.pin) is (normally == "closed")
 
 
+def test_an_input_is_what_it_is_when_it_is_read_also_where_nobody_has_let_time_pass(lane: Lane) -> None:
+    loop, told = lane.wiring.arrival_loop.pin, list[Happening]()
+    lane.pins.act(lambda now: lane.twin.arrive("c1", now))
+    free = lane.level(loop)
+    lane.time.pass_ms(4_000)
+    lane.pins.when_happened = lambda event: told.append(event.happening)
+    assert lane.level(loop) is not free
+    assert told == [Happening.CAR_ARRIVED], "and everybody is told as ever"
+
+
 def test_only_the_moment_a_coil_is_energised_is_a_command(lane: Lane) -> None:
     relay = lane.wiring.barrier.open_relay
     for on in (True, True, False):

@@ -16,7 +16,7 @@ from tests.hub.riverside import NOW, SPOT, rid
     [
         (Verdict.ADMIT, rid(1), SPOT, f"It opens for booking {shown(rid(1))}: spot 1-001."),
         (Verdict.ADMIT, rid(1), None, f"It opens for booking {shown(rid(1))}: show the driver where to park."),
-        (Verdict.ADMIT, None, None, "It opens for a car without a booking: show the driver where to park."),
+        (Verdict.ADMIT, None, None, "It opens: show the driver where to park."),
         (Verdict.RELEASE, rid(1), None, f"It opens for booking {shown(rid(1))}."),
         (Verdict.RELEASE, None, None, "It opens."),
     ],

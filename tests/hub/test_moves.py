@@ -95,6 +95,16 @@ class TestMove:
         lot.woken(2 - MOVE_H)
         assert lot.reservation(2).spot_id == SPOT
 
+    def test_at_once_where_a_car_is_sent_there_that_came_late(self, riverside: Riverside) -> None:
+        riverside.heard(ENTRY, EXIT)
+        riverside.booked(1, hold_request(1, spot_id=OTHER_SPOT, end=3))
+        riverside.woken(0.5)
+        assert riverside.reservation(1).status is Status.NO_SHOW
+        riverside.booked(2, hold_request(2, start=2, end=3))
+        riverside.came_in(1, hours=2 - MOVE_H, sent_to=SPOT)
+        assert riverside.reservation(2).spot_id == OTHER_SPOT
+        assert causes(riverside) == ["held", "paid", "moved"]
+
     def test_the_sooner_of_two_bookings_goes_first(self, lot: Riverside) -> None:
         lot.booked(3, hold_request(3, start=3, end=4))
         lot.woken(2 - MOVE_H)

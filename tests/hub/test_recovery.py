@@ -8,13 +8,14 @@ import pytest
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import PaymentChanged, ReservationChanged, StayChanged, WithdrawalSettled
+from cloud_sync.link.v1.facts import AlarmRaised, PaymentChanged, ReservationChanged, StayChanged, WithdrawalSettled
 from domain.fact import Fact
 from domain.money import Money
 from domain.plate import Plate
 from domain.reservation import Status
 from domain.stay import Conflict
 from hub.lot import Lot
+from hub.withdrawals import LOG_LOST
 from tests.hub.riverside import (
     GATES,
     KEY,
@@ -150,6 +151,16 @@ class TestANewDisk:
             hub.lot.take_back(returned(old), NOW.later(1_000), insert=False)
         (told,) = hub.facts()[before:]
         assert (told.payload["alarm"], told.at) == ("no-spot-to-move", NOW.utc)
+
+    def test_knows_which_gate_had_lost_its_log(self, new: New) -> None:
+        """Who did not come since then may have come all the same."""
+        old, hub = new("old"), new("new")
+        old.booked()
+        old.tells(ENTRY, AlarmRaised(alarm=LOG_LOST, detail="a new disk"))
+        hub.lot.take_back(returned(old), NOW.later(1_000), insert=False)
+        hub.woken(2 * GRACE_H)
+        hub.noted(unit=ENTRY)
+        assert [told.complete for told in hub.told(WithdrawalSettled)] == [False]
 
     def test_signs_the_same_tickets(self, new: New) -> None:
         old, hub = new("old"), new("new")

@@ -1,6 +1,7 @@
 """When it is known who came in on a right that was taken back: told once, and complete only where all have answered."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ from cloud_sync.link.v1.facts import (
     payload_of,
 )
 from domain.errors import Refused
+from domain.now import Trust
 from domain.plate import Plate
 from domain.policy import Policy
 from domain.reservation import Status
 from domain.stay import Conflict
-from hub.lot import LOG_LOST, Lot
+from hub.lot import Lot
 from hub.no_shows import LISTENS_FIRST_MS
+from hub.withdrawals import LOG_LOST
 from tests.hub.riverside import (
     GATES,
     HOUR_MS,
@@ -209,6 +212,49 @@ class TestLostLog:
         lot.tells(ENTRY, AlarmRaised(alarm=LOG_LOST, detail="a new disk"))
         lot.noted(unit=SECOND_ENTRY)
         assert settled(lot) == [(rid(1), 3, True)]
+
+    @pytest.mark.parametrize(("lost", "complete"), [(-0.26, True), (-0.24, False), (0, False), (GRACE_H, False)])
+    def test_what_is_decided_after_the_loss_is_not_sure_where_the_car_may_have_come_before_it(
+        self, lot: Riverside, lost: float, complete: bool
+    ) -> None:
+        """From a quarter of an hour before its window on: nobody knows, whatever the gates answer."""
+        self.loses_its_log(lot, ENTRY, lost)
+        lot.woken(GRACE_H)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        assert settled(lot) == [(rid(1), 3, complete)]
+
+    def test_a_restart_of_the_hub_forgets_none(self, lot: Riverside) -> None:
+        self.loses_its_log(lot, ENTRY, 0)
+        again = Lot(lot.store, Journal(lot.store, LOT, "boot-2"), KEY)
+        again.link_is(up=True, now=NOW)
+        again.woken(HALF)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_a_clock_that_nobody_trusts_places_it_at_the_time_that_it_is_heard(self, lot: Riverside) -> None:
+        self.loses_its_log(lot, ENTRY, -5, heard=0, trust=Trust.NONE)
+        lot.woken(GRACE_H)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        assert settled(lot) == [(rid(1), 3, False)]
+
+    def test_an_exit_gates_is_no_matter(self, lot: Riverside) -> None:
+        self.loses_its_log(lot, EXIT, 0)
+        lot.woken(GRACE_H)
+        for unit in (ENTRY, SECOND_ENTRY):
+            lot.noted(unit=unit)
+        assert settled(lot) == [(rid(1), 3, True)]
+
+    def loses_its_log(
+        self, lot: Riverside, unit: str, hours: float, *, heard: float | None = None, trust: Trust = Trust.NTP
+    ) -> None:
+        log, at_ms = lot.log_of(unit), round(hours * HOUR_MS)
+        with log.transaction():
+            told = replace(NOW.later(at_ms), trust=trust)
+            fact = log.append(AlarmRaised(alarm=LOG_LOST, detail="a new disk"), told)
+        lot.take(fact, now=NOW.later(at_ms if heard is None else round(heard * HOUR_MS)))
 
     def test_a_gate_that_was_started_anew_has_lost_nothing(self, lot: Riverside) -> None:
         lot.tells(ENTRY, decided())

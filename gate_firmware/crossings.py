@@ -1,0 +1,110 @@
+"""Who has crossed, who has gone back, and who may have done either: written down from what the loops have seen.
+
+A car has crossed that has left the arrival loop and come off the safety loop, under an arm that was not down. One that
+was seen on its way and not crossing has backed out; where the loops cannot be believed, or a restart lies in between,
+it counts as passed unseen: nobody pays for not having come who may be inside.
+"""
+
+from cloud_sync.link.v1.facts import Noted
+from domain.now import Now
+from gate_firmware.arrival_watch import ArrivalWatch
+from gate_firmware.identification import Identification
+from gate_firmware.passage import Passage
+from gate_firmware.record import Record
+from gate_firmware.under_arm import UNNOTICED_MAX, Crossing, UnderArm
+
+
+class Crossings:
+    """One lane's. Moves nothing."""
+
+    def __init__(self, record: Record, car: Identification, arrivals: ArrivalWatch, gap_ms_max: int) -> None:
+        """`gap_ms_max`: how long a car may be between the loops."""
+        self.under = UnderArm()
+        self._record = record
+        self._car = car
+        self._arrivals = arrivals
+        self._gap_ms_max = gap_ms_max
+        self._gap_ends_ms: int | None = None
+        self._has_let_pass = False  # since the arm was down
+
+    def next_wakeup_ms(self) -> int | None:
+        """When the car before ought to have crossed."""
+        return self._gap_ends_ms
+
+    def arm_is_down(self) -> None:
+        """Whoever crosses now has not followed anybody through."""
+        self._has_let_pass = False
+
+    def next_has_come(self, now: Now) -> None:
+        """The next car is there while the one that may pass is between the loops, or has backed out."""
+        if self._car.before is None:
+            self._car.before = self._car.passage
+            self._gap_ends_ms = now.mono_ms + self._gap_ms_max
+
+    def gap_is_over(self, now: Now) -> bool:
+        """Whether the car before has not crossed in time, by now."""
+        if self._gap_ends_ms is None or now.mono_ms < self._gap_ends_ms:
+            return False
+        self._gap_ends_ms, before, self._car.before = None, self._car.before, None
+        assert before is not None, "it was there"
+        self._gone(before, now)
+        self._car.is_alone(now)
+        return True
+
+    def has_gone(self, now: Now) -> None:
+        """The car that may pass has left the arrival loop, and was not seen to cross in time."""
+        if self._gone(self._car.passage, now):
+            self._car.begin(Passage(), now)
+
+    def cleared(self, now: Now, *, arrival: bool, for_everyone: bool) -> bool:
+        """Nothing is under the arm any more: whether a car has crossed; else somebody on foot has, or a car went back.
+
+        `for_everyone`: the arm is up whoever comes.
+        """
+        passage, crossing = self._car.passage, self.under.crossing
+        if crossing is Crossing.NOT_CROSSED and not for_everyone:
+            return False
+        if crossing is Crossing.ON_FOOT:
+            if not passage.may_pass or passage.is_awaited or arrival:
+                return False
+            self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
+            self.complete(now, unseen=True, may_pass=True)
+        elif self._car.before is not None and (crossing is Crossing.PERHAPS or not passage.passage_id):
+            self._gap_ends_ms, self._has_let_pass = None, True
+            self._car.before_crossed(now)
+        else:
+            in_doubt = crossing is Crossing.PERHAPS and passage.may_pass and not for_everyone
+            unseen = in_doubt and self._is_unseen(now)
+            self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
+        return True
+
+    def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
+        """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""
+        passage_id = self._car.completed(now, unseen=unseen)
+        if self._has_let_pass and not may_pass:
+            self._record.noted(Noted.TAILGATED, passage_id, now)
+        self._has_let_pass = True
+
+    def _is_unseen(self, now: Now) -> bool:
+        """The arrival loop was never free: whether the car may as well have gone back, or it is the loop."""
+        self._arrivals.never_free(now)
+        if self._arrivals.is_stuck:
+            return False
+        self._may_have_passed(self._car.passage, now)
+        return True
+
+    def _gone(self, passage: Passage, now: Now) -> bool:
+        """A car has left the arrival loop for an open arm, and has not been seen to cross; whether it counts as passed:
+        it was let pass before a restart, or the safety loop notices nobody."""
+        if self.under.left_unnoticed() == UNNOTICED_MAX:
+            detail = f"{UNNOTICED_MAX} cars in a row have left an open arm, and the safety loop has noticed none"
+            self._record.alarm("safety-loop-silent", detail, now)
+        if not passage.is_resumed and not self.under.is_silent:
+            self._record.noted(Noted.BACKED_OUT, passage.passage_id, now)
+            return False
+        self._may_have_passed(passage, now)
+        self._record.passage(passage.passage_id, passage.judgement, now, unseen=True)
+        return True
+
+    def _may_have_passed(self, passage: Passage, now: Now) -> None:
+        self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage.passage_id}", now)

@@ -1,0 +1,247 @@
+"""What people, loops and barriers do on a street, by the contacts, and what the relays do: mock pins, moved time."""
+
+from collections.abc import Callable
+
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from cloud_sync.link.v1.facts import LaneNoted, Noted
+from gate_firmware.arm import CLOSE_TRIES_MAX
+from gate_firmware.events import Sight
+from gate_firmware.under_arm import UNNOTICED_MAX
+from hardware import lane as lanes
+from hardware.wiring import InputName
+from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, rid, right
+from tests.gate_firmware.on_pins import RISE_MS, STEP_MS, Site
+from tests.hardware.conftest import MovedTime
+
+OPEN, CLOSE = "open_relay", "close_relay"
+Built = Callable[[Gate], Site]
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> Built:
+    """Builds a lane on pins of its own."""
+
+    def build(gate: Gate) -> Site:
+        factory = MockFactory()
+        monkeypatch.setattr(lanes, "_raspberry_pi", lambda: factory)
+        return Site(gate, factory, MovedTime())
+
+    return build
+
+
+@pytest.fixture
+def site(entry: Gate, built: Built) -> Site:
+    """An entry that expects one car."""
+    entry.hub_says(right(end=9))
+    return built(entry)
+
+
+@pytest.fixture
+def out(exit_: Gate, built: Built) -> Site:
+    """An exit."""
+    return built(exit_)
+
+
+def noted(site: Site) -> list[Noted]:
+    return [said.what for said in site.gate.told(LaneNoted)]
+
+
+def passed(site: Site) -> list[str | None]:
+    return [said.reservation_id for said in site.gate.passages]
+
+
+def test_a_car_comes_in_and_the_arm_closes_behind_it(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.drives_through()
+    site.pass_ms(RISE_MS + 1_000)
+    assert site.pulses == [OPEN, CLOSE]
+    assert passed(site) == [rid(1)]
+    assert site.gate.alarms == []
+
+
+@pytest.mark.parametrize("name", ["safety_loop", "photocell"])
+def test_it_never_closes_on_an_occupied_safety_loop_or_photocell(site: Site, name: InputName) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.set("safety_loop", active=True)
+    site.set("arrival_loop", active=False)
+    site.set(name, active=True)
+    if name != "safety_loop":
+        site.set("safety_loop", active=False)
+    site.pass_ms(2 * TIMING.drive_ms_max)
+    assert site.pulses == [OPEN]
+    assert site.gate.alarms == ["lane-blocked"]
+    site.set(name, active=False)
+    assert site.pulses == [OPEN, CLOSE]
+
+
+@pytest.mark.parametrize("name", ["safety_loop", "photocell"])
+def test_a_closing_arm_goes_up_again_over_whoever_comes_under_it(site: Site, name: InputName) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.drives_through()
+    site.pass_ms(RISE_MS // 2)
+    site.set(name, active=True)
+    site.pass_ms(2 * RISE_MS)
+    assert site.pulses == [OPEN, CLOSE, OPEN]
+    assert site.devices.barrier.position.value == "up"
+    site.set(name, active=False)
+    assert site.pulses == [OPEN, CLOSE, OPEN, CLOSE]
+
+
+def test_a_car_that_backs_out(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.set("arrival_loop", active=False)
+    site.pass_ms(TIMING.gap_ms_max)
+    assert site.pulses == [OPEN, CLOSE]
+    assert noted(site) == [Noted.BACKED_OUT]
+    assert passed(site) == []
+
+
+def test_a_car_that_rolls_onto_the_safety_loop_and_back_before_the_arm_has_risen(site: Site) -> None:
+    site.comes()
+    site.set("safety_loop", active=True)
+    site.set("safety_loop", active=False)
+    assert passed(site) == []
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.drives_through()
+    assert passed(site) == [rid(1)]
+
+
+def test_a_second_car_on_the_arrival_loop_while_the_arm_is_up(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.set("safety_loop", active=True)
+    site.set("arrival_loop", active=False)
+    site.set("arrival_loop", active=True)
+    site.set("safety_loop", active=False)
+    site.read(Sight.STRANGER, OTHER)
+    site.pass_ms(RISE_MS + 1_000)
+    assert site.pulses == [OPEN, CLOSE]
+    assert passed(site) == [rid(1)]
+    assert [said.reason.value for said in site.gate.decisions] == ["booked", "no_booking"]
+
+
+def test_a_second_passage_on_one_opening(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.drives_through()
+    site.pass_ms(2 * STEP_MS)
+    site.set("arrival_loop", active=True)
+    site.drives_through()
+    site.pass_ms(RISE_MS + 1_000)
+    assert site.pulses == [OPEN, CLOSE, OPEN, CLOSE]
+    assert passed(site) == [rid(1), None]
+    assert noted(site) == [Noted.TAILGATED]
+
+
+def test_an_arrival_loop_that_is_stuck_on(site: Site, out: Site) -> None:
+    site.comes(Sight.UNSURE)
+    site.pass_ms(TIMING.stuck_ms + TIMING.retry_ms)
+    assert site.pulses == []
+    out.set("arrival_loop", active=True)
+    out.pass_ms(5 * TIMING.drive_ms_max)
+    assert out.pulses == [OPEN, CLOSE, OPEN, CLOSE, OPEN], "and stays up"
+    assert site.gate.alarms == out.gate.alarms == ["arrival-loop-stuck"]
+
+
+def test_an_arrival_loop_that_is_stuck_off(site: Site, out: Site) -> None:
+    for lane in (site, out):
+        lane.set("safety_loop", active=True)
+        lane.pass_ms(TIMING.exit_identify_ms_max + RISE_MS)
+    assert (site.pulses, out.pulses) == ([], [OPEN])
+    assert (site.gate.alarms, out.gate.alarms) == (["uninvited-car"], ["arrival-loop-silent"])
+    out.set("safety_loop", active=False)
+    assert len(out.gate.passages) == 1
+
+
+def test_a_safety_loop_that_is_stuck_on(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.set("safety_loop", active=True)
+    site.set("arrival_loop", active=False)
+    site.pass_ms(2 * TIMING.drive_ms_max)
+    site.comes(Sight.STRANGER)
+    site.set("arrival_loop", active=False)
+    assert site.pulses == [OPEN]
+    assert passed(site) == [rid(1), None]
+    assert site.gate.alarms == ["lane-blocked"]
+
+
+def test_a_safety_loop_that_is_stuck_off(site: Site) -> None:
+    for _ in range(UNNOTICED_MAX):
+        site.comes()
+        site.pass_ms(RISE_MS + STEP_MS)
+        site.set("arrival_loop", active=False)
+        site.pass_ms(TIMING.gap_ms_max + RISE_MS + 1_000)
+    assert site.pulses == [OPEN, CLOSE] * UNNOTICED_MAX
+    assert passed(site) == [rid(1)]
+    assert site.gate.alarms == ["safety-loop-silent", "passage-unseen"]
+
+
+def test_and_where_the_photocell_sees_what_it_does_not(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.set("arrival_loop", active=False)
+    site.set("photocell", active=True)
+    site.pass_ms(1_000)
+    site.set("photocell", active=False)
+    assert passed(site) == [rid(1)]
+    assert site.gate.alarms == ["safety-loop-silent"]
+
+
+def test_an_arm_that_does_not_reach_its_upper_limit(site: Site) -> None:
+    site.jammed = True
+    site.comes()
+    site.pass_ms(3 * MOTION_MS_MAX)
+    assert site.gate.alarms == ["arm-stuck"]
+    assert set(site.pulses) == {OPEN}
+    site.jammed = False
+    site.pass_ms(MOTION_MS_MAX)
+    site.drives_through()
+    assert passed(site) == [rid(1)]
+
+
+def test_an_arm_that_does_not_reach_its_lower_limit(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS)
+    site.jammed = True
+    site.drives_through()
+    site.pass_ms(10 * MOTION_MS_MAX)
+    assert site.pulses == [OPEN] + [CLOSE] * CLOSE_TRIES_MAX
+    assert site.gate.alarms == ["arm-stuck"]
+
+
+def test_a_car_that_gets_its_arm_and_does_not_drive(site: Site) -> None:
+    site.comes()
+    site.pass_ms(RISE_MS + STEP_MS + TIMING.drive_ms_max)
+    assert site.pulses == [OPEN, CLOSE]
+    assert noted(site) == [Noted.NOT_DRIVEN]
+    site.pass_ms(RISE_MS)
+    site.read()
+    assert site.pulses == [OPEN, CLOSE, OPEN], "and is decided on anew"
+
+
+def test_a_fire(site: Site) -> None:
+    site.set("fire", active=True)
+    site.pass_ms(10 * TIMING.drive_ms_max)
+    assert site.pulses == [OPEN]
+    site.comes()
+    site.drives_through()
+    site.pass_ms(10_000)
+    assert site.pulses == [OPEN]
+    site.set("fire", active=False)
+    site.pass_ms(RISE_MS + 1_000)
+    assert site.pulses == [OPEN, CLOSE]
+    assert site.gate.alarms == ["fire"]
+
+
+def test_a_call_and_a_cabinet_that_is_opened(site: Site) -> None:
+    site.set("call_button", active=True)
+    site.set("cabinet", active=True)
+    assert site.gate.alarms == ["call", "cabinet-open"]
+    assert site.pulses == []
