@@ -111,7 +111,7 @@ class Pi:
 
 @pytest.fixture
 def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_name: str, _threads: int) -> PlateReader:
+    def missing(*_: object, **__: object) -> PlateReader:
         raise OperatorError("engine_missing", "no plate is read here")
 
     monkeypatch.setattr(process, "engine", missing)

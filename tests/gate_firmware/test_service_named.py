@@ -114,7 +114,7 @@ class TestWhileThePlateReaderLoads:
     async def never_loaded(self, loaded: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         over = threading.Event()
 
-        def loads_without_end(_name: str, _threads: int) -> PlateReader:
+        def loads_without_end(*_: object, **__: object) -> PlateReader:
             over.wait()
             raise OperatorError("engine_missing", "the test is over")
 
