@@ -39,7 +39,7 @@ GATES = {
     "MALLOC_ARENA_MAX": "2",  # as in the gate's unit file
     "MALLOC_MMAP_THRESHOLD_": str(1_048_576),
 }
-"""A lane has a photocell. Pictures lie outside the heaps, which they shrink and grow by 40 MB: no leak would be seen."""
+"""A lane has a photocell. Pictures lie outside the heaps, which they move by 40 MB: no leak would be seen."""
 HTTP_S = 15.0
 PROGRESS_S = 60.0
 LOOK_EVERY_S = 10.0
