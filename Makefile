@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 SEEDS ?= 200
 
-.PHONY: setup demo test soak simulate bench lint format lock clean
+.PHONY: setup demo test test-easyocr soak simulate bench lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -23,6 +23,18 @@ demo: setup
 
 test: setup lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The plate reader on EasyOCR, in an environment of its own: several GB from PyPI on x86-64, where torch brings CUDA along.
+test-easyocr: $(VENV)-easyocr/.ready
+	$(VENV)-easyocr/bin/python -m pytest -c /dev/null --rootdir . --import-mode=importlib --confcutdir tests/lpr \
+	  -p no:cacheprovider tests/lpr/easyocr_conformance.py
+
+$(VENV)-easyocr/.ready: requirements/easyocr.txt requirements/pytest.txt
+	@echo "Installing EasyOCR and what it needs into $(VENV)-easyocr; this takes some minutes."
+	@$(PYTHON) -m venv $(VENV)-easyocr
+	@$(VENV)-easyocr/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/easyocr.txt
+	@$(VENV)-easyocr/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/pytest.txt
+	@touch $@
 
 # What takes longer than the tests may: half an hour of cars with everything breaking, every process killed at any moment
 # of a driver's visit, and lost disks restored.
@@ -54,6 +66,8 @@ lock: setup
 	for extra in gate hub central easyocr dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --extra $$extra pyproject.toml --output-file requirements/$$extra.txt; done
+	echo pytest | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --constraint requirements/dev.txt --output-file requirements/pytest.txt -
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(VENV)-easyocr build *.egg-info

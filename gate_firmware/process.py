@@ -25,6 +25,7 @@ from gate_firmware.service import GateService
 from gate_firmware.settings import GateSettings
 from gate_firmware.spare import Spare, bring_home, tried
 from hardware.lane import Lane as Devices
+from lpr.plate_formats import FormatReader, PlateFormats
 from lpr.reader import PlateReader, engine
 from lpr.region import Region, RegionReader
 
@@ -165,7 +166,10 @@ class GateProcess:
 
 def _lane_reader(settings: GateSettings) -> PlateReader:
     """Load the lane's plate reader, which reads where its cars have their plates."""
-    reader = engine(settings.reader.engine, settings.reader.threads)
+    wanted = settings.reader
+    reader = engine(wanted.engine, wanted.threads, models=wanted.models, network=wanted.network)
+    if wanted.countries:
+        reader = FormatReader(reader, PlateFormats(wanted.countries))
     camera = settings.hardware.camera
     if camera is None or camera.region is None:
         return reader

@@ -7,10 +7,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from cloud_sync.link.pruning import Limits
-from cloud_sync.link.settings import Broker, ClockSection, Secret, Section, StoreSection, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, ClockSection, Location, Secret, Section, StoreSection, UnitId, UnitSettings
 from cloud_sync.link.v1.facts import Direction
+from domain.errors import BadInput
 from hardware.wiring import Wiring
-from lpr.reader import ENGINES
+from lpr.plate_formats import PlateFormats
+from lpr.reader import ENGINES, STANDARD
 
 
 def _in_a_lot(gate_id: str) -> str:
@@ -54,11 +56,25 @@ class Keys(Section):
     plate: Secret
 
 
+def _known_countries(codes: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        PlateFormats(codes)
+    except BadInput as error:
+        raise ValueError(error.message) from error
+    return codes
+
+
 class Reader(Section):
-    """The plate reader and how many cores it may use."""
+    """The plate reader and how many cores it may use; `models` and `network` are EasyOCR's.
+
+    `countries`, by their codes, are those that cars come from: their formats settle what O, 0, I and 1 are.
+    """
 
     engine: Annotated[str, AfterValidator(_known_engine)] = "rapidocr"
     threads: int = Field(default=1, ge=1, le=8)
+    models: Location | None = None
+    network: str = STANDARD
+    countries: Annotated[tuple[str, ...], AfterValidator(_known_countries)] = ()
 
 
 class Timing(Section):

@@ -36,6 +36,18 @@ def read(
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="The plate reader.")] = "rapidocr",
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Processor cores that it may use.")] = 1,
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="EasyOCR's models, if not where EasyOCR keeps them."),
+    ] = None,
+    network: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="EasyOCR's recognition network: standard, or one of your own in --models."),
+    ] = "standard",
+    countries: Annotated[
+        str | None,
+        typer.Option(metavar="CODES", help="Where cars come from, as de,at: settles what O, 0, I and 1 are."),
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Read this part alone: fractions of the picture, 0 to 1."),
@@ -49,7 +61,7 @@ def read(
     from lpr.matching import Expected  # noqa: PLC0415
 
     expected = Expected(_plates(expect)) if expect else None
-    reader = _in_region(_reader(engine, threads), region)
+    reader = _in_region(_of_countries(_reader(engine, threads, models, network), countries), region)
     column = max(len(image.name) for image in images)
     failed = False
     for image in images:
@@ -196,13 +208,22 @@ def _report_for_people(report: "Report") -> str:
     return "\n".join(lines)
 
 
-def _reader(name: str, threads: int) -> "PlateReader":
+def _reader(name: str, threads: int, models: Path | None = None, network: str = "standard") -> "PlateReader":
     from lpr.reader import engine  # noqa: PLC0415
 
     try:
-        return engine(name, threads)
+        return engine(name, threads, models=models, network=network)
     except GatehouseError as error:
         raise typer.BadParameter(error.message, param_hint="--engine") from error
+
+
+def _of_countries(reader: "PlateReader", countries: str | None) -> "PlateReader":
+    from lpr.plate_formats import FormatReader, PlateFormats  # noqa: PLC0415
+
+    try:
+        return reader if countries is None else FormatReader(reader, PlateFormats(countries.split(",")))
+    except BadInput as error:
+        raise typer.BadParameter(error.message, param_hint="--countries") from error
 
 
 def _in_region(reader: "PlateReader", region: str | None) -> "PlateReader":

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -46,19 +47,35 @@ class PlateReader(Protocol):
         """The lines of the frame that may be a plate, the likeliest first and typical ones before all others."""
 
 
-ENGINES = ("rapidocr",)
+ENGINES = ("rapidocr", "easyocr")
 """The names that `engine` knows."""
 
+STANDARD = "standard"
+"""EasyOCR's own recognition network."""
 
-def engine(name: str = "rapidocr", threads: int = 1) -> PlateReader:
+_EXTRAS = {"easyocr": "easyocr"}
+"""What to install for an engine that is not the gate's own."""
+
+
+def engine(
+    name: str = "rapidocr", threads: int = 1, *, models: Path | None = None, network: str = STANDARD
+) -> PlateReader:
     """Load the reader of that name, ready to read: models in memory, on `threads` cores.
 
-    Raises OperatorError for a name not in ENGINES, and for one whose libraries are not installed.
+    `models` is the folder of EasyOCR's models, and `network` which of its recognition networks it is to use; other
+    engines bring their models along. Raises OperatorError for a name not in ENGINES, for one whose libraries are not
+    installed, and for one whose models are not there.
     """
     if name not in ENGINES:
         raise OperatorError("engine_unknown", f"no plate reader is called {name!r}: take {' or '.join(ENGINES)}")
     try:
+        if name == "easyocr":
+            from lpr.easyocr_reader import EasyOcrReader  # noqa: PLC0415 - some seconds and 500 MB
+
+            return EasyOcrReader(threads, models, network)
         from lpr.rapidocr_reader import RapidOcrReader  # noqa: PLC0415 - half a second and 100 MB
+
+        return RapidOcrReader(threads=threads)
     except ImportError as error:
-        raise OperatorError("engine_missing", f"{error}: install gatehouse[gate] to read plates") from error
-    return RapidOcrReader(threads=threads)
+        extra = _EXTRAS.get(name, "gate")
+        raise OperatorError("engine_missing", f"{error}: install gatehouse[{extra}] to read plates") from error

@@ -78,7 +78,7 @@ def test_the_check_bites() -> None:
     assert "is not installed with this extra" in done.stderr
 
 
-@pytest.mark.parametrize("extra", [*UNITS, "easyocr", "dev"])
+@pytest.mark.parametrize("extra", [*UNITS, "easyocr", "dev", "pytest"])
 def test_a_lock_has_hashes_and_no_address(extra: str) -> None:
     lock = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
     assert "://" not in lock

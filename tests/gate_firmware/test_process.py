@@ -48,12 +48,12 @@ def reader() -> PlateReader:
 
 @pytest.fixture
 def loaded(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "engine", lambda _name, _threads: reader)
+    monkeypatch.setattr(process, "engine", lambda *_, **__: reader)
 
 
 @pytest.fixture
 def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_name: str, _threads: int) -> PlateReader:
+    def missing(*_: object, **__: object) -> PlateReader:
         raise OperatorError("engine_missing", "whoever is inside gets out without one")
 
     monkeypatch.setattr(process, "engine", missing)
@@ -258,7 +258,7 @@ class TestReaderOfTheLane:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: RegionWiring | None, shape: tuple[int, ...]
     ) -> None:
         plate_engine = self.Engine()
-        monkeypatch.setattr(process, "engine", lambda _name, _threads: plate_engine)
+        monkeypatch.setattr(process, "engine", lambda *_, **__: plate_engine)
         wiring = Wiring(kind="gpiozero", camera=CameraWiring(source=0, region=region))
         settings = gate_settings(tmp_path, Direction.ENTRY).model_copy(update={"hardware": wiring})
         process._lane_reader(settings).read(np.zeros((100, 200, 3), np.uint8))
@@ -266,5 +266,16 @@ class TestReaderOfTheLane:
 
     def test_reads_everything_where_the_camera_has_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         plate_engine = self.Engine()
-        monkeypatch.setattr(process, "engine", lambda _name, _threads: plate_engine)
+        monkeypatch.setattr(process, "engine", lambda *_, **__: plate_engine)
         assert process._lane_reader(gate_settings(tmp_path, Direction.ENTRY)) is plate_engine
+
+    def test_knows_where_cars_come_from(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Engine:
+            def read(self, _frame: Pixels) -> Sequence[Sighting]:
+                return [Sighting("RK896A0", 0.99, (0, 0, 9, 9), np.zeros((1, 37), np.float32))]
+
+        monkeypatch.setattr(process, "engine", lambda *_, **__: Engine())
+        settings = gate_settings(tmp_path, Direction.ENTRY)
+        settings = settings.model_copy(update={"reader": settings.reader.model_copy(update={"countries": ("sk",)})})
+        [plate] = process._lane_reader(settings).read(np.zeros((9, 9, 3), np.uint8))
+        assert plate.text == "RK896AO"

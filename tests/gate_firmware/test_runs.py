@@ -30,7 +30,7 @@ async def runs(tmp_path: Path, lot_broker: BrokerSite, central_broker: BrokerSit
 
 @pytest.fixture(autouse=True)
 def _nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_name: str, _threads: int) -> PlateReader:
+    def missing(*_: object, **__: object) -> PlateReader:
         raise OperatorError("engine_missing", "whoever is inside gets out without one")
 
     monkeypatch.setattr(process, "engine", missing)

@@ -99,7 +99,7 @@ def reader() -> PlateReader:
 @pytest.fixture
 def loaded(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real reader, which is loaded once for all of these tests."""
-    monkeypatch.setattr(process, "engine", lambda _name, _threads: reader)
+    monkeypatch.setattr(process, "engine", lambda *_, **__: reader)
 
 
 class Site:
@@ -285,7 +285,7 @@ class TestStreet:
 async def test_everyone_gets_out_without_a_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def missing(_name: str, _threads: int) -> PlateReader:
+    def missing(*_: object, **__: object) -> PlateReader:
         raise OperatorError("engine_missing", "no such library")
 
     monkeypatch.setattr(process, "engine", missing)

@@ -48,7 +48,7 @@ def reader() -> PlateReader:
 @pytest.fixture(autouse=True)
 def loaded(reader: PlateReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real reader, which is loaded once for all of these tests."""
-    monkeypatch.setattr(process, "engine", lambda _name, _threads: reader)
+    monkeypatch.setattr(process, "engine", lambda *_, **__: reader)
 
 
 def valid_now(**claims: object) -> str:

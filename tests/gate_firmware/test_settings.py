@@ -51,6 +51,7 @@ def test_an_exit_cannot_be_set_to_wait_longer_than_five_seconds() -> None:
         ('"riverside.entry-1"\ndirection', '"riverside/+"\ndirection', "gate_id"),
         ('direction = "entry"', 'direction = "both"', "direction"),
         ('kind = "simulated"', 'kind = "simulated"\n[reader]\nengine = "tesseract"', "no plate reader is called that"),
+        ('kind = "simulated"', 'kind = "simulated"\n[reader]\ncountries = ["xx"]', "no plate formats are known of xx"),
         ('kind = "simulated"', 'kind = "simulated"\n[timing]\nretry_ms = 1', "retry_ms"),
         ('kind = "simulated"', 'kind = "simulated"\n[keypad]\ntries_max = 0', "tries_max"),
         ('kind = "simulated"', 'kind = "simulated"\ncolour = "red"', "colour"),

@@ -36,8 +36,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, see: See) -> None:
             lettering = see("PARKING", typical=False)
             return {255: [see("HHAB123", 0.999), lettering], 128: [lettering], 0: []}[int(frame.max())]
 
-    def engine(name: str, threads: int) -> PlateReader:
-        assert (name, threads) == ("rapidocr", 1)
+    def engine(name: str, threads: int, models: Path | None, network: str) -> PlateReader:
+        assert (name, threads, models, network) == ("rapidocr", 1, None, "standard")
         return Pretend()
 
     monkeypatch.setattr("lpr.reader.engine", engine)
@@ -132,6 +132,15 @@ def test_read_looks_at_a_region_alone(run: Run, tmp_path: Path) -> None:
     result = run("read", "--region", "0,1,1,0", image)
     assert result.exit_code == 2
     assert "no region is from 1 to 0" in result.stderr
+
+
+@pytest.mark.usefixtures("pretend")
+def test_read_settles_signs_by_where_cars_come_from(run: Run, photographs: list[Path]) -> None:
+    [line] = _objects(run("read", "--json", "--countries", "se,fi", photographs[0]))
+    assert line["plate"] == "HHAB123", "fits neither, and no shape helps"
+    result = run("read", "--countries", "se,xx", photographs[0])
+    assert result.exit_code == 2
+    assert "xx" in result.stderr
 
 
 @pytest.mark.usefixtures("pretend")
