@@ -1,5 +1,6 @@
 """A lane's devices as one: safe when it ends, also where it could not begin."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,20 @@ class TestNoOutputMovesBut:
             assert lane.fire is not None
             assert lane.fire.alarmed
         assert watched.history == [(0, "open_relay", True), (0, "open_relay", False)]
+
+
+@pytest.mark.parametrize("guard", ["safety_loop", "photocell"])
+async def test_what_comes_under_a_falling_arm_raises_it_while_the_event_loop_waits(
+    factory: MockFactory, time: MovedTime, guard: InputName
+) -> None:
+    async with made(factory, time) as lane:
+        lane.barrier.lower_arm()
+        pins = threading.Thread(target=set_contact, args=(factory, EVERYTHING, guard), kwargs={"active": True})
+        pins.start()
+        pins.join()  # nothing else runs in this thread, as while it commits
+        assert relays(factory) == [False, False]
+        time.pass_ms(EVERYTHING.barrier.dead_ms)
+        assert relays(factory) == [True, False]
 
 
 async def test_a_lane_offers_what_is_wired_and_none_for_the_rest(factory: MockFactory, time: MovedTime) -> None:

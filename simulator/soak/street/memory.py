@@ -10,10 +10,10 @@ WARM_UP_S = 240.0
 """Not judged: a reader loads, caches fill, the allocator finds its size."""
 JUDGED_S_MIN = 300.0
 """Of samples after it, at least."""
-GROWS_MB_PER_H = 40.0
-GROWS_MB = 6.0
+GROWS_MB_PER_H = 30.0
+GROWS_MB = 4.0
 """A process grows that does so by more than the first, and by more than this between the first and the last third: a
-leak of a few hundred kilobytes a car is found within half a run, what an allocator keeps or gives back is not."""
+leak of half a megabyte a car is found within half a run, what an allocator keeps or gives back is not."""
 _MB = 1_048_576
 
 

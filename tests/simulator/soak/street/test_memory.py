@@ -46,7 +46,7 @@ def test_a_megabyte_lost_with_each_car_is_found() -> None:
 def test_one_jump_is_no_growth() -> None:
     one = run(0)
     middle = len(one.samples) * 3 // 4
-    one.samples[middle:] = [(at_s, size + 4 * MB) for at_s, size in one.samples[middle:]]
+    one.samples[middle:] = [(at_s, size + 3 * MB) for at_s, size in one.samples[middle:]]
     judged = one.judged()
     assert judged is not None
     assert not judged.grows, GROWS_MB
