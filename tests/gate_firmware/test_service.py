@@ -124,7 +124,7 @@ class Site:
 
     async def passes(self, plate: Plate) -> None:
         """A car comes, is let through, and the arm is down behind it."""
-        await self.street.arrive("c1", frames(plate), patience_ms=20_000)
+        await self.street.arrive("c1", frames(plate), patience_ms=60_000)
         state = await self.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
         assert state.collisions == 0
 
@@ -231,7 +231,7 @@ class TestStreet:
 
     async def test_a_stranger_is_refused(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
-            await site.street.arrive("c1", frames(OTHER), patience_ms=20_000)
+            await site.street.arrive("c1", frames(OTHER), patience_ms=60_000)
             state = await site.until(lambda state: state.display == ("NO BOOKING FOUND", "SHOW YOUR QR CODE"))
             assert (state.lights, state.arm) == (Signal.RED, Arm.DOWN)
             await site.street.leave()
@@ -246,7 +246,7 @@ class TestStreet:
     async def test_a_black_camera_asks_until_it_sees(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
             await site.street.set_camera(CameraMode.BLACK)
-            await site.street.arrive("c1", frames(PLATE), patience_ms=20_000)
+            await site.street.arrive("c1", frames(PLATE), patience_ms=60_000)
             await site.until(lambda state: state.display == ("CAMERA OUT OF ORDER", "TYPE YOUR BOOKING ID"))
             await site.street.set_camera(CameraMode.OK)
             await site.until(lambda state: state.passages == 1)
