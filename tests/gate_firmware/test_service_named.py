@@ -257,9 +257,7 @@ class TestHub:
             assert (again.ok, again.code, again.final) == (False, "challenge_wrong", False)
             second = await soon(hub.challenges.get())
             assert second != first
-            began = time.monotonic()
             reply = await hub.asks(second)
-            assert time.monotonic() - began < 2
             assert reply.result is not None
             answer = AdmitAnswer.model_validate(reply.result)
             assert (answer.verdict, answer.reservation_id) == (Verdict.ADMIT, rid(1))
