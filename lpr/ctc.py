@@ -32,3 +32,10 @@ def best_read(log_probs: NDArray[np.float32]) -> tuple[str, float]:
     if not starts.any():
         return "", 0.0
     return "".join(SIGNS[i] for i in best[starts]), float(np.exp(log_probs[starts].max(axis=1)).mean())
+
+
+def printed(probabilities: NDArray[np.float32], alphabet: Sequence[str]) -> str:
+    """The text of the best path in a recogniser's own alphabet, whose first class is blank."""
+    best = probabilities.argmax(axis=1)
+    starts = (best != 0) & (best != np.concatenate(([0], best[:-1])))
+    return "".join(alphabet[i] for i in best[starts])
