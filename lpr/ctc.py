@@ -20,8 +20,12 @@ def plate_columns(alphabet: Sequence[str]) -> NDArray[np.intp]:
 def reduced(probabilities: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np.float32]:
     """T x C probabilities added up by `plate_columns`: T x 37 logarithms, as a Sighting carries them."""
     sums = np.zeros((len(probabilities), BLANK + 1), dtype=np.float32)
-    for column in range(BLANK + 1):
-        sums[:, column] = probabilities[:, columns == column].sum(axis=1)
+    [classes] = np.nonzero(columns != BLANK)
+    for of_class in classes:
+        sums[:, columns[of_class]] += probabilities[:, of_class]
+    others = probabilities.copy()  # thousands of classes: emptied of the signs, they are summed faster than picked
+    others[:, classes] = 0
+    sums[:, BLANK] = others.sum(axis=1)
     return np.log(np.maximum(sums, _FLOOR))
 
 

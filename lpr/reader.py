@@ -47,7 +47,7 @@ class PlateReader(Protocol):
         """The lines of the frame that may be a plate, the likeliest first and typical ones before all others."""
 
 
-ENGINES = ("rapidocr",)
+ENGINES = ("finder", "rapidocr")
 """The names that `engine` knows."""
 
 DEFAULT = "rapidocr"

@@ -2,8 +2,8 @@
 
 Draws its scenes into the folder first, then learns, one process a core, and goes on from the state that is there after
 it was cut off. The learning rate stays high until the last `--decay` steps, in which it goes down to nothing. Every
-thousand steps the ONNX file is written and its recall measured on scenes that are not trained on. Needs torch: `make
-train` installs it.
+five hundred steps the ONNX file is written and its recall measured on scenes that are not trained on. Needs torch:
+`make train` installs it.
 """
 
 import argparse
@@ -29,7 +29,7 @@ RATE_MAX = 2e-3
 WARM_UP = 300  # steps
 WEIGHT_DECAY = 2e-3
 AVERAGED = 0.998  # what is exported is the weights' running average
-SAVED_EACH, EXPORTED_EACH, TOLD_EACH = 100, 1_000, 50  # steps
+SAVED_EACH, EXPORTED_EACH, TOLD_EACH = 100, 500, 50  # steps
 STATE = "state.pt"
 
 
