@@ -43,6 +43,8 @@ train:
 	.venv-training/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes --requirement requirements/training.txt
 	.venv-training/bin/python -m simulator.training.train --folder build/training --out lpr/models/plate_finder.onnx
+	.venv-training/bin/python -m simulator.training.train --folder build/training --out lpr/models/plate_finder.onnx \
+	  --steps 5200 --decay 2000
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ from cloud_sync.link.pruning import Limits
 from cloud_sync.link.settings import Broker, ClockSection, Secret, Section, StoreSection, UnitId, UnitSettings
 from cloud_sync.link.v1.facts import Direction
 from hardware.wiring import Wiring
-from lpr.reader import ENGINES
+from lpr.reader import DEFAULT, ENGINES
 
 
 def _in_a_lot(gate_id: str) -> str:
@@ -57,7 +57,7 @@ class Keys(Section):
 class Reader(Section):
     """The plate reader and how many cores it may use."""
 
-    engine: Annotated[str, AfterValidator(_known_engine)] = "rapidocr"
+    engine: Annotated[str, AfterValidator(_known_engine)] = DEFAULT
     threads: int = Field(default=1, ge=1, le=8)
 
 

@@ -71,4 +71,10 @@ def joined(rows: Sequence[Sighting], box: Box) -> Sighting:
     columns = [part for row in rows for part in (row.log_probs, gap)][:-1]
     text = "".join(row.text for row in rows)
     confidence = sum(row.confidence * len(row.text) for row in rows) / max(len(text), 1)
-    return Sighting(text, confidence, box, np.concatenate(columns), is_typical_plate(text, text))
+    return Sighting(
+        text,
+        confidence,
+        box,
+        np.concatenate(columns),
+        is_typical_plate(text, text, on_a_plate=any(row.typical for row in rows)),
+    )

@@ -4,6 +4,7 @@ The network sees the frame shrunk to a few sizes and says, for every 8 pixels, h
 far the plate's sides are. What it finds still has to be read: lettering on a board may look like a plate to it.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,11 @@ SMALL, LARGE = (640, 384), (960, 544)
 _CLOSE = (256, 160)
 """What a second look from near by is shrunk or enlarged into."""
 
-_SURROUNDINGS = 2.4
-"""By the plate's width, how much of the frame that look shows."""
+_CLOSE_PLATE_PX = 70
+"""How large it shows the plate: the root of width times height."""
 
 _SAME_MIN = 0.25
-"""Overlap (intersection by union) from which on it has found the same plate."""
+"""Overlap (intersection by union) from which on two boxes are of the same plate."""
 
 STRIDE = 8
 _WHOLE = 32
@@ -85,16 +86,23 @@ class PlateFinder:
         Where nothing is found from near by, the box stays and the score falls to nothing.
         """
         x, y, width, height = found.box
-        seen_width = _SURROUNDINGS * width
-        seen_height = max(seen_width * min(_CLOSE) / max(_CLOSE), 2 * height)
+        scale = _CLOSE_PLATE_PX / math.sqrt(width * height)
+        seen_width, seen_height = (
+            max(side / scale, 1.2 * of) for side, of in zip(_CLOSE, (width, height), strict=True)
+        )
         left, right = _around(x + width / 2, seen_width, frame.shape[1])
         top, bottom = _around(y + height / 2, seen_height, frame.shape[0])
         again = [
             Found((left + one.box[0], top + one.box[1], *one.box[2:]), one.score)
             for one in self.find(frame[top:bottom, left:right], _CLOSE)
         ]
-        same = [one for one in again if overlap(_corners(one.box), _corners(found.box)) >= _SAME_MIN]
-        return max(same, key=lambda one: one.score, default=Found(found.box, 0.0))
+        at_it = [one for one in again if same(one.box, found.box)]
+        return max(at_it, key=lambda one: one.score, default=Found(found.box, 0.0))
+
+
+def same(a: Box, b: Box) -> bool:
+    """Whether two boxes are most likely around the same plate."""
+    return overlap(_corners(a), _corners(b)) >= _SAME_MIN
 
 
 def _around(middle: float, length: float, end: int) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, see: See) -> None:
             return {255: [see("HHAB123", 0.999), lettering], 128: [lettering], 0: []}[int(frame.max())]
 
     def engine(name: str, threads: int, stopwatch: Stopwatch | None = None) -> PlateReader:
-        assert (name, threads) == ("rapidocr", 1)
+        assert (name, threads) == (DEFAULT, 1)
         return Pretend()
 
     monkeypatch.setattr("lpr.reader.engine", engine)
