@@ -44,7 +44,10 @@ class PlateReader(Protocol):
     """Reads plates in single frames, and remembers nothing between them."""
 
     def read(self, frame: Frame) -> Sequence[Sighting]:
-        """The lines of the frame that may be a plate, the likeliest first and typical ones before all others."""
+        """The lines of the frame that may be a plate, the likeliest first and typical ones before all others.
+
+        A line that is hard to read may come more than once, each time as it was read from another part of the picture.
+        """
 
 
 ENGINES = ("finder", "rapidocr")
