@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 SEEDS ?= 200
 
-.PHONY: setup demo test test-easyocr soak simulate bench lint format lock clean
+.PHONY: setup demo test test-easyocr soak simulate bench train lint format lock clean
 
 setup: $(VENV)/.ready
 
@@ -51,6 +51,15 @@ bench: setup
 simulate: setup
 	$(BIN)/gatehouse simulate --seeds 0..$(SEEDS) --hours 24 --faults all
 
+# The plate finder's network anew, from drawn scenes, in a virtual environment of its own: hours (lpr/models/README.md).
+train:
+	$(PYTHON) -m venv .venv-training
+	.venv-training/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements/training.txt
+	.venv-training/bin/python -m simulator.training.train --folder build/training --out lpr/models/plate_finder.onnx
+	.venv-training/bin/python -m simulator.training.train --folder build/training --out lpr/models/plate_finder.onnx \
+	  --steps 5200 --decay 2000
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -63,7 +72,7 @@ format: setup
 
 # Resolve the dependencies anew: one lock for each thing that is installed alone, with hashes and without index addresses.
 lock: setup
-	for extra in gate hub central easyocr dev; do \
+	for extra in gate hub central easyocr training dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --extra $$extra pyproject.toml --output-file requirements/$$extra.txt; done
 	echo pytest | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -12,7 +12,7 @@ from cloud_sync.link.v1.facts import Direction
 from domain.errors import BadInput
 from hardware.wiring import Wiring
 from lpr.plate_formats import PlateFormats
-from lpr.reader import ENGINES, STANDARD
+from lpr.reader import DEFAULT, ENGINES, STANDARD
 
 
 def _in_a_lot(gate_id: str) -> str:
@@ -70,7 +70,7 @@ class Reader(Section):
     `countries`, by their codes, are those that cars come from: their formats settle what O, 0, I and 1 are.
     """
 
-    engine: Annotated[str, AfterValidator(_known_engine)] = "rapidocr"
+    engine: Annotated[str, AfterValidator(_known_engine)] = DEFAULT
     threads: int = Field(default=1, ge=1, le=8)
     models: Location | None = None
     network: str = STANDARD

@@ -1,8 +1,8 @@
 """How well and how fast a reader reads photographs whose plates are known."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import perf_counter_ns
@@ -12,9 +12,11 @@ import numpy as np
 from domain.errors import BadInput
 from domain.plate import Plate
 from lpr import photograph
+from lpr.frame import Box
 from lpr.made_up_plates import look_alike, made_up
 from lpr.matching import Decision, Expected, Match, match
 from lpr.reader import PlateReader, Sighting, open_read
+from lpr.stopwatch import Stopwatch
 
 SEED = 20250101
 """Draws the same made-up plates in every run."""
@@ -22,19 +24,27 @@ SEED = 20250101
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A photograph and the plates that can be read in it."""
+    """A photograph, the plates that can be read in it, and where they are."""
 
     image: Path
     plates: tuple[Plate, ...]
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the reader made of one photograph, and how long it took."""
+    """What the reader made of one photograph, and how long it took: in all, and for each of its stages."""
 
     labelled: Labelled
     sightings: tuple[Sighting, ...]
     ms: float
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exact(self) -> bool:
+        """Whether a plate of the photograph was read as it is, O taken for 0 and I for 1."""
+        plate = open_read(self.sightings)
+        return plate is not None and Plate(plate.text).folded in {true.folded for true in self.labelled.plates}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +67,17 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One folder: rate of exact reads (O as 0, I as 1), and milliseconds a photograph without start-up."""
+    """One folder: rate of exact reads (O as 0, I as 1), and milliseconds a photograph without start-up.
+
+    `stages_ms` has the median of each stage.
+    """
 
     folder: str
     images: int
     exact: float
     median_ms: float
     p95_ms: float
+    stages_ms: Mapping[str, float]
     matched: Matched | None
 
 
@@ -80,28 +94,47 @@ def labelled_folders(root: Path) -> dict[str, list[Labelled]]:
 
 
 def _labelled(folder: Path) -> list[Labelled]:
-    photographs: dict[Path, tuple[Plate, ...]] = {}
+    photographs: dict[Path, Labelled] = {}
     for label in sorted(folder.glob("*.txt")):
         for number, line in enumerate(label.read_text(encoding="utf-8").splitlines(), start=1):
             try:
-                file, _, _, _, _, text = line.split("\t")
-                plate = Plate.parse(text)
+                file, x, y, width, height, text = line.split("\t")
+                plate, box = Plate.parse(text), (int(x), int(y), int(width), int(height))
             except (ValueError, BadInput) as error:
                 raise BadInput(
                     "label_invalid", f"{label}, line {number}: not file, x, y, w, h, plate by tabs"
                 ) from error
             image = folder / file
-            photographs[image] = (*photographs.get(image, ()), plate)
-    return [Labelled(image, plates) for image, plates in photographs.items()]
+            so_far = photographs.get(image, Labelled(image, ()))
+            photographs[image] = Labelled(image, (*so_far.plates, plate), (*so_far.boxes, box))
+    return list(photographs.values())
 
 
-def readings(photographs: list[Labelled], reader: PlateReader) -> Iterator[Reading]:
-    """Read one photograph after another. Raises BadInput for a file that is no whole picture."""
+def readings(photographs: list[Labelled], reader: PlateReader, stopwatch: Stopwatch | None = None) -> Iterator[Reading]:
+    """Read one photograph after another; `stopwatch` is the reader's own.
+
+    Raises BadInput for a file that is no whole picture.
+    """
+    stopwatch = stopwatch or Stopwatch()
     for labelled in photographs:
         frame = photograph.load(labelled.image)
+        stopwatch.reset()
         start_ns = perf_counter_ns()
         sightings = tuple(reader.read(frame))
-        yield Reading(labelled, sightings, (perf_counter_ns() - start_ns) / 1e6)
+        yield Reading(labelled, sightings, (perf_counter_ns() - start_ns) / 1e6, stopwatch.ms)
+
+
+def read_without_plates(photographs: list[Labelled], reader: PlateReader) -> Iterator[Sighting | None]:
+    """What is believed to be the plate of each photograph once its plates are painted over: best nothing.
+
+    Plates of other cars in view, which have no label, are not painted over.
+    """
+    for labelled in photographs:
+        frame = photograph.load(labelled.image)
+        for x, y, width, height in labelled.boxes:
+            part = frame[max(y - height // 4, 0) : y + height + height // 4, max(x, 0) : x + width]
+            part[:] = np.median(part.reshape(-1, 3), axis=0)
+        yield open_read(reader.read(frame))
 
 
 def report(folder: str, seen: list[Reading], expected: int | None = None) -> Report:
@@ -110,16 +143,15 @@ def report(folder: str, seen: list[Reading], expected: int | None = None) -> Rep
     return Report(
         folder=folder,
         images=len(seen),
-        exact=sum(map(_is_exact, seen)) / len(seen),
+        exact=sum(reading.exact for reading in seen) / len(seen),
         median_ms=float(np.median(ms)),
         p95_ms=float(np.percentile(ms, 95)),
+        stages_ms={
+            stage: float(np.median([reading.stages_ms.get(stage, 0.0) for reading in seen]))
+            for stage in dict.fromkeys(stage for reading in seen for stage in reading.stages_ms)
+        },
         matched=_matched(seen, expected) if expected else None,
     )
-
-
-def _is_exact(reading: Reading) -> bool:
-    plate = open_read(reading.sightings)
-    return plate is not None and Plate(plate.text).folded in {true.folded for true in reading.labelled.plates}
 
 
 def _matched(seen: list[Reading], expected: int) -> Matched:

@@ -14,15 +14,17 @@ from domain.errors import BadInput, GatehouseError
 from domain.plate import Plate
 
 if TYPE_CHECKING:  # while running only inside the commands: numpy and OpenCV would cost the help page 0.3 s
-    from lpr.bench import Report
+    from lpr.bench import Reading, Report
     from lpr.matching import Expected
     from lpr.qr import QrReader
     from lpr.reader import PlateReader
+    from lpr.stopwatch import Stopwatch
 
 app = typer.Typer(
     help="Read number plates and QR codes in photographs, and measure how well that works.", no_args_is_help=True
 )
 
+_ENGINE = "The plate reader: finder or rapidocr, which both read with PP-OCR's recogniser; or easyocr."
 _COLOURS = {"accept": "green", "read": "green", "ask": "yellow", "none": "yellow", "refuse": "red"}
 
 
@@ -34,7 +36,7 @@ def read(
         Path | None,
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Match against these plates, one a line."),
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="The plate reader.")] = "rapidocr",
+    engine: Annotated[str, typer.Option(metavar="NAME", help=_ENGINE)] = "finder",
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Processor cores that it may use.")] = 1,
     models: Annotated[
         Path | None,
@@ -61,7 +63,7 @@ def read(
     from lpr.matching import Expected  # noqa: PLC0415
 
     expected = Expected(_plates(expect)) if expect else None
-    reader = _in_region(_of_countries(_reader(engine, threads, models, network), countries), region)
+    reader = _in_region(_of_countries(_reader(engine, threads, models=models, network=network), countries), region)
     column = max(len(image.name) for image in images)
     failed = False
     for image in images:
@@ -165,6 +167,11 @@ def bench(
         int | None, typer.Option(metavar="N", min=2, help="Match against N expected plates as well.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a folder.")] = False,
+    without: Annotated[
+        bool, typer.Option("--without", help="Count also what is read once the plates are painted over.")
+    ] = False,
+    misses: Annotated[bool, typer.Option("--misses", help="Name each photograph that was not read exactly.")] = False,
+    engine: Annotated[str, typer.Option(metavar="NAME", help=_ENGINE)] = "finder",
 ) -> None:
     """Measure the reader on photographs in DIR whose plates are known.
 
@@ -173,17 +180,24 @@ def bench(
     With --expect, the list of expected plates is filled up with made-up ones.
     """
     from lpr import bench  # noqa: PLC0415
+    from lpr.stopwatch import Stopwatch  # noqa: PLC0415
 
     try:
         folders = bench.labelled_folders(folder)
-        reader = _reader("rapidocr", threads=1)
+        stopwatch = Stopwatch()
+        reader = _reader(engine, 1, stopwatch)
         for name, photographs in folders.items():
             with typer.progressbar(
-                bench.readings(photographs, reader), length=len(photographs), label=name, file=sys.stderr
+                bench.readings(photographs, reader, stopwatch), length=len(photographs), label=name, file=sys.stderr
             ) as progress:
                 seen = list(progress)
             report = bench.report(name, seen, expect)
             typer.echo(json.dumps(asdict(report)) if as_json else _report_for_people(report))
+            if without:
+                read = [plate for plate in bench.read_without_plates(photographs, reader) if plate]
+                typer.echo(f"  read without plates  {len(read) / len(photographs):6.1%}", err=as_json)
+            for reading in (reading for reading in seen if misses and not reading.exact):
+                typer.echo(_miss_for_people(reading), err=as_json)
     except BadInput as error:
         typer.secho(error.message, fg="red", err=True)
         raise typer.Exit(1) from error
@@ -194,6 +208,7 @@ def _report_for_people(report: "Report") -> str:
         typer.style(f"{report.folder}: {report.images} photographs", bold=True),
         f"  read exactly         {report.exact:6.1%}",
         f"  median, 95th percentile  {report.median_ms:.0f} ms, {report.p95_ms:.0f} ms",
+        *(f"    {stage:<12} median {ms:5.0f} ms" for stage, ms in report.stages_ms.items()),
     ]
     if matched := report.matched:
         lines += [
@@ -208,11 +223,24 @@ def _report_for_people(report: "Report") -> str:
     return "\n".join(lines)
 
 
-def _reader(name: str, threads: int, models: Path | None = None, network: str = "standard") -> "PlateReader":
+def _miss_for_people(reading: "Reading") -> str:
+    plates = " ".join(plate.open for plate in reading.labelled.plates)
+    read = ", ".join(f"{sighting.text} {sighting.confidence:.0%}" for sighting in reading.sightings)
+    return f"  {reading.labelled.image.name}  {plates}: {read or 'nothing'}"
+
+
+def _reader(
+    name: str,
+    threads: int,
+    stopwatch: "Stopwatch | None" = None,
+    *,
+    models: Path | None = None,
+    network: str = "standard",
+) -> "PlateReader":
     from lpr.reader import engine  # noqa: PLC0415
 
     try:
-        return engine(name, threads, models=models, network=network)
+        return engine(name, threads, stopwatch, models=models, network=network)
     except GatehouseError as error:
         raise typer.BadParameter(error.message, param_hint="--engine") from error
 

@@ -20,8 +20,12 @@ def plate_columns(alphabet: Sequence[str]) -> NDArray[np.intp]:
 def reduced(probabilities: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np.float32]:
     """T x C probabilities added up by `plate_columns`: T x 37 logarithms, as a Sighting carries them."""
     sums = np.zeros((len(probabilities), BLANK + 1), dtype=np.float32)
-    for column in range(BLANK + 1):
-        sums[:, column] = probabilities[:, columns == column].sum(axis=1)
+    [classes] = np.nonzero(columns != BLANK)
+    for of_class in classes:
+        sums[:, columns[of_class]] += probabilities[:, of_class]
+    others = probabilities.copy()  # thousands of classes: emptied of the signs, they are summed faster than picked
+    others[:, classes] = 0
+    sums[:, BLANK] = others.sum(axis=1)
     return np.log(np.maximum(sums, _FLOOR))
 
 
@@ -32,3 +36,10 @@ def best_read(log_probs: NDArray[np.float32]) -> tuple[str, float]:
     if not starts.any():
         return "", 0.0
     return "".join(SIGNS[i] for i in best[starts]), float(np.exp(log_probs[starts].max(axis=1)).mean())
+
+
+def printed(probabilities: NDArray[np.float32], alphabet: Sequence[str]) -> str:
+    """The text of the best path in a recogniser's own alphabet, whose first class is blank."""
+    best = probabilities.argmax(axis=1)
+    starts = (best != 0) & (best != np.concatenate(([0], best[:-1])))
+    return "".join(alphabet[i] for i in best[starts])

@@ -22,6 +22,7 @@ from lpr.ctc import best_read, plate_columns, reduced
 from lpr.frame import Box, Frame
 from lpr.plate_line import is_typical_plate, may_be_plate
 from lpr.reader import STANDARD, Sighting
+from lpr.stopwatch import Stopwatch
 from lpr.text_lines import LINES_MAX, shared_px, text_lines
 
 _SIDE_PX_MIN = 8
@@ -37,12 +38,20 @@ class EasyOcrReader:
     One thread at a time may use it: torch's number of threads is the process's.
     """
 
-    def __init__(self, threads: int, models: Path | None = None, network: str = STANDARD) -> None:
+    def __init__(
+        self,
+        threads: int,
+        stopwatch: Stopwatch | None = None,
+        *,
+        models: Path | None = None,
+        network: str = STANDARD,
+    ) -> None:
         """Load the models in `models` (where EasyOCR keeps them, if None), to run on `threads` cores.
 
         Raises OperatorError (`model_missing`, `model_invalid`), which names the file; ImportError without EasyOCR.
         """
         easyocr = _easyocr()
+        self._stopwatch = stopwatch or Stopwatch()
         self._torch = sys.modules["torch"]
         self._torch.set_num_threads(threads)
         folder = Path(easyocr.config.MODULE_PATH) if models is None else models
@@ -83,7 +92,10 @@ class EasyOcrReader:
         if min(frame.shape[:2]) < _SIDE_PX_MIN:
             return []
         grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
-        sightings = [self._recognise(box, line, width) for box, line, width in self._lines(frame, grey)]
+        with self._stopwatch.stage("find"):
+            lines = list(self._lines(frame, grey))
+        with self._stopwatch.stage("read"):
+            sightings = [self._recognise(box, line, width) for box, line, width in lines]
         best: list[Sighting] = []
         for sighting in sorted((s for s in sightings if may_be_plate(s.text)), key=_promise, reverse=True):
             if not any(_is_part(sighting.box, better.box) for better in best):

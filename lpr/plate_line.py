@@ -17,17 +17,18 @@ def may_be_plate(signs: str) -> bool:
     return 2 <= len(signs) <= 10
 
 
-def is_typical_plate(signs: str, as_printed: str) -> bool:
+def is_typical_plate(signs: str, as_printed: str, *, on_a_plate: bool = False) -> bool:
     """Whether a line is believed to be a plate before anything is known of the plates that are expected.
 
     It has four to nine signs, a letter and a digit among them, and is no date or time. `signs` is the line reduced to
     A-Z and 0-9; `as_printed` still has the dots, dashes and colons by which a date is told. Says no to vanity plates
     without a digit and to plates without a letter: nothing tells these from lettering, telephone numbers and the
-    camera's own clock, except that one of them is expected.
+    camera's own clock, except that one of them is expected. `on_a_plate` says that the line stands on what looks like
+    a plate: digits alone are enough then.
     """
     return (
         4 <= len(signs) <= 9
         and any(sign.isdigit() for sign in signs)
-        and any(sign.isalpha() for sign in signs)
+        and (on_a_plate or any(sign.isalpha() for sign in signs))
         and not _DATE_OR_TIME.fullmatch(as_printed.strip())
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain.errors import OperatorError
 from lpr.frame import Box, Frame
+from lpr.stopwatch import Stopwatch
 
 SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The signs of a plate: columns 0 to 35 of `Sighting.log_probs`."""
@@ -44,11 +45,16 @@ class PlateReader(Protocol):
     """Reads plates in single frames, and remembers nothing between them."""
 
     def read(self, frame: Frame) -> Sequence[Sighting]:
-        """The lines of the frame that may be a plate, the likeliest first and typical ones before all others."""
+        """The lines of the frame that may be a plate, the likeliest first and typical ones before all others.
+
+        A line that is hard to read may come more than once, each time as it was read from another part of the picture.
+        """
 
 
-ENGINES = ("rapidocr", "easyocr")
+ENGINES = ("finder", "rapidocr", "easyocr")
 """The names that `engine` knows."""
+
+DEFAULT = "finder"
 
 STANDARD = "standard"
 """EasyOCR's own recognition network."""
@@ -58,24 +64,34 @@ _EXTRAS = {"easyocr": "easyocr"}
 
 
 def engine(
-    name: str = "rapidocr", threads: int = 1, *, models: Path | None = None, network: str = STANDARD
+    name: str = DEFAULT,
+    threads: int = 1,
+    stopwatch: Stopwatch | None = None,
+    *,
+    models: Path | None = None,
+    network: str = STANDARD,
 ) -> PlateReader:
     """Load the reader of that name, ready to read: models in memory, on `threads` cores.
 
-    `models` is the folder of EasyOCR's models, and `network` which of its recognition networks it is to use; other
-    engines bring their models along. Raises OperatorError for a name not in ENGINES, for one whose libraries are not
-    installed, and for one whose models are not there.
+    The stopwatch times the stages `find` and `read` of each frame. `models` is the folder of EasyOCR's models, and
+    `network` which of its recognition networks it is to use; other engines bring their models along. Raises
+    OperatorError for a name not in ENGINES, for one whose libraries are not installed, and for one whose models are not
+    there.
     """
     if name not in ENGINES:
         raise OperatorError("engine_unknown", f"no plate reader is called {name!r}: take {' or '.join(ENGINES)}")
-    try:
+    try:  # half a second and 100 MB, EasyOCR's more, only where a reader is wanted
         if name == "easyocr":
-            from lpr.easyocr_reader import EasyOcrReader  # noqa: PLC0415 - some seconds and 500 MB
+            from lpr.easyocr_reader import EasyOcrReader  # noqa: PLC0415
 
-            return EasyOcrReader(threads, models, network)
-        from lpr.rapidocr_reader import RapidOcrReader  # noqa: PLC0415 - half a second and 100 MB
+            return EasyOcrReader(threads, stopwatch, models=models, network=network)
+        if name == "finder":
+            from lpr.finder_reader import FinderReader  # noqa: PLC0415
 
-        return RapidOcrReader(threads=threads)
+            return FinderReader(threads, stopwatch)
+        from lpr.rapidocr_reader import RapidOcrReader  # noqa: PLC0415
+
+        return RapidOcrReader(threads, stopwatch)
     except ImportError as error:
         extra = _EXTRAS.get(name, "gate")
         raise OperatorError("engine_missing", f"{error}: install gatehouse[{extra}] to read plates") from error

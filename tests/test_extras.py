@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from setuptools import Distribution
+from setuptools.command.build_py import build_py
+
+from lpr.plate_finder import MODEL
 
 ROOT = Path(__file__).parents[1]
 UNITS = {
@@ -78,7 +82,7 @@ def test_the_check_bites() -> None:
     assert "is not installed with this extra" in done.stderr
 
 
-@pytest.mark.parametrize("extra", [*UNITS, "easyocr", "dev", "pytest"])
+@pytest.mark.parametrize("extra", [*UNITS, "easyocr", "training", "dev", "pytest"])
 def test_a_lock_has_hashes_and_no_address(extra: str) -> None:
     lock = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
     assert "://" not in lock
@@ -90,7 +94,7 @@ def test_a_lock_has_hashes_and_no_address(extra: str) -> None:
         assert "--hash=sha256:" in pin
 
 
-@pytest.mark.parametrize("extra", [*UNITS, "easyocr", "dev"])
+@pytest.mark.parametrize("extra", [*UNITS, "easyocr", "training", "dev"])
 def test_a_lock_holds_what_pyproject_asks_for(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lock = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
@@ -102,3 +106,15 @@ def test_a_lock_holds_what_pyproject_asks_for(extra: str) -> None:
         name = canonicalize_name(wanted.name)
         if name != "gatehouse":
             assert wanted.specifier.contains(locked[name]), f"{line}: run `make lock`"
+
+
+def test_an_installation_brings_the_plate_finder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    distribution = Distribution()
+    distribution.parse_config_files()
+    assert "lpr.models" in (distribution.packages or [])
+    build = build_py(distribution)
+    build.finalize_options()
+    build.manifest_files = {}
+    files = [Path(file).name for file in build.find_data_files("lpr.models", "lpr/models")]
+    assert files == [MODEL.name]

@@ -7,6 +7,7 @@ import pytest
 from cloud_sync.link.v1.facts import Direction
 from domain.errors import OperatorError
 from gate_firmware.settings import GateSettings, Timing
+from lpr.reader import DEFAULT
 
 FILE = """
 [gate]
@@ -34,7 +35,7 @@ def test_a_lane(tmp_path: Path) -> None:
     assert (settings.gate.gate_id, settings.gate.direction) == ("riverside.entry-1", Direction.ENTRY)
     assert settings.store.path == tmp_path / "data/gate.db"
     assert settings.api.port == 8091
-    assert settings.reader.engine == "rapidocr"
+    assert settings.reader.engine == DEFAULT
     assert (settings.keypad.tries_max, settings.keypad.locked_s) == (5, 300)
 
 

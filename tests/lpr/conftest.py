@@ -9,6 +9,7 @@ import pytest
 
 from lpr.frame import Frame
 from lpr.reader import BLANK, SIGNS, PlateReader, Sighting, engine
+from lpr.stopwatch import Stopwatch
 
 Draw: TypeAlias = Callable[..., Frame]
 See: TypeAlias = Callable[..., Sighting]
@@ -36,9 +37,21 @@ def draw() -> Draw:
 
 
 @pytest.fixture(scope="session")
-def rapidocr() -> PlateReader:
+def stopwatch() -> Stopwatch:
+    """The readers' own."""
+    return Stopwatch()
+
+
+@pytest.fixture(scope="session")
+def rapidocr(stopwatch: Stopwatch) -> PlateReader:
     """The real reader, loaded once for all tests."""
-    return engine("rapidocr", threads=1)
+    return engine("rapidocr", 1, stopwatch)
+
+
+@pytest.fixture(scope="session")
+def finder(stopwatch: Stopwatch) -> PlateReader:
+    """The real reader, loaded once for all tests."""
+    return engine("finder", 1, stopwatch)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from domain.errors import OperatorError
 from lpr.easyocr_reader import EasyOcrReader
 from lpr.frame import Frame
 from lpr.reader import PlateReader, engine
+from lpr.stopwatch import Stopwatch
 from tests.lpr import plate_network
 from tests.lpr.test_reader import *  # noqa: F403  the conformance suite, with the reader below
 
@@ -38,8 +39,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")  # type: ignore[no-redef]  # in place of the suite's own
-def reader(models: Path) -> PlateReader:
-    return engine("easyocr", threads=1, models=models, network=plate_network.NAME)
+def reader(models: Path, stopwatch: Stopwatch) -> PlateReader:
+    return engine("easyocr", 1, stopwatch, models=models, network=plate_network.NAME)
 
 
 def test_reads_drawn_plates_that_it_has_not_seen(reader: PlateReader, draw: Callable[..., Frame]) -> None:
@@ -136,7 +137,7 @@ class TestStandardModels:
                 ]
                 of_it = next(one for one in known if one["filename"] == name)
                 patch.setitem(of_it, "md5sum", hashlib.md5(file.read_bytes()).hexdigest())  # noqa: S324
-            yield EasyOcrReader(1, folder)
+            yield EasyOcrReader(1, models=folder)
 
     def test_are_loaded_and_asked(self, standard: EasyOcrReader, draw: Callable[..., Frame]) -> None:
         """They find nothing, or something where nothing is; whatever it is, it is a sighting."""

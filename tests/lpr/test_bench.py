@@ -8,12 +8,14 @@ import pytest
 
 from domain.errors import BadInput
 from domain.plate import Plate
-from lpr.bench import SEED, Labelled, Reading, labelled_folders, readings, report
+from lpr.bench import SEED, Labelled, Reading, labelled_folders, read_without_plates, readings, report
 from lpr.frame import Frame
 from lpr.made_up_plates import made_up
 from lpr.reader import Sighting
+from lpr.stopwatch import Stopwatch
 
 See = Callable[..., Sighting]
+BOX = (1, 2, 30, 10)
 
 
 def _label(folder: Path, name: str, *plates: str) -> Path:
@@ -30,12 +32,14 @@ def test_photographs_are_found_beside_their_labels_and_in_sub_folders(tmp_path: 
     below = _label(tmp_path / "us", "b", "KAPA777", "XY987")
     (tmp_path / "empty").mkdir()
     assert labelled_folders(tmp_path) == {
-        tmp_path.name: [Labelled(here, (Plate("HHAB123"),))],
-        "us": [Labelled(below, (Plate("KAPA777"), Plate("XY987")))],
+        tmp_path.name: [Labelled(here, (Plate("HHAB123"),), (BOX,))],
+        "us": [Labelled(below, (Plate("KAPA777"), Plate("XY987")), (BOX, BOX))],
     }
 
 
-@pytest.mark.parametrize("line", ["a.png 1 2 3 4 HHAB123", "a.png\t1\t2\t3\tHHAB123", "a.png\t1\t2\t3\t4\t??"])
+@pytest.mark.parametrize(
+    "line", ["a.png 1 2 3 4 HHAB123", "a.png\t1\t2\t3\tHHAB123", "a.png\t1\t2\tx\t4\tHHAB123", "a.png\t1\t2\t3\t4\t??"]
+)
 def test_a_bad_label_is_named_with_its_line(tmp_path: Path, line: str) -> None:
     _label(tmp_path, "a", "HHAB123")
     with (tmp_path / "a.txt").open("a") as label:
@@ -61,6 +65,21 @@ def test_each_photograph_is_read_once_and_timed(tmp_path: Path, see: See) -> Non
     assert reading.ms > 0
 
 
+def test_a_plate_that_is_painted_over_is_not_read(tmp_path: Path, see: See) -> None:
+    class Contrast:
+        def read(self, frame: Frame) -> Sequence[Sighting]:
+            return [see("HHAB123")] if frame.std() else []
+
+    image = tmp_path / "a.png"
+    frame = np.full((60, 80, 3), 99, np.uint8)
+    cv2.putText(frame, "B", (22, 38), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0))
+    cv2.imwrite(str(image), frame)
+    hidden, shown = (Labelled(image, (Plate("HHAB123"),), boxes) for boxes in (((10, 20, 50, 24),), ()))
+    nothing, plate = read_without_plates([hidden, shown], Contrast())
+    assert nothing is None
+    assert plate is not None
+
+
 def _reading(ms: float, plate: str, *sightings: Sighting) -> Reading:
     return Reading(Labelled(Path("car.jpg"), (Plate(plate),)), sightings, ms)
 
@@ -81,6 +100,26 @@ def test_exact_reads_and_times_of_a_folder(seen: list[Reading]) -> None:
     assert (of.folder, of.images, of.exact, of.median_ms) == ("eu", 4, 0.5, 25)
     assert of.p95_ms == pytest.approx(89.5)
     assert of.matched is None
+
+
+def test_each_stage_has_its_median() -> None:
+    labelled = Labelled(Path("car.jpg"), (Plate("HHAB123"),))
+    stages = [{"find": 5.0, "read": 20.0}, {"find": 7.0, "read": 60.0}, {"find": 8.0}]
+    assert report("eu", [Reading(labelled, (), 1, ms) for ms in stages]).stages_ms == {"find": 7.0, "read": 20.0}
+
+
+def test_the_stopwatch_of_the_reader_starts_anew_for_each_photograph(tmp_path: Path) -> None:
+    stopwatch = Stopwatch()
+
+    class Timed:
+        def read(self, frame: Frame) -> Sequence[Sighting]:
+            assert stopwatch.ms == {}
+            with stopwatch.stage("find"):
+                return []
+
+    labelled = Labelled(_label(tmp_path, "a", "HHAB123"), (Plate("HHAB123"),))
+    seen = list(readings([labelled] * 2, Timed(), stopwatch))
+    assert [list(reading.stages_ms) for reading in seen] == [["find"]] * 2
 
 
 def test_a_car_with_two_plates_may_be_read_by_either(see: See) -> None:

@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 import segno
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from lpr.cli import app
 from lpr.frame import Frame
-from lpr.reader import PlateReader, Sighting
+from lpr.reader import DEFAULT, ENGINES, PlateReader, Sighting
+from lpr.stopwatch import Stopwatch
 
 See = Callable[..., Sighting]
 Run = Callable[..., Result]
@@ -36,8 +38,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, see: See) -> None:
             lettering = see("PARKING", typical=False)
             return {255: [see("HHAB123", 0.999), lettering], 128: [lettering], 0: []}[int(frame.max())]
 
-    def engine(name: str, threads: int, models: Path | None, network: str) -> PlateReader:
-        assert (name, threads, models, network) == ("rapidocr", 1, None, "standard")
+    def engine(
+        name: str, threads: int, stopwatch: Stopwatch | None, *, models: Path | None, network: str
+    ) -> PlateReader:
+        assert (name, threads, models, network) == (DEFAULT, 1, None, "standard")
         return Pretend()
 
     monkeypatch.setattr("lpr.reader.engine", engine)
@@ -172,13 +176,21 @@ def test_an_unknown_engine_is_a_usage_error(run: Run, photographs: list[Path]) -
     assert not result.stdout
 
 
-def test_read_with_the_real_reader(run: Run, draw: Callable[..., Frame], tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_read_with_a_real_reader(run: Run, draw: Callable[..., Frame], tmp_path: Path, engine: str) -> None:
     file = tmp_path / "car.png"
     cv2.imwrite(str(file), draw(("HH AB 1234", 180, 200, 1.6)))
-    result = run("read", "--json", "--engine", "rapidocr", "--threads", "2", file)
+    result = run("read", "--json", "--engine", engine, "--threads", "2", file)
     assert not result.stderr
     [line] = _objects(result)
     assert (line["plate"], line["decision"]) == ("HHAB1234", "read")
+
+
+@pytest.mark.parametrize("command", ["read", "bench"])
+def test_the_default_reader_is_that_of_the_gate_and_all_are_named(run: Run, command: str) -> None:
+    [engine] = [option for option in get_command(app).commands[command].params if option.name == "engine"]  # type: ignore[attr-defined]
+    assert engine.default == DEFAULT
+    assert all(name in engine.help for name in ENGINES)
 
 
 @pytest.fixture
@@ -218,6 +230,23 @@ def test_bench_for_people_keeps_progress_off_stdout(run: Run, labelled: Path) ->
     assert "us: 2 photographs" in result.stdout
     assert "among" not in result.stdout
     assert "eu" in result.stderr
+
+
+@pytest.mark.usefixtures("pretend")
+def test_bench_counts_what_is_read_without_plates(run: Run, labelled: Path) -> None:
+    lines = run("bench", labelled, "--without").stdout.splitlines()
+    assert [line.split()[-1] for line in lines if "without plates" in line] == ["100.0%", "0.0%"]
+
+
+@pytest.mark.usefixtures("pretend")
+def test_bench_names_the_photographs_that_were_not_read(run: Run, labelled: Path) -> None:
+    lines = run("bench", labelled, "--misses").stdout.splitlines()
+    assert "  grey.png  PARKING: PARKING 99%" in lines
+    assert "  dark.png  XY98765: nothing" in lines
+    assert not any("bright.png" in line for line in lines)
+    result = run("bench", labelled, "--misses", "--json")
+    assert [line["folder"] for line in _objects(result)] == ["eu", "us"]
+    assert "dark.png  XY98765: nothing" in result.stderr
 
 
 @pytest.mark.usefixtures("pretend")

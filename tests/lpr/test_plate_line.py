@@ -33,3 +33,10 @@ def test_plates_are_typical(as_printed: str) -> None:
 )
 def test_lettering_numbers_dates_and_times_are_not(as_printed: str) -> None:
     assert not is_typical_plate("".join(filter(str.isalnum, as_printed.upper())), as_printed)
+
+
+def test_on_a_plate_digits_alone_are_enough_but_no_date_is() -> None:
+    assert is_typical_plate("1268205", "126-8205", on_a_plate=True)
+    assert not is_typical_plate("1268205", "126-8205")
+    assert not is_typical_plate("PARKING", "PARKING", on_a_plate=True)
+    assert not is_typical_plate("20140514", "2014-05-14", on_a_plate=True)

@@ -9,6 +9,7 @@ import pytest
 from domain.errors import OperatorError
 from lpr.frame import Frame
 from lpr.reader import BLANK, ENGINES, PlateReader, Sighting, engine, open_read
+from lpr.stopwatch import Stopwatch
 
 PLATE = ("HH AB 1234", 180, 200, 1.6)
 
@@ -89,6 +90,14 @@ def test_reading_writes_nothing_to_the_terminal(
     assert capfd.readouterr() == ("", "")
 
 
+def test_each_stage_is_timed(request: pytest.FixtureRequest, reader: PlateReader, frame: Frame) -> None:
+    stopwatch: Stopwatch = request.getfixturevalue("stopwatch")
+    stopwatch.reset()
+    reader.read(frame)
+    assert list(stopwatch.ms) == ["find", "read"]
+    assert all(ms > 0 for ms in stopwatch.ms.values())
+
+
 def test_a_frame_of_another_form_is_a_bug(reader: PlateReader) -> None:
     with pytest.raises(AssertionError, match="H x W x 3"):
         reader.read(np.zeros((480, 640), np.uint8))
@@ -108,7 +117,12 @@ def test_an_unknown_engine_is_named_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "library", "extra"), [("rapidocr", "lpr.rapidocr_reader", "gate"), ("easyocr", "torch", "easyocr")]
+    ("name", "library", "extra"),
+    [
+        ("finder", "lpr.finder_reader", "gate"),
+        ("rapidocr", "lpr.rapidocr_reader", "gate"),
+        ("easyocr", "torch", "easyocr"),
+    ],
 )
 def test_a_missing_library_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch, name: str, library: str, extra: str
