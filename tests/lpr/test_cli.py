@@ -176,7 +176,7 @@ def test_an_unknown_engine_is_a_usage_error(run: Run, photographs: list[Path]) -
     assert not result.stdout
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["finder", "rapidocr"])
 def test_read_with_a_real_reader(run: Run, draw: Callable[..., Frame], tmp_path: Path, engine: str) -> None:
     file = tmp_path / "car.png"
     cv2.imwrite(str(file), draw(("HH AB 1234", 180, 200, 1.6)))
