@@ -45,6 +45,9 @@ class Crossings:
         """Whether the car before has not crossed in time, by now."""
         if self._gap_ends_ms is None or now.mono_ms < self._gap_ends_ms:
             return False
+        if self.under.occupied:  # by that car, perhaps
+            self._gap_ends_ms = now.mono_ms + self._gap_ms_max
+            return False
         self._gap_ends_ms, before, self._car.before = None, self._car.before, None
         assert before is not None, "it was there"
         self._gone(before, now)
@@ -69,7 +72,7 @@ class Crossings:
                 return False
             self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
             self.complete(now, unseen=True, may_pass=True)
-        elif self._car.before is not None and (crossing is Crossing.PERHAPS or not passage.passage_id):
+        elif self._is_the_one_before(crossing):
             self._gap_ends_ms, self._has_let_pass = None, True
             self._car.before_crossed(now)
         else:
@@ -77,6 +80,14 @@ class Crossings:
             unseen = in_doubt and self._is_unseen(now)
             self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
         return True
+
+    def _is_the_one_before(self, crossing: Crossing) -> bool:
+        """Whether it is the car before that has crossed: the next one stands there still, or may not pass and has gone
+        back. Who was let pass before a restart has most likely crossed then, and this is the next one."""
+        before, passage = self._car.before, self._car.passage
+        if before is None:
+            return False
+        return crossing is Crossing.PERHAPS or not (passage.may_pass or before.is_resumed)
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""

@@ -51,6 +51,7 @@ from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
+from gate_firmware.under_arm import Crossing
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
 from lpr.blindness import Blindness
@@ -157,7 +158,8 @@ class Lane:
         if self.mode is Mode.HELD_OPEN:
             return self._step(Input.HOLD_OPEN, now)
         if arm is Position.DOWN and not (safety and self._passage.may_pass):
-            return [*(self._uninvited(now) if safety else []), *self._enter(State.IDLE, now)]
+            commands = self._enter(State.IDLE, now)
+            return [*commands, *(self._uninvited(now) if safety and self.state is State.IDLE else [])]
         if safety:
             return [self._sign.go(DRIVE), *self._enter(State.PASSING, now)]
         if judgement is None:
@@ -235,13 +237,18 @@ class Lane:
         if self._is_blocked:
             return self._past_a_blocked_arm(now)
         if self.state is State.HELD_OPEN:
-            return self._car.comes(now) if occupied and not self._under.occupied else []
+            return self._comes_to_an_open_arm(now) if occupied and not self._under.occupied else []
         if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
             self._passage.is_awaited = False  # it is the very car that the arm goes up for
             return self._try_again(now) if self.state is State.FAULT else []
         if occupied and self._passage.may_pass and self.state in (State.OPENING, State.OPEN):
             self._crossings.next_has_come(now)
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+
+    def _comes_to_an_open_arm(self, now: Now) -> list[Command]:
+        if self._passage.may_pass:
+            self._crossings.next_has_come(now)
+        return self._car.comes(now)
 
     def _past_a_blocked_arm(self, now: Now) -> list[Command]:
         """The arm is up for as long as the safety loop is occupied, and that is no car: whoever comes drives in or out,
@@ -266,7 +273,8 @@ class Lane:
     def _cleared(self, now: Now) -> list[Command]:
         """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
         was_blocked, self._is_blocked = self._is_blocked, False
-        if was_blocked and (self._arrival or not self._passage.passage_id):
+        has_come_since = self._arrival and self._under.crossing is not Crossing.PERHAPS
+        if was_blocked and (has_come_since or not self._passage.passage_id):
             self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
             return self._step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
@@ -288,6 +296,8 @@ class Lane:
         self._note_meanwhile()
         if self._arm.is_down:
             self._crossings.arm_is_down()
+        if has_fallen and self.state in UP_FOR_EVERYONE:
+            return self._raise_again(now)
         if has_fallen and self.state is State.PASSING:
             return self._raise_over_it(now)
         if self.state is State.OPEN and not self._arm.is_up:
@@ -366,7 +376,12 @@ class Lane:
         self._arm.forget()
         self._car.begin(Passage(), now)
         commands: list[Command] = [*self._look_away(), self._sign.stop(self._nobody_here())]
-        return [*commands, *self._step(Input.CAR_HERE, now)] if self._arrival else commands
+        return [*commands, *self._step(Input.CAR_HERE, now)] if self._is_wanted() else commands
+
+    def _is_wanted(self) -> bool:
+        """Whether somebody is there to be looked at. Who leaves is, also at the arm: a short car, or one that rolls on
+        before it was decided on."""
+        return self._arrival or (self._direction is Direction.EXIT and self._under.loop)
 
     def _looking(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
@@ -419,7 +434,7 @@ class Lane:
     def _blocked(self, now: Now) -> None:
         what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
         self._record.alarm("lane-blocked", f"{what} for {self._timing.drive_ms_max} ms", now)
-        self._is_blocked = self._under.loop
+        self._is_blocked = not self._arm.is_down
 
     def _closing(self, now: Now) -> list[Command]:
         if self.mode is Mode.HELD_OPEN:
@@ -446,7 +461,7 @@ class Lane:
     def _held_open(self, now: Now) -> list[Command]:
         """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
         self._car.judge_by_mode(now)
-        if not self._arrival and not self._under.occupied:
+        if not self._arrival and not self._under.occupied and not self._passage.may_pass:
             self._car.begin(Passage(), now)
         return [*self._raise_again(now), self._sign.go(self._words()), *self._next_to_look_at(now)]
 
@@ -498,11 +513,11 @@ class Lane:
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
         self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        asks = self._arrival and self._passage.may_pass and not self._arm.is_up
+        asks = self._is_wanted() and self._passage.may_pass and not self._arm.is_up
         return [*self._arm.raised()] if asks else []
 
     def _is_at_rest_after_fault(self) -> bool:
-        return self.state is State.FAULT and self._arm.is_down and not self._arrival
+        return self.state is State.FAULT and self._arm.is_down and not self._is_wanted()
 
     def _close(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._arm.motion_ms_max

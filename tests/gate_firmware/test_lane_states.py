@@ -62,7 +62,7 @@ EVENTS: dict[Input, Event] = {
 ALWAYS = (Input.CAR_GONE, Input.AS_USUAL)
 """What is written down, or shown, in states that it does not end. A lane that is held open looks at who comes, and an
 arm that is not up where it ought to be is asked to rise."""
-UP_IN = {State.OPEN, State.PASSING}
+UP_IN = {State.OPEN, State.PASSING, State.FIRE, State.HELD_OPEN}
 
 
 class TestTable:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, LaneNoted, Noted, WithdrawalNoted
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, LaneNoted, Mode, Noted, WithdrawalNoted
 from domain.errors import TryLater
 from domain.plate import Plate
 from domain.reservation import Status
@@ -19,6 +19,7 @@ from gate_firmware.events import (
     FireAlarm,
     Look,
     LowerArm,
+    ModeSet,
     Photocell,
     RaiseArm,
     SafetyLoop,
@@ -105,6 +106,51 @@ class TestNextCarBehind:
         two.passes_ms(TIMING.gap_ms_max)
         assert noted(two) == [(Noted.BACKED_OUT, "p1")]
 
+    def test_the_other_goes_back_while_the_first_is_under_the_arm(self, two: Gate) -> None:
+        two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        two.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p1", rid(1))]
+
+    def test_the_first_is_under_the_arm_for_long(self, two: Gate) -> None:
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.happens(SafetyLoop(True))
+        two.hub_says(right(status=Status.CANCELLED, revision=3))
+        two.passes_ms(2 * TIMING.gap_ms_max)
+        assert noted(two) == []
+        two.happens(SafetyLoop(False))
+        assert [passed.passage_id for passed in two.passages] == ["p1"]
+        kinds = two.stored()
+        assert kinds.index(GatePassed.kind) < kinds.index(WithdrawalNoted.kind)
+
+
+class TestHeldOpenInAQueue:
+    @pytest.fixture
+    def held(self, entry: Gate) -> Gate:
+        entry.hub_says(right(), right(2, plate=OTHER))
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+        return entry
+
+    def test_each_comes_in_on_its_own_booking(self, held: Gate) -> None:
+        held.seen(held.car_comes())
+        held.happens(ArrivalLoop(False))
+        held.seen(held.car_comes(), plate=OTHER)
+        commands = held.happens(SafetyLoop(True), SafetyLoop(False))
+        [again] = [command for command in commands if isinstance(command, Look)]
+        held.seen(again.passage_id, plate=OTHER)
+        held.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in held.passages] == [rid(1), rid(2)]
+
+    def test_who_is_between_the_loops_as_it_begins_is_known_still(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), ModeSet(Mode.HELD_OPEN, "Anna"), SafetyLoop(True), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    def test_an_arm_that_comes_down_is_raised_at_once(self, entry: Gate, begins: ModeSet | FireAlarm) -> None:
+        entry.happens(begins, ArmMoved(Arm.UP))
+        assert RaiseArm() in entry.happens(ArmMoved(Arm.BETWEEN))
+
 
 class TestArmOverACar:
     def test_one_that_comes_down_before_a_car_that_may_pass_is_raised_at_once(self, exit_: Gate) -> None:
@@ -189,6 +235,21 @@ class TestArrivalLoopSilent:
         assert len(exit_.passages) == 1
         assert exit_.alarms == ["arrival-loop-silent"]
 
+    def test_nor_is_one_that_rolls_on_before_it_was_decided_on_forgotten(self, exit_: Gate) -> None:
+        exit_.car_comes()
+        exit_.passes_ms(1_000)
+        commands = exit_.happens(SafetyLoop(True)) + exit_.happens(ArrivalLoop(False))
+        assert RaiseArm() in commands + exit_.passes_ms(TIMING.exit_identify_ms_max)
+
+    def test_nor_one_that_stands_there_as_the_gate_starts(self, exit_: Gate) -> None:
+        assert RaiseArm() in exit_.start(safety=True) + exit_.passes_ms(TIMING.exit_identify_ms_max)
+
+    def test_the_arm_is_asked_until_it_rises(self, exit_: Gate) -> None:
+        exit_.happens(SafetyLoop(True))
+        commands = exit_.passes_ms(TIMING.exit_identify_ms_max + 5 * MOTION_MS_MAX)
+        assert commands.count(RaiseArm()) >= 4
+        assert exit_.alarms == ["arrival-loop-silent", "arm-stuck"]
+
 
 class TestChatter:
     def test_a_loop_that_chatters_fills_no_disk(self, entry: Gate) -> None:
@@ -218,6 +279,30 @@ class TestSafetyLoopStuckOn:
         assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
         assert LowerArm() in entry.happens(SafetyLoop(False))
         assert len(entry.passages) == 2
+
+    def test_so_is_who_drives_through_a_photocell_that_is_dirty(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.happens(Photocell(True), SafetyLoop(False))
+        entry.hub_says(right(2, plate=OTHER))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.seen(entry.car_comes(), plate=OTHER)
+        entry.happens(ArrivalLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1), rid(2)]
+
+    def test_who_had_to_wait_under_the_arm_with_the_next_one_close_behind_has_come_in(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(SafetyLoop(True))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.happens(SafetyLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True)]
+
+    def test_nobody_passes_an_arm_that_is_down(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(SafetyLoop(True))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.happens(ArrivalLoop(False))
+        assert entry.passages == []
 
 
 class TestNotDriving:
