@@ -201,6 +201,7 @@ class Bystander:
                 self.fire = alarmed
             case ArmMoved(position):
                 self.arm = position
+                self.is_asked_down = self.is_asked_down and position is not Arm.DOWN  # it has arrived
             case ModeSet(mode):
                 self.held = mode is Mode.HELD_OPEN
         self.rose = self.arm is not Arm.DOWN or (self.rose and (self.safety or self.photocell))

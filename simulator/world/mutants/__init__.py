@@ -44,7 +44,7 @@ MUTANTS = (
     _mutant("spot_granted_twice", "one-spot-one-car", seed=66),
     _mutant("plate_in_the_log", "plates-sealed"),
     _mutant("nobody_comes_early", "paid-gets-in"),
-    _mutant("close_without_looking_at_the_loop", "barrier-clear", seed=0),
+    _mutant("close_without_looking_at_the_loop", "barrier-clear", seed=88, hours=2),
     _mutant("refund_without_cause", "money-adds-up", seed=2, faults=FAULTS),
     _mutant("capture_before_confirm", "money-adds-up", seed=3, faults=FAULTS),
     _mutant("payment_not_told", "converges"),
@@ -59,5 +59,5 @@ MUTANTS = (
     _mutant("replay_off_by_one", "no-lost-fact", hours=1, faults=FAULTS),
     _mutant("epoch_ignored", "converges", seed=35, hours=1, faults="clone,crash,power-cut"),
     _mutant("snapshot_without_version", "converges", seed=97, hours=3, faults="clone,crash,power-cut,restore"),
-    _mutant("after_cancel_not_billed", "money-adds-up", seed=13, hours=8, faults="partition"),
+    _mutant("after_cancel_not_billed", "money-adds-up", seed=23, faults="partition"),
 )
