@@ -9,7 +9,7 @@ CALL_EVERY_MS = 30_000
 
 
 class Bystanders:
-    """Raises an alarm for each."""
+    """Raises an alarm for each, and the same one once in a while only."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -35,10 +35,9 @@ class Bystanders:
         self._alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
         return [Warn()]
 
-    def unnoticed(self, now: Now) -> list[Command]:
+    def unnoticed(self, now: Now) -> None:
         """A car that is to be let out has come to the arm, and the arrival loop has not noticed it."""
         self._alarm("arrival-loop-silent", "a car is at the arm, and the arrival loop has not noticed it", now)
-        return []
 
     def _alarm(self, alarm: str, detail: str, now: Now) -> None:
         heard_ms = self._heard_ms.get(alarm)

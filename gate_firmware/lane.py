@@ -246,13 +246,14 @@ class Lane:
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
 
     def _comes_to_an_open_arm(self, now: Now) -> list[Command]:
+        """Everyone passes; the one before may be between the loops."""
         if self._passage.may_pass:
             self._crossings.next_has_come(now)
         return self._car.comes(now)
 
     def _past_a_blocked_arm(self, now: Now) -> list[Command]:
-        """The arm is up for as long as the safety loop is occupied, and that is no car: whoever comes drives in or out,
-        and it is known who. Whoever has gone counts as passed."""
+        """The arm is up for as long as something seems to be under it: whoever comes drives in or out, and it is known
+        who. Whoever has gone counts as passed."""
         if self._passage.passage_id:
             self._crossings.complete(now, unseen=True, may_pass=self._passage.may_pass)
         return self._car.comes(now) if self._arrival else []
@@ -367,7 +368,8 @@ class Lane:
         if not self._under.loop:
             return []  # somebody on foot
         if self._direction is Direction.EXIT and self.state is State.IDLE:
-            return [*self._bystanders.unnoticed(now), *self._step(Input.CAR_HERE, now)]
+            self._bystanders.unnoticed(now)
+            return self._step(Input.CAR_HERE, now)
         return self._bystanders.uninvited(now)
 
     def _idle(self, now: Now) -> list[Command]:

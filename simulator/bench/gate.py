@@ -174,10 +174,7 @@ async def _flushes(site: GateBenchSite, flushes: int) -> Figure:
         _from_copy(site, LOT)
         facts, took_s = await flush(site)
         rates.append(facts / took_s)
-    note = (
-        f"{facts:,} facts, decisions and passages with their stays at the hub; each is there once; median of"
-        f" {flushes} times, {spread(rates)}"
-    )
+    note = f"{facts:,} facts, decisions and passages with their stays at the hub; each is there once; {spread(rates)}"
     return Figure("flush_facts_per_s", round(median(rates)), "facts/s", 2_000, "higher", note)
 
 

@@ -23,7 +23,9 @@ from cloud_sync.link.v1.facts import (
     Direction,
     GateDecided,
     GatePassed,
+    LaneNoted,
     Mode,
+    Noted,
     Payload,
     PolicyChanged,
     ReservationChanged,
@@ -325,6 +327,11 @@ class Gate:
     @property
     def reasons(self) -> list[Reason]:
         return [said.reason for said in self.decisions]
+
+    @property
+    def noted(self) -> list[tuple[Noted, str]]:
+        """What else has happened, and in which passage."""
+        return [(said.what, said.passage_id) for said in self.told(LaneNoted)]
 
     @property
     def alarms(self) -> list[str]:

@@ -1,0 +1,229 @@
+"""The lane's core, and loops and photocells that lie: silent, stuck, chattering, dirty."""
+
+import pytest
+
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, Noted
+from domain.plate import Plate
+from gate_firmware.arrival_watch import FRUITLESS_MAX, MOMENT_MS, MOMENTS_MAX
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    CabinetDoor,
+    LowerArm,
+    Photocell,
+    RaiseArm,
+    SafetyLoop,
+    Sight,
+    Warn,
+)
+from gate_firmware.lane_states import State
+from gate_firmware.under_arm import UNNOTICED_MAX
+from hardware.barrier import Position as Arm
+from tests.gate_firmware.gate import KEY_KNOWN, MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right, ticket
+
+
+class TestRollingBack:
+    def test_a_car_that_has_not_left_the_arrival_loop_has_perhaps_gone_back(self, entry: Gate) -> None:
+        """It counts as inside, and who comes on its ticket is let in all the same."""
+        entry.hub_says(KEY_KNOWN, right())
+        entry.seen(entry.car_comes(), code=ticket())
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False))
+        [passed] = entry.passages
+        assert (passed.reservation_id, passed.unseen) == (rid(1), True)
+        assert entry.alarms == ["passage-unseen"]
+        assert RaiseArm() in entry.seen(entry.lane._passage.passage_id, code=ticket())
+
+    def test_where_that_never_gets_free_it_is_the_loop(self, entry: Gate) -> None:
+        entry.hub_says(*(right(number, plate=Plate(f"HHAB12{number}")) for number in range(1, 6)))
+        entry.car_comes()
+        for number in range(1, 6):
+            entry.seen(entry.lane._passage.passage_id, plate=Plate(f"HHAB12{number}"))
+            entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False), ArmMoved(Arm.DOWN))
+        assert [passed.unseen for passed in entry.passages] == [True, True, False, False, False]
+        assert entry.alarms == ["passage-unseen", "passage-unseen", "arrival-loop-stuck"]
+
+
+class TestSafetyLoopSilent:
+    def test_cars_that_leave_an_open_arm_and_are_never_seen_count_as_passed_in_the_end(self, entry: Gate) -> None:
+        entry.hub_says(*(right(number, plate=Plate(f"HHAB12{number}")) for number in range(1, 6)))
+        for number in range(1, 6):
+            entry.seen(entry.car_comes(), plate=Plate(f"HHAB12{number}"))
+            entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+            entry.passes_ms(TIMING.gap_ms_max)
+            entry.happens(ArmMoved(Arm.DOWN))
+        assert entry.noted == [(Noted.BACKED_OUT, "p1"), (Noted.BACKED_OUT, "p2")]
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [
+            (rid(number), True) for number in (3, 4, 5)
+        ]
+        assert entry.alarms == ["safety-loop-silent", *["passage-unseen"] * 3]
+
+    def test_one_that_notices_again_is_believed_again(self, entry: Gate) -> None:
+        entry.hub_says(right(end=9))
+        for _ in range(2 * UNNOTICED_MAX):
+            entry.admitted()
+            entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+            entry.passes_ms(TIMING.gap_ms_max)
+            entry.happens(ArmMoved(Arm.DOWN))
+            entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert entry.passages == []
+
+
+class TestArrivalLoopSilent:
+    def test_who_stands_at_an_exits_arm_gets_out(self, exit_: Gate) -> None:
+        exit_.happens(SafetyLoop(True))
+        assert RaiseArm() in exit_.passes_ms(TIMING.exit_identify_ms_max)
+        exit_.happens(ArmMoved(Arm.UP), SafetyLoop(False))
+        assert len(exit_.passages) == 1
+        assert exit_.alarms == ["arrival-loop-silent"]
+
+    def test_nor_is_one_that_rolls_on_before_it_was_decided_on_forgotten(self, exit_: Gate) -> None:
+        exit_.car_comes()
+        exit_.passes_ms(1_000)
+        commands = exit_.happens(SafetyLoop(True)) + exit_.happens(ArrivalLoop(False))
+        assert RaiseArm() in commands + exit_.passes_ms(TIMING.exit_identify_ms_max)
+
+    def test_nor_one_that_stands_there_as_the_gate_starts(self, exit_: Gate) -> None:
+        assert RaiseArm() in exit_.start(safety=True) + exit_.passes_ms(TIMING.exit_identify_ms_max)
+
+    def test_the_arm_is_asked_until_it_rises(self, exit_: Gate) -> None:
+        exit_.happens(SafetyLoop(True))
+        commands = exit_.passes_ms(TIMING.exit_identify_ms_max + 5 * MOTION_MS_MAX)
+        assert commands.count(RaiseArm()) >= 4
+        assert exit_.alarms == ["arrival-loop-silent", "arm-stuck"]
+
+
+class TestChatter:
+    def test_a_loop_that_chatters_fills_no_disk(self, entry: Gate) -> None:
+        for _ in range(10 * MOMENTS_MAX):
+            entry.happens(ArrivalLoop(True))
+            entry.passes_ms(MOMENT_MS - 1)
+            entry.happens(ArrivalLoop(False))
+        assert entry.stored() == [AlarmRaised.kind]
+        assert entry.alarms == ["arrival-loop-chatters"]
+
+    @pytest.mark.parametrize("contact", [CabinetDoor, SafetyLoop])
+    def test_nor_does_any_other_contact(self, entry: Gate, contact: type[CabinetDoor | SafetyLoop]) -> None:
+        for _ in range(100):
+            entry.happens(contact(True), contact(False))
+        assert len(entry.alarms) == 1
+
+
+class TestSafetyLoopStuckOn:
+    def test_who_drives_past_it_is_known_all_the_same(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.hub_says(right(2, plate=OTHER))
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms == ["lane-blocked"]
+        entry.seen(entry.car_comes(), plate=OTHER)
+        assert entry.decisions[-1].reservation_id == rid(2)
+        entry.happens(ArrivalLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert len(entry.passages) == 2
+
+    def test_so_is_who_drives_through_a_photocell_that_is_dirty(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.happens(Photocell(True), SafetyLoop(False))
+        entry.hub_says(right(2, plate=OTHER))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.seen(entry.car_comes(), plate=OTHER)
+        entry.happens(ArrivalLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1), rid(2)]
+
+    def test_who_had_to_wait_under_the_arm_with_the_next_one_close_behind_has_come_in(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(SafetyLoop(True))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.happens(SafetyLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True)]
+
+    def test_nobody_passes_an_arm_that_is_down(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(SafetyLoop(True))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.happens(ArrivalLoop(False))
+        assert entry.passages == []
+
+
+class TestArrivalLoopStuckOn:
+    def test_at_an_entry_nothing_is_let_in_and_somebody_is_called_once(self, entry: Gate) -> None:
+        entry.seen(entry.car_comes(), Sight.UNSURE, None)
+        assert RaiseArm() not in entry.passes_ms(TIMING.stuck_ms)
+        assert RaiseArm() not in entry.passes_ms(TIMING.stuck_ms)
+        assert entry.alarms == ["arrival-loop-stuck"]
+
+    def test_a_booked_car_is_let_in_all_the_same(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        passage_id = entry.car_comes()
+        entry.seen(passage_id, Sight.UNSURE, None)
+        entry.passes_ms(2 * TIMING.stuck_ms)
+        assert RaiseArm() in entry.seen(passage_id)
+
+    def test_at_an_exit_the_arm_goes_up_a_few_times_and_then_stays_up(self, exit_: Gate) -> None:
+        exit_.car_comes()
+        for _ in range(FRUITLESS_MAX):
+            exit_.passes_ms(TIMING.exit_identify_ms_max)
+            exit_.happens(ArmMoved(Arm.UP))
+            exit_.passes_ms(TIMING.drive_ms_max)
+            if exit_.lane.state is State.CLOSING:
+                exit_.happens(ArmMoved(Arm.DOWN))
+        assert exit_.passes_ms(100 * TIMING.drive_ms_max) == []
+        assert exit_.lane.state is State.OPEN
+        assert exit_.alarms == ["arrival-loop-stuck"]
+
+    @pytest.mark.parametrize("direction", Direction)
+    def test_a_loop_that_is_free_again_is_believed_again(self, entry: Gate, exit_: Gate, direction: Direction) -> None:
+        gate = entry if direction is Direction.ENTRY else exit_
+        for _ in range(2):
+            gate.seen(gate.car_comes(), Sight.UNSURE, None)
+            gate.happens(ArmMoved(Arm.UP))
+            gate.passes_ms(FRUITLESS_MAX * TIMING.stuck_ms)
+            gate.happens(ArmMoved(Arm.DOWN), ArrivalLoop(False), ArmMoved(Arm.DOWN))
+            gate.passes_ms(TIMING.stuck_ms)
+            gate.happens(ArmMoved(Arm.DOWN))
+        assert gate.alarms.count("arrival-loop-stuck") == (2 if direction is Direction.ENTRY else 0)
+
+
+class TestPhotocell:
+    def test_the_arm_does_not_close_on_whoever_is_in_it(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), Photocell(True))
+        assert entry.happens(SafetyLoop(False)) == []
+        assert entry.lane.state is State.PASSING
+        assert LowerArm() in entry.happens(Photocell(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    def test_a_falling_arm_goes_up_for_somebody_on_foot_who_is_no_passage(self, entry: Gate) -> None:
+        brought_to(entry, State.CLOSING)
+        assert RaiseArm() in entry.happens(Photocell(True))
+        entry.happens(ArmMoved(Arm.UP))
+        assert LowerArm() in entry.happens(Photocell(False))
+        assert len(entry.passages) == 1
+
+    def test_the_arm_stays_up_for_the_car_that_waits_for_somebody_on_foot(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(Photocell(True))
+        assert LowerArm() not in entry.happens(Photocell(False))
+        assert entry.lane.state is State.OPEN
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    def test_somebody_on_foot_before_a_closed_arm_is_nothing(self, entry: Gate) -> None:
+        assert entry.happens(Photocell(True)) == []
+        assert entry.happens(Photocell(False)) == []
+        assert entry.stored() == []
+
+    def test_a_car_before_a_closed_arm_is_told_off(self, entry: Gate) -> None:
+        entry.happens(Photocell(True))
+        assert entry.happens(SafetyLoop(True)) == [Warn()]
+        assert entry.alarms == ["uninvited-car"]
+
+    def test_a_car_that_the_safety_loop_does_not_notice_has_crossed_all_the_same(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), Photocell(True))
+        assert LowerArm() in entry.happens(Photocell(False))
+        [passed] = entry.passages
+        assert (passed.reservation_id, passed.unseen) == (rid(1), True)
+        assert entry.alarms == ["safety-loop-silent"]
