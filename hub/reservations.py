@@ -117,6 +117,7 @@ class Reservations:
             if known.ticket is None or known.status is Status.CANCELLED:
                 paid = replace(known, hold_expires_at=None, confirmed_at=utc(now.utc))
                 self._book.change(self._tickets.issued_for(paid), Step.CONFIRM, "paid", now)
+                self._stays.had_come_before_paid(known.reservation_id, now)
                 self._moves.check(now)  # it may start within minutes, where an overstayer still stands
                 known = self._known(request.reservation_id)
         assert known.ticket is not None, "a ticket was issued with the confirmation"

@@ -70,6 +70,32 @@ class Stays:
                 self._tell(after, cancelled.ref, now)
                 self._conflict_arose(after, Conflict.AFTER_CANCEL, self._journal.unit, now)
 
+    def had_come_before_paid(self, reservation_id: str, now: Now) -> None:
+        """The reservation is confirmed, and its car may have come in while it was still held: by an attendant, or where
+        the lane was held open. It came on this reservation then, as if the payment had been a moment quicker.
+
+        Follows the fact of the confirmation.
+        """
+        row = self._sql.execute(
+            "SELECT * FROM stay WHERE reservation_id = ? AND entered_at IS NOT NULL AND conflict = ?"
+            " ORDER BY left_at IS NOT NULL, entered_at LIMIT 1",
+            (reservation_id, Conflict.NO_RIGHT.value),
+        ).fetchone()
+        reservation = self._book.find(reservation_id)
+        if row is None or reservation is None:
+            return
+        with self._store.transaction():
+            paid = self._journal.last_own(ReservationChanged.kind)
+            assert paid is not None, "the confirmation is told before what follows from it"
+            stay = _stay(row)
+            spot_id = self._spot_sent_to(None, reservation)
+            steps = (Step.CHECK_IN,) if stay.left_at is None else (Step.CHECK_IN, Step.COMPLETE)
+            self._step(reservation.on_spot(spot_id or reservation.spot_id), now, *steps)
+            stay = replace(stay, conflict=None, spot_id=spot_id)
+            self._change(stay, paid.ref, now)
+            if spot_id is None and stay.left_at is None:
+                self._no_spot(stay, self._journal.unit, now)
+
     def end(self, stay_id: str, exit_id: str | None, *, by: str, now: Now) -> None:
         """Somebody of the lot, `by` name, says that a car has left: at `exit_id`, the stay that tells of an exit at
         which nobody knew whose car it was, or unseen.
@@ -155,7 +181,7 @@ class Stays:
         if reservation is not None and conflict is not None:
             spot_id = self._spot_of_conflict(passage, reservation, OUTCOMES[conflict].spot, now)
         elif reservation is not None:
-            spot_id = reservation.spot_id if earlier_exit else self._spot_sent_to(passage, reservation)
+            spot_id = reservation.spot_id if earlier_exit else self._spot_sent_to(passage.spot_id, reservation)
             steps = (Step.CHECK_IN, Step.COMPLETE) if earlier_exit else (Step.CHECK_IN,)
             self._step(reservation.on_spot(spot_id or reservation.spot_id), now, *steps)
         return Stay(
@@ -230,11 +256,11 @@ class Stays:
         ).fetchone()
         return row is not None
 
-    def _spot_sent_to(self, passage: GatePassed, reservation: Reservation) -> str | None:
+    def _spot_sent_to(self, sent_to: str | None, reservation: Reservation) -> str | None:
         """Where a car that has the right to come in stands; None where no spot is to be had."""
         own, window = reservation.spot_id, reservation.window
-        if passage.spot_id not in (None, own) and self._spots.is_free(passage.spot_id, window):
-            return passage.spot_id
+        if sent_to not in (None, own) and self._spots.is_free(sent_to, window):
+            return sent_to
         if not self._spots.is_occupied(own):
             return own
         return self._spots.as_good_spot(reservation.vehicle_type, reservation.booked_kind, window)

@@ -159,3 +159,9 @@ def gates_that_lost_their_logs(db: Database) -> None:
             gate_id TEXT PRIMARY KEY, at TEXT NOT NULL
         ) STRICT;
     """)
+
+
+@migrations()
+def stays_by_plate(db: Database) -> None:
+    """Whose stay an exit ends, and who may have come after all, is found without reading all that ever stood here."""
+    db.conn.executescript("CREATE INDEX stay_by_plate ON stay (plate_mark) WHERE plate_mark IS NOT NULL;")

@@ -6,7 +6,9 @@ have answered, whoever came in is known. That is told once. It is told as not co
 time, was taken out of the lot, or has lost some of its log since the car may have come: what it let in may then never
 be known, also where the withdrawal is decided long after the loss. Nor is it where
 the booking's own plate was seen going out and never coming in: the car was there, and its fee is not to be charged; and
-where a car came in since that nobody knew, by an attendant or an open lane: it may have been this one.
+where a car came in since that nobody knew, by an attendant or an open lane: it may have been this one; where one came
+in on this very booking before it was paid for; and where the booking's own plate stood in the lot in its window,
+whatever it had come in on.
 
 A manager may vouch in a silent gate's place that nobody came in there. Should the gate tell otherwise in the end, that
 is taken in as ever: the stay came after the no-show, and the fee goes back.
@@ -32,6 +34,17 @@ that was off for a night can still say that the car did come; a refund is owed a
 
 SETTLED_AT_ONCE_MAX = 500
 """Withdrawals that one transaction gives up waiting for at most; the rest follow in the next."""
+
+_MAY_HAVE_COME = (
+    "EXISTS (SELECT 1 FROM stay WHERE stay.reservation_id = r.reservation_id"
+    " AND (stay.entered_at IS NULL AND stay.plate_mark = r.plate_mark OR r.status = 'no_show' AND conflict = 'no-right'"
+    " AND entered_at > :may_have_come))"
+    " OR r.status = 'no_show' AND EXISTS (SELECT 1 FROM stay WHERE stay.reservation_id IS NULL"
+    " AND conflict = 'no-right' AND entered_at > :may_have_come)"
+    " OR r.status = 'no_show' AND EXISTS (SELECT 1 FROM stay WHERE stay.plate_mark = r.plate_mark"
+    " AND entered_at < r.end_time AND coalesce(left_at, r.end_time) > r.start_time)"
+)
+"""Whether a stay leaves it unsure that the car of the reservation `r` has not come."""
 
 
 class Withdrawals:
@@ -194,13 +207,14 @@ class Withdrawals:
     def _settle(self, reservation_id: str, now: Now) -> None:
         self._sql.execute("DELETE FROM withdrawal_awaits WHERE reservation_id = ?", (reservation_id,))
         row = self._sql.execute(
-            "UPDATE withdrawal SET settled_at = ?, complete = complete AND NOT EXISTS (SELECT 1 FROM stay"
-            " JOIN reservation USING (reservation_id) WHERE stay.reservation_id = withdrawal.reservation_id"
-            " AND stay.entered_at IS NULL AND stay.plate_mark = reservation.plate_mark) AND NOT EXISTS (SELECT 1"
-            " FROM stay JOIN reservation r ON r.reservation_id = withdrawal.reservation_id WHERE r.status = 'no_show'"
-            " AND stay.reservation_id IS NULL AND stay.conflict = 'no-right' AND stay.entered_at > ?)"
-            " WHERE reservation_id = ? RETURNING revision, complete",
-            (rfc3339(now.utc), self._may_have_come_from(reservation_id), reservation_id),
+            "UPDATE withdrawal SET settled_at = :now, complete = complete AND NOT EXISTS"  # noqa: S608  our own SQL
+            f" (SELECT 1 FROM reservation r WHERE r.reservation_id = :reservation_id AND ({_MAY_HAVE_COME}))"
+            " WHERE reservation_id = :reservation_id RETURNING revision, complete",
+            {
+                "now": rfc3339(now.utc),
+                "may_have_come": self._may_have_come_from(reservation_id),
+                "reservation_id": reservation_id,
+            },
         ).fetchone()
         settled = WithdrawalSettled(
             reservation_id=reservation_id, revision=row["revision"], complete=bool(row["complete"])

@@ -11,7 +11,7 @@ from domain.now import Now
 from domain.plate import Plate
 from domain.reservation import Status
 from domain.stay import OUTCOMES, Conflict, SpotOutcome
-from tests.hub.riverside import HOUR_MS, NOW, OTHER_SPOT, PLATE, SPOT, Riverside, at, hold_request, rid
+from tests.hub.riverside import HOUR_MS, MINUTE_MS, NOW, OTHER_SPOT, PLATE, SPOT, Riverside, at, hold_request, rid
 from tests.parts import ENTRY, EXIT
 
 SECOND_ENTRY = "riverside.entry-2"
@@ -109,6 +109,48 @@ ENTRIES = [
     (Status.CANCELLED, Conflict.AFTER_CANCEL),
     (Status.NO_SHOW, Conflict.AFTER_NO_SHOW),
 ]
+
+
+class TestPaidOnceInside:
+    """An attendant lets a driver in who has booked and is still paying: once it is paid for, they came on it."""
+
+    def test_is_checked_in_on_the_booking(self, riverside: Riverside) -> None:
+        riverside.hold()
+        entry = riverside.came_in(hours=0.05)
+        riverside.confirm(now=NOW.later(5 * MINUTE_MS))
+        (stay,) = riverside.stays()
+        assert (stay.conflict, stay.spot_id, stay.entered_at) == (None, SPOT, at(0.05))
+        assert riverside.status() is Status.CHECKED_IN
+        riverside.take(entry)
+        riverside.went_out(hours=0.5)
+        assert riverside.status() is Status.COMPLETED
+        assert len(riverside.stays()) == 1
+
+    def test_also_where_they_have_left_by_then(self, riverside: Riverside) -> None:
+        riverside.hold()
+        riverside.came_in(hours=0.05)
+        riverside.went_out(hours=0.1)
+        riverside.confirm(now=NOW.later(5 * MINUTE_MS))
+        (stay,) = riverside.stays()
+        assert (stay.conflict, stay.left_at, riverside.status()) == (None, at(0.1), Status.COMPLETED)
+
+    def test_on_another_spot_where_somebody_stands_on_theirs(self, riverside: Riverside) -> None:
+        riverside.booked(2, hold_request(2, start=-2, end=0), now=NOW.later(-3 * HOUR_MS))
+        riverside.came_in(2, hours=-1)
+        riverside.hold(now=NOW.later(-3 * HOUR_MS))
+        riverside.came_in(hours=0.05)
+        riverside.confirm(now=NOW.later(-3 * HOUR_MS))
+        assert [(stay.spot_id, stay.conflict) for stay in riverside.stays()] == [(SPOT, None), (OTHER_SPOT, None)]
+        assert (riverside.status(), riverside.reservation().spot_id) == (Status.CHECKED_IN, OTHER_SPOT)
+
+    def test_one_car_only_and_the_one_that_is_still_there(self, riverside: Riverside) -> None:
+        riverside.hold()
+        riverside.came_in(hours=0.01)
+        riverside.went_out(hours=0.02)
+        riverside.came_in(hours=0.05)
+        riverside.confirm(now=NOW.later(5 * MINUTE_MS))
+        assert [stay.conflict for stay in riverside.stays()] == [Conflict.NO_RIGHT, None]
+        assert riverside.status() is Status.CHECKED_IN
 
 
 class TestConflicts:

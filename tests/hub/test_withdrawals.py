@@ -301,6 +301,25 @@ class TestSomebodyUnknown:
         lot.came_in(2)
         assert self.nobody_came(lot) == [(rid(1), 3, True)]
 
+    def test_also_one_on_this_very_booking_before_it_was_paid_for(self, lot: Riverside) -> None:
+        """As a hub knows it that has got its stays back from central, and not how they came about."""
+        lot.take(lot.crossed(ENTRY, at(0), number=1))
+        (stay,) = lot.stays()
+        lot.lot.book.put(replace(lot.reservation(), status=Status.CONFIRMED))
+        lot.lot.stays.restore(stay.model_copy(update={"conflict": Conflict.NO_RIGHT}), NOW)
+        assert self.nobody_came(lot)[-1][2] is False
+
+    @pytest.mark.parametrize(("left", "complete"), [(None, False), (0.4, False), (-0.1, True)])
+    def test_whose_plate_stood_in_the_lot_on_another_booking(
+        self, lot: Riverside, left: float | None, complete: bool
+    ) -> None:
+        """Who did not drive out and in again between two bookings did not fail to come."""
+        lot.booked(2, hold_request(2, spot_id=OTHER_SPOT, start=-2, end=-0.01), now=NOW.later(-2 * HOUR_MS))
+        lot.came_in(2, hours=-1.9, plate=PLATE)
+        if left is not None:
+            lot.went_out(2, hours=left, plate=PLATE)
+        assert self.nobody_came(lot) == [(rid(1), 3, complete)]
+
     def test_who_cancelled_is_settled_as_ever(self, lot: Riverside) -> None:
         lot.came_in(None)
         lot.cancel()
