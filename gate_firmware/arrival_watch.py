@@ -10,7 +10,7 @@ MOMENT_MS = 1_000
 """No car is on the loop for less."""
 
 MOMENTS_MAX = 20
-"""So many of them in a row are a loop that chatters."""
+"""So many of them in a row are a loop that chatters, and so is one that was free so often for no longer."""
 
 
 class ArrivalWatch:
@@ -21,24 +21,40 @@ class ArrivalWatch:
         self._record = record
         self._stuck_ms = stuck_ms
         self._fruitless = 0
-        self._moments = 0
-        self._since_ms = 0
+        self._moments = self._drop_outs = 0
+        self._changed_ms = -MOMENT_MS
+        self._undecided: tuple[int, int] | None = None  # since when one stood there, and when it was gone
         self.is_stuck = False
+
+    @property
+    def chatters(self) -> bool:
+        """Whether what it says of who comes and goes is not to be believed any more."""
+        return max(self._moments, self._drop_outs) >= MOMENTS_MAX
 
     def changed(self, occupied: bool, now: Now) -> bool:
         """Somebody has come or gone: it is no stuck loop. Whether that may be a car, and was no moment's chatter."""
         self._fruitless, self.is_stuck = 0, False
+        is_moment = now.mono_ms - self._changed_ms < MOMENT_MS
+        self._changed_ms = now.mono_ms
+        chattered = self.chatters
         if occupied:
-            self._since_ms = now.mono_ms
-            return True
-        if now.mono_ms - self._since_ms >= MOMENT_MS:
-            self._moments = 0
-            return True
-        self._moments += 1
-        if self._moments == MOMENTS_MAX:
-            detail = f"the arrival loop was occupied {MOMENTS_MAX} times for less than {MOMENT_MS} ms"
+            self._drop_outs = self._drop_outs + 1 if is_moment else 0
+        else:
+            self._moments = self._moments + 1 if is_moment else 0
+        if self.chatters and not chattered:
+            how = "free" if occupied else "occupied"
+            detail = f"the arrival loop was {how} {MOMENTS_MAX} times for less than {MOMENT_MS} ms"
             self._record.alarm("arrival-loop-chatters", detail, now)
-        return False
+        return occupied or not (is_moment or self.chatters)
+
+    def went_undecided(self, since_ms: int, now: Now) -> None:
+        """Whoever has stood there since then is not there any more, and nothing was decided on them."""
+        self._undecided = since_ms, now.mono_ms
+
+    def waits_since_ms(self, now: Now) -> int:
+        """Since when whoever has come just now has waited: one whom the loop has lost for a moment was there before."""
+        since_ms, gone_ms = self._undecided or (now.mono_ms, now.mono_ms)
+        return since_ms if now.mono_ms - gone_ms < MOMENT_MS else now.mono_ms
 
     def held_back(self, since_ms: int, now: Now) -> None:
         """A car has stood there since then, and may not pass."""

@@ -26,6 +26,9 @@ class Crossings:
         self._gap_ms_max = gap_ms_max
         self._gap_ends_ms: int | None = None
         self._has_let_pass = False  # since the arm was down
+        self._glimpsed = (
+            ""  # the passage while whose car was between the loops the photocell alone has noticed somebody
+        )
 
     def next_wakeup_ms(self) -> int | None:
         """When the car before ought to have crossed."""
@@ -36,10 +39,21 @@ class Crossings:
         self._has_let_pass = False
 
     def next_has_come(self, now: Now) -> None:
-        """The next car is there while the one that may pass is between the loops, or has backed out."""
-        if self._car.before is None:
-            self._car.before = self._car.passage
-            self._gap_ends_ms = now.mono_ms + self._gap_ms_max
+        """The next car is there while the one that may pass is between the loops, or has backed out. There is no room
+        for two between them: one that was before that has gone."""
+        self._before_has_gone(now)
+        before = self._car.before = self._car.passage
+        before.crosses_by_ms = before.crosses_by_ms or now.mono_ms + self._gap_ms_max
+        self._gap_ends_ms = before.crosses_by_ms
+
+    def next_has_gone(self, now: Now) -> int:
+        """The next car is not there any more: the lane has to do with the one before again, which is to have crossed by
+        the instant that is returned."""
+        ends_ms, self._gap_ends_ms = self._gap_ends_ms or now.mono_ms, None
+        before, self._car.before = self._car.before, None
+        assert before is not None, "it was there"
+        self._car.passage = before
+        return max(ends_ms, now.mono_ms)
 
     def gap_is_over(self, now: Now) -> bool:
         """Whether the car before has not crossed in time, by now."""
@@ -48,9 +62,7 @@ class Crossings:
         if self.under.occupied:  # by that car, perhaps
             self._gap_ends_ms = now.mono_ms + self._gap_ms_max
             return False
-        self._gap_ends_ms, before, self._car.before = None, self._car.before, None
-        assert before is not None, "it was there"
-        self._gone(before, now)
+        self._before_has_gone(now)
         self._car.is_alone(now)
         return True
 
@@ -65,20 +77,29 @@ class Crossings:
         `for_everyone`: the arm is up whoever comes.
         """
         passage, crossing = self._car.passage, self.under.crossing
-        if crossing is Crossing.NOT_CROSSED and not for_everyone:
-            return False
         if crossing is Crossing.ON_FOOT:
-            if not passage.may_pass or passage.is_awaited or arrival:
-                return False
-            self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
-            self.complete(now, unseen=True, may_pass=True)
-        elif self._is_the_one_before(crossing):
+            return self._glimpse(arrival=arrival, for_everyone=for_everyone, now=now)
+        if self._is_the_one_before(crossing):
             self._gap_ends_ms, self._has_let_pass = None, True
             self._car.before_crossed(now)
-        else:
+            return True
+        if crossing is not Crossing.NOT_CROSSED or for_everyone:
             in_doubt = crossing is Crossing.PERHAPS and passage.may_pass and not for_everyone
             unseen = in_doubt and self._is_unseen(now)
             self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
+            return True
+        return False
+
+    def _glimpse(self, *, arrival: bool, for_everyone: bool, now: Now) -> bool:
+        """Somebody on foot, or the car that is between the loops where the safety loop is silent: the gap's end tells,
+        unless the arm stays up anyway. Whether it counts as passed by now."""
+        let_pass = self._car.before if arrival else self._car.passage
+        if let_pass is None or not let_pass.may_pass or let_pass.is_awaited:
+            return False
+        self._glimpsed = let_pass.passage_id
+        if not for_everyone or arrival:
+            return False
+        self.has_gone(now)
         return True
 
     def _is_the_one_before(self, crossing: Crossing) -> bool:
@@ -87,6 +108,8 @@ class Crossings:
         before, passage = self._car.before, self._car.passage
         if before is None:
             return False
+        if crossing is Crossing.NOT_CROSSED:
+            return self.under.arm_had_risen
         return crossing is Crossing.PERHAPS or not (passage.may_pass or before.is_resumed)
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
@@ -104,9 +127,25 @@ class Crossings:
         self._may_have_passed(self._car.passage, now)
         return True
 
+    def settle_before(self, now: Now) -> None:
+        """Whatever is under the arm has been there for too long: it is the car before, if there is one."""
+        before, self._car.before, self._gap_ends_ms = self._car.before, None, None
+        if before is not None:
+            self._record.passage(before.passage_id, before.judgement, now, unseen=True)
+            self._has_let_pass = True
+
+    def _before_has_gone(self, now: Now) -> None:
+        before, self._car.before, self._gap_ends_ms = self._car.before, None, None
+        if before is not None:
+            self._gone(before, now)
+
     def _gone(self, passage: Passage, now: Now) -> bool:
         """A car has left the arrival loop for an open arm, and has not been seen to cross; whether it counts as passed:
-        it was let pass before a restart, or the safety loop notices nobody."""
+        it was let pass before a restart, the photocell has seen it, or the safety loop notices nobody."""
+        if passage.passage_id == self._glimpsed:
+            self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
+            self._record.passage(passage.passage_id, passage.judgement, now, unseen=True)
+            return True
         if self.under.left_unnoticed() == UNNOTICED_MAX:
             detail = f"{UNNOTICED_MAX} cars in a row have left an open arm, and the safety loop has noticed none"
             self._record.alarm("safety-loop-silent", detail, now)

@@ -23,6 +23,9 @@ PASSES = (Verdict.ADMIT, Verdict.RELEASE)
 RESUME_WITHIN = timedelta(minutes=15)
 """A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
 
+RESUME_DECISIONS_MAX = 8
+"""Decisions that are looked back at for the last that let a car pass: the next one in the queue is asked, and asked."""
+
 SINCE_MAX = 1_000
 """Facts since a decision; after more of them its car is not there any more."""
 
@@ -52,6 +55,19 @@ class Judgement:
     def passes(self) -> bool:
         """Whether the arm goes up."""
         return self.decision.verdict in PASSES
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Whom the arm was last opened for, before a restart: their passage is not over, as far as this gate has stored.
+
+    `is_awaited`: it was let in from afar, and had not come. `is_before`: another car had been decided on since.
+    """
+
+    passage_id: str
+    judgement: Judgement
+    is_awaited: bool
+    is_before: bool
 
 
 class Judge:
@@ -126,22 +142,26 @@ class Judge:
             return known is not None and known != reservation_id
         return self._plates.is_another(right.plate.mark, reservation_id, looked, now)
 
-    def resume(self, journal: Journal, boot: str, now: Now, *, under: bool) -> tuple[Judgement | None, str, bool]:
-        """The judgement and passage that the arm was last opened for, and whether its car was still to come.
+    def resume(self, journal: Journal, boot: str, now: Now, *, under: bool) -> Resumed | None:
+        """Whom the arm was last opened for.
 
-        Neither where that passage is over, or where the decision is older than `RESUME_WITHIN`: by the clock that no
+        Nobody where that passage is over, or where the decision is older than `RESUME_WITHIN`: by the clock that no
         time server moves where it was made in this `boot`. Where nobody knows how old it is, only a car that is `under`
         the arm goes on with it: one that stands before it can be looked at anew.
         """
-        decided = journal.last_own(GateDecided.kind)
-        if decided is None:
-            return None, "", False
-        last = GateDecided.model_validate(decided.payload)
-        if last.verdict not in PASSES or not _is_recent(decided, boot, now, unknown=under):
-            return None, "", False
+        newest = ""
+        for decided in journal.own(GateDecided.kind, RESUME_DECISIONS_MAX):
+            last = GateDecided.model_validate(decided.payload)
+            newest = newest or last.passage_id
+            if last.verdict in PASSES:
+                break
+        else:
+            return None
+        if not _is_recent(decided, boot, now, unknown=under):
+            return None
         since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
         if len(since) == SINCE_MAX or any(_ends(fact, last.passage_id) for fact in since):
-            return None, "", False
+            return None
         judgement = Judgement(
             decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
             evidence=last.evidence,
@@ -151,7 +171,7 @@ class Judge:
             reservation_id=last.reservation_id,
             ticket_id=self._replica.noted_ticket(last.passage_id),
         )
-        return judgement, last.passage_id, last.awaited
+        return Resumed(last.passage_id, judgement, last.awaited, is_before=newest != last.passage_id)
 
     def _by_sight(self, looked: Looked, now: Now) -> Judgement:
         sealed = None if looked.plate is None else self._seal.seal(looked.plate)

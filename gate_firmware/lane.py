@@ -23,7 +23,7 @@ from gate_firmware.arrival_watch import ArrivalWatch
 from gate_firmware.bystanders import Bystanders
 from gate_firmware.camera_watch import CameraWatch
 from gate_firmware.crossings import Crossings
-from gate_firmware.deciding import Judge
+from gate_firmware.deciding import Judge, Resumed
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -55,6 +55,8 @@ from gate_firmware.under_arm import Crossing
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
 from lpr.blindness import Blindness
+
+ARRIVED = {Position.UP: Input.ARM_UP, Position.DOWN: Input.ARM_DOWN}
 
 
 class Lane:
@@ -110,8 +112,8 @@ class Lane:
             State.PASSING: self._still_passing,
             State.CLOSING: self._close_again,
             State.FAULT: self._try_again,
-            State.FIRE: self._not_up,
-            State.HELD_OPEN: self._not_up,
+            State.FIRE: self._still_passing,
+            State.HELD_OPEN: self._still_passing,
         }
 
     @property
@@ -147,12 +149,12 @@ class Lane:
         self._arrivals.changed(arrival, now)
         self._bystanders.cabinet(inputs.cabinet_open, now)
         self._car.mode = self._record.last_mode()
-        judgement, passage_id, awaited = self._judge.resume(self._journal, self._boot, now, under=safety)
-        self._car.passage = Passage(
-            passage_id, now.mono_ms, judgement, is_resumed=judgement is not None and not awaited
-        )
-        if judgement is not None and (awaited or arm is Position.DOWN) and not arrival and not safety:
-            self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage_id}", now)
+        let_pass = self._judge.resume(self._journal, self._boot, now, under=safety)
+        awaited = let_pass is not None and let_pass.is_awaited
+        if let_pass is not None:
+            self._car.passage = Passage(let_pass.passage_id, now.mono_ms, let_pass.judgement, is_resumed=not awaited)
+        if let_pass is not None and (awaited or arm is Position.DOWN) and not arrival and not safety:
+            self._record.alarm("passage-unseen", f"a car may have passed unseen: {let_pass.passage_id}", now)
         if inputs.fire:
             return self._step(Input.ALARM, now)
         if self.mode is Mode.HELD_OPEN:
@@ -162,10 +164,17 @@ class Lane:
             return [*commands, *(self._uninvited(now) if safety and self.state is State.IDLE else [])]
         if safety:
             return [self._sign.go(DRIVE), *self._enter(State.PASSING, now)]
-        if judgement is None:
+        if let_pass is None:
             return self._enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
-        commands = self._enter(State.OPEN if arm is Position.UP else State.OPENING, now)
-        return [*commands, self._passage.look()] if arrival and not awaited else commands
+        return self._resume(let_pass, now)
+
+    def _resume(self, let_pass: Resumed, now: Now) -> list[Command]:
+        """The arm is up, or moves, for a car that is not over the safety loop."""
+        if self._arrival and let_pass.is_before:
+            self._crossings.next_has_come(now)
+            return self._enter(State.LOOKING, now)
+        commands = self._drives_on(now)
+        return [*commands, self._passage.look()] if self._arrival and not let_pass.is_awaited else commands
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
@@ -229,21 +238,41 @@ class Lane:
         self._arrival = occupied
         self._note_meanwhile()
         is_car = self._arrivals.changed(occupied, now)
-        goes_back = not occupied and self.state in (State.LOOKING, State.HELD_BACK)
-        if goes_back and (is_car or self._passage.judgement is not None):
-            self._record.noted(Noted.BACKED_OUT, self._passage.passage_id, now)
+        if not occupied and self.state in (State.LOOKING, State.HELD_BACK):
+            return self._goes_back(is_car, now)
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
         if self._is_blocked:
-            return self._past_a_blocked_arm(now)
+            return self._past_a_blocked_arm(is_car, now)
         if self.state is State.HELD_OPEN:
             return self._comes_to_an_open_arm(now) if occupied and not self._under.occupied else []
         if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
             self._passage.is_awaited = False  # it is the very car that the arm goes up for
             return self._try_again(now) if self.state is State.FAULT else []
-        if occupied and self._passage.may_pass and self.state in (State.OPENING, State.OPEN):
+        if occupied and self._passage.may_pass and self.state in ARM_IS_UP_FOR_IT:
             self._crossings.next_has_come(now)
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+
+    def _goes_back(self, is_car: bool, now: Now) -> list[Command]:
+        """Who was not let pass is not there any more; the one before may be between the loops still."""
+        if is_car or (self._passage.judgement is not None and not self._arrivals.chatters):
+            self._record.noted(Noted.BACKED_OUT, self._passage.passage_id, now)
+        if self._passage.judgement is None:
+            self._arrivals.went_undecided(self._passage.since_ms, now)
+        if self._car.before is not None:
+            return self._before_drives_on(now)
+        return self._step(Input.CAR_GONE, now)
+
+    def _before_drives_on(self, now: Now) -> list[Command]:
+        commands, ends_ms = self._look_away(), self._crossings.next_has_gone(now)
+        commands += self._drives_on(now)
+        if self.state is State.OPEN:
+            self._until_ms = ends_ms
+        return commands
+
+    def _drives_on(self, now: Now) -> list[Command]:
+        """The car that may pass has left the arrival loop, and has yet to cross."""
+        return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
 
     def _comes_to_an_open_arm(self, now: Now) -> list[Command]:
         """Everyone passes; the one before may be between the loops."""
@@ -251,11 +280,15 @@ class Lane:
             self._crossings.next_has_come(now)
         return self._car.comes(now)
 
-    def _past_a_blocked_arm(self, now: Now) -> list[Command]:
+    def _past_a_blocked_arm(self, is_car: bool, now: Now) -> list[Command]:
         """The arm is up for as long as something seems to be under it: whoever comes drives in or out, and it is known
         who. Whoever has gone counts as passed."""
-        if self._passage.passage_id:
+        self._crossings.settle_before(now)
+        is_known = self._passage.reservation_id is not None and not self._arrivals.chatters
+        if self._passage.passage_id and (is_car or is_known):
             self._crossings.complete(now, unseen=True, may_pass=self._passage.may_pass)
+        elif self._passage.passage_id:
+            self._car.begin(Passage(), now)
         return self._car.comes(now) if self._arrival else []
 
     def _note_meanwhile(self) -> None:
@@ -266,30 +299,45 @@ class Lane:
         self._note_meanwhile()
         if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
             return self._cleared(now)
+        if by is Input.CAR_UNDER and self.state in UP_FOR_EVERYONE:
+            return self._watch_what_is_under_it(now)
         nobody_may = self._arm.is_down and self._passage.judgement is None
-        if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may) and self.state not in UP_FOR_EVERYONE:
+        if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may):
             return self._uninvited(now)
         return [] if by is None else self._step(by, now)
 
     def _cleared(self, now: Now) -> list[Command]:
         """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
-        was_blocked, self._is_blocked = self._is_blocked, False
+        was_blocked, self._is_blocked, self._blocked_ms = self._is_blocked, False, None
         has_come_since = self._arrival and self._under.crossing is not Crossing.PERHAPS
         if was_blocked and (has_come_since or not self._passage.passage_id):
             self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
-            return self._step(Input.CAR_CLEAR, now)
+            return self._next_to_look_at(now) if self.state is State.HELD_OPEN else self._step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
         has_crossed = self._crossings.cleared(now, arrival=self._arrival, for_everyone=is_for_everyone)
-        if not has_crossed and self.state is State.PASSING and self._passage.may_pass:
-            return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
+        if not has_crossed and self.state is State.PASSING:
+            if self._passage.may_pass:
+                return self._drives_on(now)
+            if self._car.before is not None:
+                return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
         if self.state is State.HELD_OPEN:
             return [*self._sign.go_if_new(DRIVE), *self._next_to_look_at(now)]
         return self._step(Input.CAR_CLEAR, now)
 
     def _fire_alarm(self, alarmed: bool, now: Now) -> list[Command]:
-        if alarmed and self.state is State.FIRE:
-            return []
-        return self._step(Input.ALARM if alarmed else Input.ALARM_OVER, now)
+        if alarmed:
+            return [] if self.state is State.FIRE else self._step(Input.ALARM, now)
+        return self._not_for_everyone(Input.ALARM_OVER, now)
+
+    def _not_for_everyone(self, by: Input, now: Now) -> list[Command]:
+        """The arm comes down again; but whoever may pass, and has left the arrival loop, may be on their way to it."""
+        if by not in STEPS[self.state] or self._under.occupied or self.mode is Mode.HELD_OPEN:
+            return self._step(by, now)
+        if self._passage.may_pass and not self._arrival:
+            return self._drives_on(now)
+        if self._car.before is not None:
+            return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
+        return self._step(by, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
         has_fallen = self._arm.is_up and position is not Position.UP
@@ -299,17 +347,14 @@ class Lane:
             self._crossings.arm_is_down()
         if has_fallen and self.state in UP_FOR_EVERYONE:
             return self._raise_again(now)
+        if has_fallen and self.state in (State.LOOKING, State.HELD_BACK) and self._car.before is not None:
+            return [*self._arm.raised()]
         if has_fallen and self.state is State.PASSING:
             return self._raise_over_it(now)
         if self.state is State.OPEN and not self._arm.is_up:
             return self._step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
-        match position:
-            case Position.UP:
-                return self._step(Input.ARM_UP, now)
-            case Position.DOWN:
-                return self._step(Input.ARM_DOWN, now)
-            case Position.BETWEEN:
-                return []
+        by = ARRIVED.get(position)
+        return [] if by is None else self._step(by, now)
 
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
         if looked.passage_id != self._passage.passage_id:
@@ -345,7 +390,8 @@ class Lane:
             raise Refused("exit_never_closed", "who is inside gets out: an exit is held open or automatic")
         self._record.mode(said.mode, said.by, now)
         self._car.mode = said.mode
-        commands = self._step(Input.HOLD_OPEN if said.mode is Mode.HELD_OPEN else Input.AS_USUAL, now)
+        is_open = said.mode is Mode.HELD_OPEN
+        commands = self._step(Input.HOLD_OPEN, now) if is_open else self._not_for_everyone(Input.AS_USUAL, now)
         match self.state:
             case State.IDLE:
                 commands = [self._sign.stop(self._nobody_here())]
@@ -358,7 +404,7 @@ class Lane:
         return [] if after is None else self._enter(after, now)
 
     def _enter(self, state: State, now: Now) -> list[Command]:
-        self.state, self._until_ms, self._is_blocked = state, None, False
+        self.state, self._until_ms, self._blocked_ms, self._is_blocked = state, None, None, False
         return self._on_entering[state](now)
 
     def _uninvited(self, now: Now) -> list[Command]:
@@ -386,8 +432,11 @@ class Lane:
         return self._arrival or (self._direction is Direction.EXIT and self._under.loop)
 
     def _looking(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._timing.decide_ms_max(self._direction)
-        return [self._sign.stop(LOOKING), *self._car.comes(now)]
+        commands: list[Command] = [self._sign.stop(LOOKING), *self._car.comes(now)]
+        if self._direction is Direction.EXIT:  # it opens in time, also where the loop drops out again and again
+            self._passage.since_ms = self._arrivals.waits_since_ms(now)
+        self._until_ms = self._passage.since_ms + self._timing.decide_ms_max(self._direction)
+        return commands
 
     def _held_back(self, now: Now) -> list[Command]:
         if self._passage.look_again_ms is None:
@@ -458,26 +507,31 @@ class Lane:
     def _fire(self, now: Now) -> list[Command]:
         """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
         self._record.alarm("fire", "the fire alarm system has opened the lane", now)
-        return [*self._raise_again(now), *self._look_away(), self._sign.go(FIRE)]
+        commands: list[Command] = [*self._raise_again(now), *self._look_away(), self._sign.go(FIRE)]
+        return [*commands, *self._watch_what_is_under_it(now)] if self._under.occupied else commands
 
     def _held_open(self, now: Now) -> list[Command]:
         """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
         self._car.judge_by_mode(now)
         if not self._arrival and not self._under.occupied and not self._passage.may_pass:
             self._car.begin(Passage(), now)
-        return [*self._raise_again(now), self._sign.go(self._words()), *self._next_to_look_at(now)]
+        commands = [*self._raise_again(now), self._sign.go(self._words()), *self._next_to_look_at(now)]
+        return [*commands, *self._watch_what_is_under_it(now)] if self._under.occupied else commands
 
     def _next_to_look_at(self, now: Now) -> list[Command]:
         """Look at the car that stands there, if it is not the one that is passing."""
         return self._car.comes(now) if self._arrival and not self._passage.passage_id else []
 
-    def _not_up(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [*self._arm.raised_again(now)]
-
     def _raise_again(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._arm.motion_ms_max
         return [] if self._arm.stays_up else [*self._arm.raised()]
+
+    def _watch_what_is_under_it(self, now: Now) -> list[Command]:
+        """Whatever stays under an arm that is up for everyone hides who drives past."""
+        if self._blocked_ms is None and not self._is_blocked:
+            self._blocked_ms = now.mono_ms + self._timing.drive_ms_max
+            self._until_ms = min(self._blocked_ms, self._until_ms or self._blocked_ms)
+        return []
 
     def _read_too_long(self, now: Now) -> list[Command]:
         return self._follows(self._car.read_too_long(self.state, now), now)

@@ -42,6 +42,11 @@ class UnderArm:
         return Crossing.PERHAPS if self._arm_was_up else Crossing.NOT_CROSSED
 
     @property
+    def arm_had_risen(self) -> bool:
+        """Whether the arm was not down all the time while something was under it last."""
+        return self._arm_had_risen
+
+    @property
     def is_silent(self) -> bool:
         """Whether the safety loop does not notice cars any more."""
         return self._unnoticed >= UNNOTICED_MAX

@@ -281,9 +281,12 @@ class Journal:
 
     def last_own(self, kind: str) -> Fact | None:
         """The last fact of a kind in this unit's own log."""
-        sql = "SELECT * FROM fact WHERE unit = ? AND kind = ? ORDER BY epoch DESC, seq DESC LIMIT 1"
-        row = self._sql.execute(sql, (self.unit, kind)).fetchone()
-        return None if row is None else fact_of(row)
+        return next(iter(self.own(kind, 1)), None)
+
+    def own(self, kind: str, limit: int) -> list[Fact]:
+        """The last facts of a kind in this unit's own log, newest first."""
+        sql = "SELECT * FROM fact WHERE unit = ? AND kind = ? ORDER BY epoch DESC, seq DESC LIMIT ?"
+        return [fact_of(row) for row in self._sql.execute(sql, (self.unit, kind, limit))]
 
     def _append_as(self, told: Fact) -> Fact:
         """Append what `told` tells, behind the end of the log."""

@@ -390,8 +390,8 @@ class TestArm:
 
     def test_an_arm_that_is_up_from_the_car_before_comes_down_when_nobody_follows(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
-        entry.happens(ArrivalLoop(False), ArrivalLoop(True))
-        assert LowerArm() in entry.happens(ArrivalLoop(False))
+        entry.happens(ArrivalLoop(False), ArrivalLoop(True), ArrivalLoop(False))
+        assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
         assert entry.lane.state is State.CLOSING
 
     def test_a_lane_that_stays_blocked_is_an_alarm_and_stays_open(self, entry: Gate) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, Noted
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, Mode, Noted
 from domain.plate import Plate
 from gate_firmware.arrival_watch import FRUITLESS_MAX, MOMENT_MS, MOMENTS_MAX
 from gate_firmware.events import (
@@ -10,6 +10,7 @@ from gate_firmware.events import (
     ArrivalLoop,
     CabinetDoor,
     LowerArm,
+    ModeSet,
     Photocell,
     RaiseArm,
     SafetyLoop,
@@ -19,7 +20,18 @@ from gate_firmware.events import (
 from gate_firmware.lane_states import State
 from gate_firmware.under_arm import UNNOTICED_MAX
 from hardware.barrier import Position as Arm
-from tests.gate_firmware.gate import KEY_KNOWN, MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right, ticket
+from tests.gate_firmware.gate import (
+    KEY_KNOWN,
+    MOTION_MS_MAX,
+    OTHER,
+    PLATE,
+    TIMING,
+    Gate,
+    brought_to,
+    rid,
+    right,
+    ticket,
+)
 
 
 class TestRollingBack:
@@ -101,6 +113,33 @@ class TestChatter:
         assert entry.stored() == [AlarmRaised.kind]
         assert entry.alarms == ["arrival-loop-chatters"]
 
+    def test_one_that_drops_out_under_a_car_does_not_keep_it_in(self, exit_: Gate) -> None:
+        """It is the car that was there before, and its time to be known goes on."""
+        commands = []
+        for _ in range(TIMING.exit_identify_ms_max // 500 + 1):
+            exit_.happens(ArrivalLoop(True))
+            commands += exit_.passes_ms(500)
+            exit_.happens(ArrivalLoop(False))
+        assert RaiseArm() in commands
+
+    def test_nor_does_that_fill_a_disk(self, entry: Gate) -> None:
+        for _ in range(10 * MOMENTS_MAX):
+            entry.happens(ArrivalLoop(True))
+            entry.passes_ms(2 * MOMENT_MS)
+            entry.happens(ArrivalLoop(False))
+            entry.passes_ms(MOMENT_MS - 1)
+        assert entry.alarms == ["arrival-loop-chatters"]
+        assert len(entry.noted) <= MOMENTS_MAX
+
+    def test_a_car_that_comes_a_second_after_another_has_its_own_time(self, exit_: Gate) -> None:
+        exit_.happens(ArrivalLoop(True))
+        exit_.passes_ms(TIMING.exit_identify_ms_max - 1)
+        exit_.happens(ArrivalLoop(False))
+        exit_.passes_ms(MOMENT_MS)
+        exit_.happens(ArrivalLoop(True))
+        assert RaiseArm() not in exit_.passes_ms(TIMING.exit_identify_ms_max - 1)
+        assert RaiseArm() in exit_.passes_ms(1)
+
     @pytest.mark.parametrize("contact", [CabinetDoor, SafetyLoop])
     def test_nor_does_any_other_contact(self, entry: Gate, contact: type[CabinetDoor | SafetyLoop]) -> None:
         for _ in range(100):
@@ -136,6 +175,45 @@ class TestSafetyLoopStuckOn:
         entry.passes_ms(TIMING.drive_ms_max)
         entry.happens(SafetyLoop(False))
         assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True)]
+
+    def test_so_is_who_drives_past_while_the_lane_is_held_open(self, entry: Gate) -> None:
+        brought_to(entry, State.HELD_OPEN)
+        entry.hub_says(right(2, plate=OTHER))
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True))
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms == ["lane-blocked"]
+        for plate in (PLATE, OTHER):
+            entry.seen(entry.car_comes(), plate=plate)
+            entry.passes_ms(MOMENT_MS)
+            entry.happens(ArrivalLoop(False))
+        entry.happens(SafetyLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
+        entry.seen(entry.car_comes())
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert len(entry.passages) == 3
+
+    def test_also_where_it_was_stuck_before(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.happens(ArmMoved(Arm.UP), ModeSet(Mode.HELD_OPEN, "Anna"))
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms == ["lane-blocked"]
+
+    def test_a_contact_that_chatters_meanwhile_counts_nobody(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.passes_ms(TIMING.drive_ms_max)
+        for _ in range(3 * MOMENTS_MAX):
+            entry.happens(ArrivalLoop(True), ArrivalLoop(False))
+        assert [passed.passage_id for passed in entry.passages] == ["p1"]
+
+    def test_the_car_under_it_is_the_first_of_two(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.hub_says(right(2, plate=OTHER))
+        entry.happens(ArrivalLoop(False))
+        entry.seen(entry.car_comes(), plate=OTHER)
+        entry.happens(SafetyLoop(True))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.happens(ArrivalLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
 
     def test_nobody_passes_an_arm_that_is_down(self, entry: Gate) -> None:
         entry.hub_says(right())
@@ -220,10 +298,19 @@ class TestPhotocell:
         assert entry.happens(SafetyLoop(True)) == [Warn()]
         assert entry.alarms == ["uninvited-car"]
 
+    def test_somebody_on_foot_closes_no_arm_on_a_car_that_is_between_the_loops(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), Photocell(True), Photocell(False))
+        assert LowerArm() not in entry.passes_ms(TIMING.gap_ms_max - 1)
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), False)]
+        assert entry.alarms == []
+
     def test_a_car_that_the_safety_loop_does_not_notice_has_crossed_all_the_same(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
         entry.happens(ArrivalLoop(False), Photocell(True))
-        assert LowerArm() in entry.happens(Photocell(False))
+        assert LowerArm() not in entry.happens(Photocell(False)), "it may have been somebody on foot"
+        assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
         [passed] = entry.passages
         assert (passed.reservation_id, passed.unseen) == (rid(1), True)
         assert entry.alarms == ["safety-loop-silent"]

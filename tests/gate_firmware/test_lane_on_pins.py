@@ -7,6 +7,7 @@ from gpiozero.pins.mock import MockFactory
 
 from cloud_sync.link.v1.facts import LaneNoted, Noted
 from gate_firmware.arm import CLOSE_TRIES_MAX
+from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.events import Sight
 from gate_firmware.under_arm import UNNOTICED_MAX
 from hardware import lane as lanes
@@ -166,6 +167,7 @@ def test_a_safety_loop_that_is_stuck_on(site: Site) -> None:
     site.set("arrival_loop", active=False)
     site.pass_ms(2 * TIMING.drive_ms_max)
     site.comes(Sight.STRANGER)
+    site.pass_ms(MOMENT_MS)
     site.set("arrival_loop", active=False)
     assert site.pulses == [OPEN]
     assert passed(site) == [rid(1), None]
@@ -190,6 +192,7 @@ def test_and_where_the_photocell_sees_what_it_does_not(site: Site) -> None:
     site.set("photocell", active=True)
     site.pass_ms(1_000)
     site.set("photocell", active=False)
+    site.pass_ms(TIMING.gap_ms_max + STEP_MS)
     assert passed(site) == [rid(1)]
     assert site.gate.alarms == ["safety-loop-silent"]
 

@@ -19,6 +19,7 @@ from gate_firmware.events import (
     Look,
     LowerArm,
     ModeSet,
+    Photocell,
     RaiseArm,
     SafetyLoop,
     Sight,
@@ -114,6 +115,92 @@ class TestNextCarBehind:
         assert [passed.passage_id for passed in two.passages] == ["p1"]
         kinds = two.stored()
         assert kinds.index(GatePassed.kind) < kinds.index(WithdrawalNoted.kind)
+
+    def test_the_other_goes_back_and_the_arm_stays_up_for_the_first(self, two: Gate) -> None:
+        two.seen("p2", Sight.STRANGER, OTHER)
+        assert LowerArm() not in two.happens(ArrivalLoop(False)) + two.passes_ms(TIMING.gap_ms_max - 1)
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [passed.passage_id for passed in two.passages] == ["p1"]
+        assert two.noted == [(Noted.BACKED_OUT, "p2")]
+
+    def test_who_come_and_go_behind_it_do_not_keep_the_arm_up(self, two: Gate) -> None:
+        commands = []
+        for _ in range(TIMING.gap_ms_max // 1_000):
+            commands += two.happens(ArrivalLoop(False)) + two.happens(ArrivalLoop(True)) + two.passes_ms(1_000)
+        assert LowerArm() in commands + two.happens(ArrivalLoop(False))
+        assert (Noted.BACKED_OUT, "p1") in two.noted
+
+    def test_an_arm_that_leaves_its_limit_is_raised_at_once(self, two: Gate) -> None:
+        assert RaiseArm() in two.happens(ArmMoved(Arm.BETWEEN))
+
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    def test_the_end_of_what_holds_the_arm_up_is_none_for_the_first(
+        self, two: Gate, begins: ModeSet | FireAlarm
+    ) -> None:
+        ends = ModeSet(Mode.AUTOMATIC, "Anna") if isinstance(begins, ModeSet) else FireAlarm(False)
+        two.happens(begins)
+        assert LowerArm() not in two.happens(ends)
+        assert two.lane.state is State.LOOKING
+        two.happens(SafetyLoop(True))
+        assert LowerArm() in two.happens(SafetyLoop(False))
+        assert [passed.passage_id for passed in two.passages] == ["p1"]
+
+    def test_somebody_on_foot_closes_no_arm_on_the_first(self, two: Gate) -> None:
+        two.happens(Photocell(True))
+        assert LowerArm() not in two.happens(Photocell(False))
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [passed.passage_id for passed in two.passages] == ["p1"]
+
+    def test_where_a_third_is_there_the_first_has_gone(self, two: Gate) -> None:
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.happens(ArrivalLoop(False), ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
+        assert two.noted == [(Noted.BACKED_OUT, "p1")]
+        assert [passed.reservation_id for passed in two.passages] == [rid(2)]
+
+    def test_a_restart_forgets_neither(self, two: Gate) -> None:
+        two.seen("p2", Sight.STRANGER, OTHER)
+        two.crash()
+        assert LowerArm() not in two.start(arrival=True, arm=Arm.UP)
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p1", rid(1))]
+        assert two.lane.state is State.LOOKING
+
+
+class TestNextCarBehindAStuckArm:
+    """The arm has left its lower limit, and stands between the two: who may pass has driven under it."""
+
+    @pytest.mark.parametrize("state", [State.OPENING, State.FAULT])
+    def test_the_first_crosses_on_its_own_decision(self, entry: Gate, state: State) -> None:
+        brought_to(entry, state)
+        entry.happens(ArrivalLoop(False), ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.passage_id, passed.reservation_id) for passed in entry.passages] == [("p1", rid(1))]
+
+
+class TestUpForEveryoneNoMore:
+    """Who may pass has left the arrival loop: they are between the loops, or have gone back."""
+
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    def test_who_may_pass_drives_on(self, entry: Gate, begins: ModeSet | FireAlarm) -> None:
+        ends = ModeSet(Mode.AUTOMATIC, "Anna") if isinstance(begins, ModeSet) else FireAlarm(False)
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), begins)
+        assert LowerArm() not in entry.happens(ends) + entry.passes_ms(TIMING.gap_ms_max - 1)
+        entry.happens(SafetyLoop(True))
+        assert LowerArm() in entry.happens(SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    def test_not_while_there_is_a_fire_alarm(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), FireAlarm(True), ModeSet(Mode.AUTOMATIC, "Anna"))
+        assert entry.lane.state is State.FIRE
+        assert LowerArm() not in entry.passes_ms(2 * TIMING.gap_ms_max)
+
+    def test_who_does_not_has_gone_back(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), FireAlarm(True), FireAlarm(False))
+        assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
+        assert entry.noted == [(Noted.BACKED_OUT, "p1")]
 
 
 class TestHeldOpenInAQueue:
