@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator import as_installed
+
 UNITS = Path(__file__).parents[1] / "packaging" / "systemd"
 NEWER = ("RestartSteps", "RestartMaxDelaySec")
 """Keys that systemd knows from 254 on."""
@@ -103,3 +105,8 @@ class TestLookingAtPictures:
 def test_it_is_watched_and_started_again(unit: Path) -> None:
     lines = set(unit.read_text(encoding="utf-8").splitlines())
     assert {"Type=notify", "WatchdogSec=15", "Restart=always", "StartLimitIntervalSec=0"} <= lines
+
+
+def test_what_is_measured_has_a_gates_environment() -> None:
+    text = (UNITS / "gatehouse-gate@.service").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^Environment=(MALLOC\w+)=(.*)$", text, re.MULTILINE)) == as_installed.GATE

@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 
 from domain.errors import OperatorError
+from simulator import as_installed
 from simulator.bench import gate_core
 from simulator.bench.figure import Figure, spread
 from simulator.bench.gate_disk import ENTRY, EXIT, LOT, Booking, book, clock, lay_down
@@ -196,7 +197,7 @@ async def _memory(site: GateBenchSite, cars: int, say: Say) -> list[Figure]:
     if not seen:
         raise OperatorError("bench_failed", "the gate whose memory is watched did not start; see what it says above")
     warm = [rss_mb for passed, rss_mb in seen if passed >= WARM * cars]
-    most = f"with the plate reader loaded and used, the most in {cars:,} passages; MALLOC_ARENA_MAX=2 as in its unit"
+    most = f"with the plate reader loaded and used, the most in {cars:,} passages; memory as in its unit file"
     grown = f"from passage {WARM * cars:,.0f} to {cars:,}: {warm[0]:g} to {warm[-1]:g} MB"
     return [
         Figure("rss_mb", max(rss_mb for _, rss_mb in seen), "MB", 400, "lower", most),
@@ -230,7 +231,7 @@ async def _process(*arguments: str, piped: bool = False, **more: str) -> asyncio
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
         stderr=None if piped else asyncio.subprocess.DEVNULL,
-        env={**os.environ, "MALLOC_ARENA_MAX": "2", **more},  # the first as gatehouse-gate@.service has it
+        env={**os.environ, **as_installed.GATE, **more},
         process_group=0,
     )
 

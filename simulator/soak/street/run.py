@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from domain.errors import OperatorError
+from simulator import as_installed
 from simulator.cli import street_record
 from simulator.demo.configuration import Pace
 from simulator.demo.site import Ports, Site
@@ -34,12 +35,8 @@ from simulator.world.campaign import OWN_FAILURE
 PACE = Pace(arm_travel_ms=900, car_speed_mm_per_s=4_000)
 SPOTS = 40
 """Of a lot: who was not seen to leave, because a camera was out of order, keeps one to the end."""
-GATES = {
-    "GATEHOUSE_HARDWARE__PHOTOCELL__PIN": "5",
-    "MALLOC_ARENA_MAX": "2",  # as in the gate's unit file
-    "MALLOC_MMAP_THRESHOLD_": str(1_048_576),
-}
-"""A lane has a photocell. Pictures lie outside the heaps, which they move by 40 MB: no leak would be seen."""
+GATES = {**as_installed.GATE, "GATEHOUSE_HARDWARE__PHOTOCELL__PIN": "5"}
+"""A lane has a photocell."""
 HTTP_S = 15.0
 PROGRESS_S = 60.0
 LOOK_EVERY_S = 10.0
