@@ -101,13 +101,17 @@ class HubSettings(UnitSettings):
         return {f"{self.lot.lot_id}.{gate.name}": gate.direction for gate in self.gates}
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
+    def _are_different(self) -> Self:
         gates = Counter(gate.name for gate in self.gates)
         if twice := [name for name, times in gates.items() if times > 1]:
             raise ValueError(f"gates named twice: {', '.join(twice)}")
         people = Counter(one.name for one in (*self.attendants, *self.managers))
         if twice := [name for name, times in people.items() if times > 1]:
             raise ValueError(f"attendants or managers named twice: {', '.join(twice)}")
+        if (self.broker.host, self.broker.port) == (self.central.host, self.central.port):
+            raise ValueError(
+                "the lot's [broker] and [central] are one broker, at which a hub would keep ending its own link"
+            )
         if len(self.spot_kinds()) != sum(row.count for row in self.spots):
             raise ValueError("two rows of spots share a level and numbers")
         return self

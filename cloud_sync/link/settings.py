@@ -55,9 +55,9 @@ class Secret(Section):
     def read(self) -> str:
         """The secret without surrounding white space, read anew; as it was last, while the disk fails. Raises
         OperatorError where there is none."""
-        credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
-        path = credential if credential.is_file() else self.file
+        path = credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
         try:
+            path = credential if credential.is_file() else self.file
             secret = path.read_text(encoding="utf-8").strip()
         except OSError as error:
             if is_failing(error) and self.file in _read_before:

@@ -107,6 +107,7 @@ def test_what_the_operator_says_of_the_clock(tmp_path: Path) -> None:
         ('kind = "ev"', 'kind = "boat"', "kind"),
         ('direction = "exit"', 'direction = "up"', "direction"),
         ("port = 1884", "port = 0", "port"),
+        ('host = "central.example"', "port = 1884", "one broker"),
         ("port = 1884", 'colour = "red"', "colour"),
         ('name = "Riverside Garage"', 'name = "Riverside Garage"\ntimezone = "Europe/Nowhere"', "time zone"),
     ],

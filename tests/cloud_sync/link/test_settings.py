@@ -165,6 +165,17 @@ class TestSecret:
         assert str(tmp_path / "secret") in error.value.message
         assert "hunter2" not in f"{error.value!r} {error.value.__cause__!r}"
 
+    def test_a_credential_that_may_not_be_read_is_named(self, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuses(_path: Path) -> bool:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        password = Sample.load(config).broker.password
+        assert password is not None
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/gate.service")
+        monkeypatch.setattr(Path, "is_file", refuses)
+        with pytest.raises(OperatorError, match=r"/run/credentials/gate\.service/broker-password cannot be read"):
+            password.read()
+
     def test_is_what_it_was_while_the_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "secret").write_text("s3cret\n", encoding="utf-8")
         assert Secret(file=tmp_path / "secret").read() == "s3cret"
