@@ -77,6 +77,10 @@ class Arm:
         """Count from here."""
         self._close_tries, self._asked_to_close_ms = 0, None
 
+    def count_anew(self) -> None:
+        """Another car has come: it may be asked to close before that one so often again."""
+        self._close_tries = 0
+
     def lowered(self, now: Now, *, under: bool) -> list[LowerArm]:
         """Ask it to close, once more; not while a car is `under` it."""
         self._close_tries += 1

@@ -22,6 +22,7 @@ class ArrivalWatch:
         self._stuck_ms = stuck_ms
         self._fruitless = 0
         self._moments = self._drop_outs = 0
+        self._occupied = self._dropped_out = False
         self._changed_ms = -MOMENT_MS
         self._undecided: tuple[int, int] | None = None  # since when one stood there, and when it was gone
         self.is_stuck = False
@@ -33,10 +34,14 @@ class ArrivalWatch:
 
     def changed(self, occupied: bool, now: Now) -> bool:
         """Somebody has come or gone: it is no stuck loop. Whether that may be a car, and was no moment's chatter."""
+        if occupied == self._occupied:
+            return occupied
+        self._occupied = occupied
         self._fruitless, self.is_stuck = 0, False
         is_moment = now.mono_ms - self._changed_ms < MOMENT_MS
         self._changed_ms = now.mono_ms
         chattered = self.chatters
+        self._dropped_out = occupied and is_moment
         if occupied:
             self._drop_outs = self._drop_outs + 1 if is_moment else 0
         else:
@@ -46,6 +51,11 @@ class ArrivalWatch:
             detail = f"the arrival loop was {how} {MOMENTS_MAX} times for less than {MOMENT_MS} ms"
             self._record.alarm("arrival-loop-chatters", detail, now)
         return occupied or not (is_moment or self.chatters)
+
+    @property
+    def dropped_out(self) -> bool:
+        """Whether the loop had only lost whoever is there, for a moment."""
+        return self._dropped_out
 
     def went_undecided(self, since_ms: int, now: Now) -> None:
         """Whoever has stood there since then is not there any more, and nothing was decided on them."""

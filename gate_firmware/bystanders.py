@@ -35,6 +35,10 @@ class Bystanders:
         self._alarm("uninvited-car", "a car is on the safety loop before a closed arm", now)
         return [Warn()]
 
+    def fire(self, now: Now) -> None:
+        """The fire alarm system has opened the lane."""
+        self._alarm("fire", "the fire alarm system has opened the lane", now)
+
     def unnoticed(self, now: Now) -> None:
         """A car that is to be let out has come to the arm, and the arrival loop has not noticed it."""
         self._alarm("arrival-loop-silent", "a car is at the arm, and the arrival loop has not noticed it", now)

@@ -34,9 +34,12 @@ class Crossings:
         """When the car before ought to have crossed."""
         return self._gap_ends_ms
 
-    def arm_is_down(self) -> None:
-        """Whoever crosses now has not followed anybody through."""
+    def arm_is_down(self, now: Now) -> None:
+        """Whoever crosses now has not followed anybody through; nor does the car before cross any more."""
         self._has_let_pass = False
+        if self._car.before is not None and not self.under.occupied:
+            self._before_has_gone(now)
+            self._car.is_alone(now)
 
     def next_has_come(self, now: Now) -> None:
         """The next car is there while the one that may pass is between the loops, or has backed out. There is no room
@@ -71,36 +74,31 @@ class Crossings:
         if self._gone(self._car.passage, now):
             self._car.begin(Passage(), now)
 
-    def cleared(self, now: Now, *, arrival: bool, for_everyone: bool) -> bool:
-        """Nothing is under the arm any more: whether a car has crossed; else somebody on foot has, or a car went back.
+    def cleared(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
+        """Nothing is under the arm any more: a car has crossed, or somebody on foot has, or a car went back.
 
         `for_everyone`: the arm is up whoever comes.
         """
         passage, crossing = self._car.passage, self.under.crossing
         if crossing is Crossing.ON_FOOT:
-            return self._glimpse(arrival=arrival, for_everyone=for_everyone, now=now)
-        if self._is_the_one_before(crossing):
+            self._glimpse(arrival=arrival, for_everyone=for_everyone, now=now)
+        elif self._is_the_one_before(crossing):
             self._gap_ends_ms, self._has_let_pass = None, True
-            self._car.before_crossed(now)
-            return True
-        if crossing is not Crossing.NOT_CROSSED or for_everyone:
+            self._car.before_crossed(now, stays=passage.may_pass and arrival)
+        elif crossing is not Crossing.NOT_CROSSED or for_everyone:
             in_doubt = crossing is Crossing.PERHAPS and passage.may_pass and not for_everyone
             unseen = in_doubt and self._is_unseen(now)
             self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
-            return True
-        return False
 
-    def _glimpse(self, *, arrival: bool, for_everyone: bool, now: Now) -> bool:
+    def _glimpse(self, *, arrival: bool, for_everyone: bool, now: Now) -> None:
         """Somebody on foot, or the car that is between the loops where the safety loop is silent: the gap's end tells,
-        unless the arm stays up anyway. Whether it counts as passed by now."""
-        let_pass = self._car.before if arrival else self._car.passage
+        unless the arm stays up anyway."""
+        let_pass = self._car.before or (None if arrival else self._car.passage)
         if let_pass is None or not let_pass.may_pass or let_pass.is_awaited:
-            return False
+            return
         self._glimpsed = let_pass.passage_id
-        if not for_everyone or arrival:
-            return False
-        self.has_gone(now)
-        return True
+        if for_everyone and let_pass is self._car.passage:
+            self.has_gone(now)
 
     def _is_the_one_before(self, crossing: Crossing) -> bool:
         """Whether it is the car before that has crossed: the next one stands there still, or may not pass and has gone
@@ -114,6 +112,10 @@ class Crossings:
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""
+        before, reservation_id = self._car.before, self._car.passage.reservation_id
+        if before is not None and reservation_id is not None and before.reservation_id == reservation_id:
+            self._car.before, self._gap_ends_ms = None, None
+            self._record.noted(Noted.BACKED_OUT, before.passage_id, now)
         passage_id = self._car.completed(now, unseen=unseen)
         if self._has_let_pass and not may_pass:
             self._record.noted(Noted.TAILGATED, passage_id, now)
@@ -139,9 +141,26 @@ class Crossings:
         if before is not None:
             self._gone(before, now)
 
+    def comes_back(self) -> bool:
+        """The loop had only lost the car before: whether that is the one which stands there."""
+        if self._car.before is None or self._car.passage.passage_id:
+            return False
+        self._car.passage, self._car.before, self._gap_ends_ms = self._car.before, None, None
+        self._car.passage.crosses_by_ms = None
+        return True
+
+    def leaves_an_open_arm(self, now: Now) -> None:
+        """Whoever has left the arrival loop, while the arm is up for everyone, has driven or gone back."""
+        self._car.step_aside(now)
+        self.next_has_come(now)
+        self._car.passage = Passage()
+
     def _gone(self, passage: Passage, now: Now) -> bool:
         """A car has left the arrival loop for an open arm, and has not been seen to cross; whether it counts as passed:
         it was let pass before a restart, the photocell has seen it, or the safety loop notices nobody."""
+        if self._arrivals.chatters:
+            self._record.noted(Noted.BACKED_OUT, passage.passage_id, now)
+            return False
         if passage.passage_id == self._glimpsed:
             self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
             self._record.passage(passage.passage_id, passage.judgement, now, unseen=True)

@@ -49,6 +49,12 @@ class Identification:
         if self.before is None:
             self._record.withdrawals_due(now)
 
+    @property
+    def may_pass_by_itself(self) -> bool:
+        """Whether whoever is there may pass on a decision of their own, and not because the lane was held open."""
+        judgement = self.passage.judgement
+        return judgement is not None and judgement.passes and judgement.decision.reason is not Reason.HELD_OPEN
+
     def is_on_its_way(self, reservation_id: str) -> bool:
         """Whether a car may be coming through that was let pass on this reservation."""
         let_pass = [one for one in (self.before, self.passage) if one is not None and one.may_pass]
@@ -61,12 +67,18 @@ class Identification:
         self.begin(Passage(), now)
         return passage_id
 
-    def before_crossed(self, now: Now) -> None:
-        """It was the car before that has crossed; whoever stands there is looked at anew."""
+    def before_crossed(self, now: Now, *, stays: bool) -> None:
+        """It was the car before; who stands there is looked at anew, unless what was decided on them `stays`."""
         before, self.before = self.before, None
         assert before is not None, "it was there"
         self._record.passage(before.passage_id, before.judgement, now)
-        self.begin(Passage(), now)
+        if not stays:
+            self.begin(Passage(), now)
+
+    def step_aside(self, now: Now) -> None:
+        """Whoever is there has a passage, also where nobody has looked at them."""
+        if not self.passage.passage_id:
+            self.passage = Passage(self._new_passage(), now.mono_ms)
 
     def is_alone(self, now: Now) -> None:
         """The car before is not there any more: where this one was not let pass, nobody is on their way in."""

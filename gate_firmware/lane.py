@@ -172,7 +172,8 @@ class Lane:
         """The arm is up, or moves, for a car that is not over the safety loop."""
         if self._arrival and let_pass.is_before:
             self._crossings.next_has_come(now)
-            return self._enter(State.LOOKING, now)
+            raised = [] if self._arm.is_up else [*self._arm.raised()]
+            return [*raised, *self._enter(State.LOOKING, now)]
         commands = self._drives_on(now)
         return [*commands, self._passage.look()] if self._arrival and not let_pass.is_awaited else commands
 
@@ -244,14 +245,22 @@ class Lane:
             return self._enter(State.IDLE, now)
         if self._is_blocked:
             return self._past_a_blocked_arm(is_car, now)
-        if self.state is State.HELD_OPEN:
-            return self._comes_to_an_open_arm(now) if occupied and not self._under.occupied else []
-        if occupied and self._passage.is_awaited and self.state in ARM_IS_UP_FOR_IT:
-            self._passage.is_awaited = False  # it is the very car that the arm goes up for
-            return self._try_again(now) if self.state is State.FAULT else []
+        if self.state in UP_FOR_EVERYONE:
+            return self._past_an_open_arm(now)
         if occupied and self._passage.may_pass and self.state in ARM_IS_UP_FOR_IT:
-            self._crossings.next_has_come(now)
+            return self._comes_to_an_arm_that_is_up(now)
         return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+
+    def _comes_to_an_arm_that_is_up(self, now: Now) -> list[Command]:
+        """It is up for a car that may pass: this one, or the one before."""
+        if self._passage.is_awaited:
+            self._passage.is_awaited = False
+            return self._try_again(now) if self.state is State.FAULT else []
+        if self._arrivals.dropped_out:  # it was there all the time
+            self._passage.crosses_by_ms = None
+            return self._enter(State.OPEN, now) if self.state is State.OPEN else []
+        self._crossings.next_has_come(now)
+        return self._step(Input.CAR_HERE, now)
 
     def _goes_back(self, is_car: bool, now: Now) -> list[Command]:
         """Who was not let pass is not there any more; the one before may be between the loops still."""
@@ -274,8 +283,18 @@ class Lane:
         """The car that may pass has left the arrival loop, and has yet to cross."""
         return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
 
-    def _comes_to_an_open_arm(self, now: Now) -> list[Command]:
-        """Everyone passes; the one before may be between the loops."""
+    def _past_an_open_arm(self, now: Now) -> list[Command]:
+        """Everyone passes; who has left the arrival loop is between the two, or has gone back."""
+        if self._under.occupied:
+            return [] if self._arrival else self._look_away()  # the look would show the next car
+        if not self._arrival:
+            if self._passage.judgement is not None or self.state is State.FIRE:
+                self._crossings.leaves_an_open_arm(now)
+            return []
+        is_known = self._passage.is_awaited or (self._arrivals.dropped_out and self._crossings.comes_back())
+        if is_known or self.state is State.FIRE:
+            self._passage.is_awaited = False
+            return []
         if self._passage.may_pass:
             self._crossings.next_has_come(now)
         return self._car.comes(now)
@@ -314,12 +333,11 @@ class Lane:
             self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
             return self._next_to_look_at(now) if self.state is State.HELD_OPEN else self._step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
-        has_crossed = self._crossings.cleared(now, arrival=self._arrival, for_everyone=is_for_everyone)
-        if not has_crossed and self.state is State.PASSING:
-            if self._passage.may_pass:
-                return self._drives_on(now)
-            if self._car.before is not None:
-                return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
+        self._crossings.cleared(now, arrival=self._arrival, for_everyone=is_for_everyone)
+        if self.state is State.PASSING and self._passage.may_pass:
+            return self._drives_on(now)
+        if self.state is State.PASSING and self._car.before is not None:
+            return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
         if self.state is State.HELD_OPEN:
             return [*self._sign.go_if_new(DRIVE), *self._next_to_look_at(now)]
         return self._step(Input.CAR_CLEAR, now)
@@ -333,10 +351,12 @@ class Lane:
         """The arm comes down again; but whoever may pass, and has left the arrival loop, may be on their way to it."""
         if by not in STEPS[self.state] or self._under.occupied or self.mode is Mode.HELD_OPEN:
             return self._step(by, now)
-        if self._passage.may_pass and not self._arrival:
+        if self._car.may_pass_by_itself:
             return self._drives_on(now)
         if self._car.before is not None:
             return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
+        if self._passage.passage_id and not self._arrival:
+            return self._drives_on(now)
         return self._step(by, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
@@ -344,7 +364,7 @@ class Lane:
         self._arm.moved(position)
         self._note_meanwhile()
         if self._arm.is_down:
-            self._crossings.arm_is_down()
+            self._crossings.arm_is_down(now)
         if has_fallen and self.state in UP_FOR_EVERYONE:
             return self._raise_again(now)
         if has_fallen and self.state in (State.LOOKING, State.HELD_BACK) and self._car.before is not None:
@@ -404,7 +424,9 @@ class Lane:
         return [] if after is None else self._enter(after, now)
 
     def _enter(self, state: State, now: Now) -> list[Command]:
-        self.state, self._until_ms, self._blocked_ms, self._is_blocked = state, None, None, False
+        self.state, self._until_ms = state, None
+        if not self._under.occupied or state not in (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE):
+            self._blocked_ms, self._is_blocked = None, False
         return self._on_entering[state](now)
 
     def _uninvited(self, now: Now) -> list[Command]:
@@ -432,6 +454,7 @@ class Lane:
         return self._arrival or (self._direction is Direction.EXIT and self._under.loop)
 
     def _looking(self, now: Now) -> list[Command]:
+        self._arm.count_anew()
         commands: list[Command] = [self._sign.stop(LOOKING), *self._car.comes(now)]
         if self._direction is Direction.EXIT:  # it opens in time, also where the loop drops out again and again
             self._passage.since_ms = self._arrivals.waits_since_ms(now)
@@ -450,20 +473,29 @@ class Lane:
 
     def _opening(self, now: Now) -> list[Command]:
         self._until_ms = now.mono_ms + self._arm.motion_ms_max
+        self._passage.drives_by_ms = self._passage.crosses_by_ms = None
         commands: list[Command] = [*self._arm.raised(), self._sign.go(self._words())]
         if self._passage.is_sure:
             commands += self._look_away()
         return [*commands, *self._step(Input.ARM_UP, now)] if self._arm.is_up else commands
 
     def _open(self, now: Now) -> list[Command]:
-        is_here = self._arrival or self._passage.is_awaited or self._passage.judgement is None
-        self._until_ms = now.mono_ms + (self._timing.drive_ms_max if is_here else self._timing.gap_ms_max)
+        passage = self._passage
+        if passage.drives_by_ms is None:
+            passage.drives_by_ms = now.mono_ms + self._timing.drive_ms_max
+        is_here = self._arrival or passage.is_awaited or not passage.passage_id
+        if not is_here and passage.crosses_by_ms is None:
+            passage.crosses_by_ms = now.mono_ms + self._timing.gap_ms_max
+        self._until_ms = passage.drives_by_ms if is_here else passage.crosses_by_ms
         decided = self._passage.judgement is not None or self._direction is Direction.EXIT
         told = self._sign.go(self._words()) if decided else self._sign.stop(IDLE)
         return [told, *self._step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
 
     def _passing(self, now: Now) -> list[Command]:
-        self._blocked_ms = now.mono_ms + self._timing.drive_ms_max
+        if self._under.loop:
+            self._passage.crosses_by_ms = None
+        if not self._is_blocked:
+            self._blocked_ms = self._blocked_ms or now.mono_ms + self._timing.drive_ms_max
         self._until_ms = self._blocked_ms
         return self._look_away() if self._arm.stays_up else [*self._look_away(), *self._raise_over_it(now)]
 
@@ -491,7 +523,7 @@ class Lane:
         if self.mode is Mode.HELD_OPEN:
             return self._enter(State.HELD_OPEN, now)
         self._arm.begin_to_close()
-        if self._under.occupied and not self._arm.is_down:
+        if self._under.occupied and not self._arm.rests:
             return [self._sign.stop(self._nobody_here()), *self._enter(State.PASSING, now)]
         if self._arm.rests:
             return self._enter(State.IDLE, now)
@@ -506,7 +538,7 @@ class Lane:
 
     def _fire(self, now: Now) -> list[Command]:
         """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
-        self._record.alarm("fire", "the fire alarm system has opened the lane", now)
+        self._bystanders.fire(now)
         commands: list[Command] = [*self._raise_again(now), *self._look_away(), self._sign.go(FIRE)]
         return [*commands, *self._watch_what_is_under_it(now)] if self._under.occupied else commands
 

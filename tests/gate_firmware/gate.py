@@ -45,6 +45,7 @@ from domain.policy import Policy, Tariff
 from domain.reservation import Status
 from domain.spot import SpotKind, VehicleType
 from domain.window import Window
+from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.deciding import Judge
 from gate_firmware.events import (
     ArmMoved,
@@ -299,6 +300,11 @@ class Gate:
     def named(self, by: Credential, *, car_required: bool = True) -> list[Command]:
         """Somebody says which car this is."""
         return self.happens(Identified(by, car_required))
+
+    def car_leaves(self) -> None:
+        """It is off the arrival loop, and stays off for longer than a loop loses a car."""
+        self.happens(ArrivalLoop(False))
+        self.passes_ms(MOMENT_MS)
 
     def admitted(self) -> str:
         """A car that has come, was read, and may pass: the arm is going up."""

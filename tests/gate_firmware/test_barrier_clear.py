@@ -22,6 +22,7 @@ from domain.admission import Verdict
 from domain.errors import Refused, TryLater
 from domain.plate import Plate
 from domain.reservation import Status
+from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -102,6 +103,9 @@ OFTEN: dict[str, tuple[object, ...]] = {
     "drives": (ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False)),
 }
 """What mostly happens one after the other, and seldom would by chance."""
+
+BEHIND_ANOTHER = ["comes", ArmMoved(Arm.UP), ArrivalLoop(False), 2_500, "comes", "drives"]
+"""A second car comes in on the same decision as the first, which has gone back."""
 
 
 @dataclass
@@ -226,6 +230,8 @@ class Bystander:
 @example(Direction.ENTRY, ["comes", SafetyLoop(True), SafetyLoop(False), ArmMoved(Arm.UP), "drives"])
 @example(Direction.EXIT, ["comes", ArmMoved(Arm.UP), ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN)])
 @example(Direction.EXIT, ["comes", SafetyLoop(True), 30_000, SafetyLoop(False)])
+@example(Direction.ENTRY, [*BEHIND_ANOTHER, ArmMoved(Arm.DOWN), ArrivalLoop(True), ArrivalLoop(False)])
+@example(Direction.ENTRY, [*BEHIND_ANOTHER, ArrivalLoop(True), ArmMoved(Arm.BETWEEN), (Sight.STRANGER, OTHER)])
 def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
     with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
         gate.hub_says(KEY_KNOWN, right(end=9))
@@ -268,6 +274,7 @@ def inside_out(bystander: Bystander) -> None:
         ArrivalLoop(False),
     ):
         bystander.happens(event)
+    gate.passes_ms(MOMENT_MS)
     is_up_for_whoever_comes = gate.lane.state in (State.OPENING, State.OPEN) and gate.decisions[-1].awaited
     raised = gate.happens(ArrivalLoop(True)) + gate.passes_ms(TIMING.exit_identify_ms_max)
     assert is_up_for_whoever_comes or RaiseArm() in raised

@@ -292,7 +292,8 @@ class TestResume:
     def test_one_that_the_next_in_the_queue_was_decided_on_behind(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.admitted()
-        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+        entry.happens(ArmMoved(Arm.UP))
+        entry.car_leaves()
         entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
         found = entry.judge.resume(entry.journal, "boot-1", NOW, under=False)
         assert found is not None

@@ -371,7 +371,7 @@ class TestArm:
 
     def test_another_car_does_not_pass_on_the_decision_for_one_that_backed_out(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
-        entry.happens(ArrivalLoop(False))
+        entry.car_leaves()
         assert Look("p2") in entry.happens(ArrivalLoop(True))
         assert LowerArm() not in entry.seen("p2", Sight.STRANGER, OTHER), "the one before may be about to cross"
         assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
@@ -385,7 +385,8 @@ class TestArm:
         exit_.happens(ArmMoved(Arm.BETWEEN))
         exit_.passes_ms(MOTION_MS_MAX)
         assert exit_.lane.state is State.FAULT
-        exit_.happens(ArrivalLoop(False), ArrivalLoop(True))
+        exit_.car_leaves()
+        exit_.happens(ArrivalLoop(True))
         assert RaiseArm() in exit_.passes_ms(TIMING.exit_identify_ms_max)
 
     def test_an_arm_that_is_up_from_the_car_before_comes_down_when_nobody_follows(self, entry: Gate) -> None:

@@ -9,6 +9,8 @@ from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     CabinetDoor,
+    FireAlarm,
+    Look,
     LowerArm,
     ModeSet,
     Photocell,
@@ -104,6 +106,51 @@ class TestArrivalLoopSilent:
         assert exit_.alarms == ["arrival-loop-silent", "arm-stuck"]
 
 
+class TestDropOut:
+    """The arrival loop has lost a car for a moment: it is the same one."""
+
+    @pytest.mark.parametrize("state", [State.OPENING, State.OPEN, State.FAULT])
+    def test_under_a_car_that_may_pass(self, entry: Gate, state: State) -> None:
+        brought_to(entry, state)
+        entry.happens(ArrivalLoop(False))
+        entry.passes_ms(MOMENT_MS - 1)
+        assert not any(isinstance(command, Look) for command in entry.happens(ArrivalLoop(True)))
+        assert entry.lane.state is state
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", False)]
+        assert entry.noted == []
+
+    def test_it_has_no_longer_to_drive_for_that(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        commands = []
+        for _ in range(TIMING.drive_ms_max // 500):
+            entry.happens(ArrivalLoop(False), ArrivalLoop(True))
+            commands += entry.passes_ms(500)
+        assert LowerArm() in commands
+        assert entry.noted == [(Noted.NOT_DRIVEN, "p1")]
+
+    def test_while_the_lane_is_held_open(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes())
+        entry.happens(ArrivalLoop(False), ArrivalLoop(True))
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+
+class TestSomebodyOnFoot:
+    def test_who_walk_through_time_and_again_do_not_keep_the_arm_up_for_one_that_has_gone_back(
+        self, entry: Gate
+    ) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False))
+        commands = []
+        for _ in range(5):
+            commands += entry.passes_ms(TIMING.gap_ms_max - 1_000)
+            commands += entry.happens(Photocell(True)) + entry.happens(Photocell(False))
+        assert LowerArm() in commands
+
+
 class TestChatter:
     def test_a_loop_that_chatters_fills_no_disk(self, entry: Gate) -> None:
         for _ in range(10 * MOMENTS_MAX):
@@ -140,8 +187,8 @@ class TestChatter:
         assert RaiseArm() not in exit_.passes_ms(TIMING.exit_identify_ms_max - 1)
         assert RaiseArm() in exit_.passes_ms(1)
 
-    @pytest.mark.parametrize("contact", [CabinetDoor, SafetyLoop])
-    def test_nor_does_any_other_contact(self, entry: Gate, contact: type[CabinetDoor | SafetyLoop]) -> None:
+    @pytest.mark.parametrize("contact", [CabinetDoor, SafetyLoop, FireAlarm])
+    def test_nor_does_any_other_contact(self, entry: Gate, contact: type[CabinetDoor | SafetyLoop | FireAlarm]) -> None:
         for _ in range(100):
             entry.happens(contact(True), contact(False))
         assert len(entry.alarms) == 1
@@ -198,6 +245,17 @@ class TestSafetyLoopStuckOn:
         entry.passes_ms(TIMING.drive_ms_max)
         assert entry.alarms == ["lane-blocked"]
 
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    def test_nor_is_it_forgotten_as_somebody_holds_the_lane_open(
+        self, entry: Gate, begins: ModeSet | FireAlarm
+    ) -> None:
+        brought_to(entry, State.PASSING)
+        entry.hub_says(right(2, plate=OTHER))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.seen(entry.car_comes(), plate=OTHER)
+        entry.happens(begins, SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [rid(1)], "the second stands there still"
+
     def test_a_contact_that_chatters_meanwhile_counts_nobody(self, entry: Gate) -> None:
         brought_to(entry, State.PASSING)
         entry.passes_ms(TIMING.drive_ms_max)
@@ -208,7 +266,7 @@ class TestSafetyLoopStuckOn:
     def test_the_car_under_it_is_the_first_of_two(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
         entry.hub_says(right(2, plate=OTHER))
-        entry.happens(ArrivalLoop(False))
+        entry.car_leaves()
         entry.seen(entry.car_comes(), plate=OTHER)
         entry.happens(SafetyLoop(True))
         entry.passes_ms(TIMING.drive_ms_max)

@@ -346,7 +346,8 @@ class TestFromAfar:
     def test_the_car_after_it_needs_a_decision_of_its_own(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.named(ById(rid(1)), car_required=False)
-        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(True), ArrivalLoop(False))
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(True))
+        entry.car_leaves()
         commands = entry.happens(ArrivalLoop(True))
         assert Tell(Signal.RED, *LOOKING) in commands
 

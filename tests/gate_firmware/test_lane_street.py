@@ -17,6 +17,7 @@ from gate_firmware.events import (
     CallButton,
     FireAlarm,
     Look,
+    LookAway,
     LowerArm,
     ModeSet,
     Photocell,
@@ -111,22 +112,24 @@ class TestNextCarBehind:
         two.hub_says(right(status=Status.CANCELLED, revision=3))
         two.passes_ms(2 * TIMING.gap_ms_max)
         assert two.noted == []
-        two.happens(SafetyLoop(False))
+        assert LowerArm() not in two.happens(SafetyLoop(False)), "the other may pass too"
         assert [passed.passage_id for passed in two.passages] == ["p1"]
+        two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in two.passages] == [rid(1), rid(2)]
         kinds = two.stored()
         assert kinds.index(GatePassed.kind) < kinds.index(WithdrawalNoted.kind)
 
     def test_the_other_goes_back_and_the_arm_stays_up_for_the_first(self, two: Gate) -> None:
         two.seen("p2", Sight.STRANGER, OTHER)
-        assert LowerArm() not in two.happens(ArrivalLoop(False)) + two.passes_ms(TIMING.gap_ms_max - 1)
+        assert LowerArm() not in two.happens(ArrivalLoop(False)) + two.passes_ms(TIMING.gap_ms_max - 1_000 - 1)
         two.happens(SafetyLoop(True), SafetyLoop(False))
         assert [passed.passage_id for passed in two.passages] == ["p1"]
         assert two.noted == [(Noted.BACKED_OUT, "p2")]
 
     def test_who_come_and_go_behind_it_do_not_keep_the_arm_up(self, two: Gate) -> None:
         commands = []
-        for _ in range(TIMING.gap_ms_max // 1_000):
-            commands += two.happens(ArrivalLoop(False)) + two.happens(ArrivalLoop(True)) + two.passes_ms(1_000)
+        for _ in range(TIMING.gap_ms_max // MOMENT_MS):
+            commands += two.happens(ArrivalLoop(False)) + two.passes_ms(MOMENT_MS) + two.happens(ArrivalLoop(True))
         assert LowerArm() in commands + two.happens(ArrivalLoop(False))
         assert (Noted.BACKED_OUT, "p1") in two.noted
 
@@ -151,12 +154,29 @@ class TestNextCarBehind:
         two.happens(SafetyLoop(True), SafetyLoop(False))
         assert [passed.passage_id for passed in two.passages] == ["p1"]
 
+    def test_the_other_goes_back_once_the_arm_is_down_and_nothing_opens(self, two: Gate) -> None:
+        """The first had gone back too."""
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        assert LowerArm() not in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert LowerArm() in two.passes_ms(TIMING.gap_ms_max)
+        two.happens(ArmMoved(Arm.DOWN))
+        two.seen(two.car_comes(), Sight.STRANGER, OTHER)
+        assert RaiseArm() not in two.happens(ArrivalLoop(False))
+
     def test_where_a_third_is_there_the_first_has_gone(self, two: Gate) -> None:
         two.hub_says(right(2, plate=OTHER))
         two.seen("p2", plate=OTHER)
-        two.happens(ArrivalLoop(False), ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
+        two.car_leaves()
+        two.happens(ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
         assert two.noted == [(Noted.BACKED_OUT, "p1")]
         assert [passed.reservation_id for passed in two.passages] == [rid(2)]
+
+    @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
+    def test_a_restart_raises_an_arm_that_is_not_up(self, two: Gate, arm: Arm) -> None:
+        two.seen("p2", Sight.STRANGER, OTHER)
+        two.crash()
+        assert (RaiseArm() in two.start(arrival=True, arm=arm)) is (arm is Arm.BETWEEN)
 
     def test_a_restart_forgets_neither(self, two: Gate) -> None:
         two.seen("p2", Sight.STRANGER, OTHER)
@@ -173,7 +193,8 @@ class TestNextCarBehindAStuckArm:
     @pytest.mark.parametrize("state", [State.OPENING, State.FAULT])
     def test_the_first_crosses_on_its_own_decision(self, entry: Gate, state: State) -> None:
         brought_to(entry, state)
-        entry.happens(ArrivalLoop(False), ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
+        entry.car_leaves()
+        entry.happens(ArrivalLoop(True), SafetyLoop(True), SafetyLoop(False))
         assert [(passed.passage_id, passed.reservation_id) for passed in entry.passages] == [("p1", rid(1))]
 
 
@@ -189,6 +210,39 @@ class TestUpForEveryoneNoMore:
         entry.happens(SafetyLoop(True))
         assert LowerArm() in entry.happens(SafetyLoop(False))
         assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
+
+    def test_also_whom_nobody_has_looked_at(self, entry: Gate) -> None:
+        entry.happens(FireAlarm(True), ArmMoved(Arm.UP), ArrivalLoop(True))
+        entry.happens(ArrivalLoop(False))
+        assert LowerArm() not in entry.happens(FireAlarm(False)) + entry.passes_ms(TIMING.gap_ms_max - 1)
+        entry.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+
+    def test_also_one_that_is_being_looked_at(self, entry: Gate) -> None:
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP), ArrivalLoop(True), ArrivalLoop(False))
+        assert LowerArm() not in entry.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
+
+    def test_nobody_drives_in_on_who_left_in_a_fire(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.happens(FireAlarm(True), ArrivalLoop(False))
+        entry.passes_ms(TIMING.gap_ms_max)
+        entry.happens(ArrivalLoop(True), FireAlarm(False), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+        assert entry.noted[0] == (Noted.BACKED_OUT, "p1")
+
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    def test_nor_one_that_has_yet_to_drive_off_the_loop(self, exit_: Gate, begins: ModeSet | FireAlarm) -> None:
+        ends = ModeSet(Mode.AUTOMATIC, "Anna") if isinstance(begins, ModeSet) else FireAlarm(False)
+        brought_to(exit_, State.OPEN)
+        exit_.happens(begins)
+        assert LowerArm() not in exit_.happens(ends)
+        exit_.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in exit_.passages] == [rid(1)]
+
+    def test_one_that_only_the_held_open_lane_let_pass_is_decided_on(self, entry: Gate) -> None:
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        assert LowerArm() in entry.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
 
     def test_not_while_there_is_a_fire_alarm(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
@@ -212,13 +266,23 @@ class TestHeldOpenInAQueue:
 
     def test_each_comes_in_on_its_own_booking(self, held: Gate) -> None:
         held.seen(held.car_comes())
-        held.happens(ArrivalLoop(False))
+        held.car_leaves()
         held.seen(held.car_comes(), plate=OTHER)
-        commands = held.happens(SafetyLoop(True), SafetyLoop(False))
-        [again] = [command for command in commands if isinstance(command, Look)]
-        held.seen(again.passage_id, plate=OTHER)
+        held.happens(SafetyLoop(True), SafetyLoop(False))
         held.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert [passed.reservation_id for passed in held.passages] == [rid(1), rid(2)]
+
+    def test_the_look_at_one_that_drives_does_not_show_the_next(self, held: Gate) -> None:
+        held.car_comes()
+        assert LookAway() in held.happens(SafetyLoop(True)) + held.happens(ArrivalLoop(False))
+
+    def test_one_that_goes_back_is_not_taken_for_who_comes_long_after(self, held: Gate) -> None:
+        held.seen(held.car_comes())
+        held.happens(ArrivalLoop(False))
+        held.passes_ms(TIMING.gap_ms_max)
+        assert held.noted == [(Noted.BACKED_OUT, "p1")]
+        held.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in held.passages] == [None]
 
     def test_who_is_between_the_loops_as_it_begins_is_known_still(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
