@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ONCE ?=
 SEEDS ?= 200
 
+# Images of containers set it, and then each of the hundreds of processes that tests start would compile all source anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-easyocr soak simulate bench train lint format lock clean
 
 setup: $(VENV)/.ready

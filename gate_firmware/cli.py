@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cloud_sync.link.loading import loading
 from domain.errors import OperatorError
 
 Config = Annotated[Path, typer.Option(help="The lane's TOML file; see docs/configuration.md.")]
@@ -40,10 +41,11 @@ def frames(
 
 
 async def _run(config: Path) -> None:
-    from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
-    from cloud_sync.link.store import STORE_FAILS, alone_on  # noqa: PLC0415
-    from gate_firmware.process import GateProcess  # noqa: PLC0415
-    from gate_firmware.settings import GateSettings  # noqa: PLC0415
+    with loading():
+        from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
+        from cloud_sync.link.store import STORE_FAILS, alone_on  # noqa: PLC0415
+        from gate_firmware.process import GateProcess  # noqa: PLC0415
+        from gate_firmware.settings import GateSettings  # noqa: PLC0415
 
     settings = GateSettings.load(config)
     setup_logging(settings.gate.gate_id)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cloud_sync.link.loading import loading
+
 
 def hub(config: Annotated[Path, typer.Option(help="The hub's TOML file; see docs/configuration.md.")]) -> None:
     """Run a lot's hub: the authority over its spots, and the attendants' page."""
@@ -14,10 +16,11 @@ def hub(config: Annotated[Path, typer.Option(help="The hub's TOML file; see docs
 
 
 async def _run(config: Path) -> None:
-    from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
-    from cloud_sync.link.store import alone_on  # noqa: PLC0415
-    from hub.service import HubService  # noqa: PLC0415
-    from hub.settings import HubSettings  # noqa: PLC0415
+    with loading():
+        from cloud_sync.link.logs import setup_logging  # noqa: PLC0415
+        from cloud_sync.link.store import alone_on  # noqa: PLC0415
+        from hub.service import HubService  # noqa: PLC0415
+        from hub.settings import HubSettings  # noqa: PLC0415
 
     settings = HubSettings.load(config)
     setup_logging(settings.lot.lot_id)

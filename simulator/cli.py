@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cloud_sync.link.loading import loading
 from domain.errors import OperatorError
 
 HOURS_MAX = 24 * 366.0
@@ -108,6 +109,7 @@ def simulate(
         beside = [] if jobs is None else [f"--jobs={jobs}"]
         arguments = [f"--seeds={seeds}", f"--hours={hours}", f"--faults={faults}", *beside, *kept]
         raise typer.Exit(play_mutant(mutant, ["simulate", *arguments]))
-    from simulator.world.command import Order, run  # noqa: PLC0415  as above
+    with loading():
+        from simulator.world.command import Order, run  # noqa: PLC0415  as above
 
     raise typer.Exit(run(Order(seeds, hours, faults, jobs or os.cpu_count() or 1, keep)))

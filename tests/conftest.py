@@ -1,17 +1,25 @@
 """What all tests share: how hypothesis searches, and real brokers."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from hypothesis import settings
 
+from cloud_sync.link.loading import loading
 from tests.parts import BrokerSite
 
 # The same examples on every machine and every day: what fails here fails for everybody.
 settings.register_profile("gatehouse", deadline=None, derandomize=True, database=None)
 settings.load_profile("gatehouse")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """All tests and what they need stays."""
+    with loading():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

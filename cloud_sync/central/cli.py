@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cloud_sync.link.loading import loading
 from cloud_sync.link.logs import setup_logging
 from cloud_sync.link.process import run_unit
 
@@ -15,8 +16,9 @@ def central(config: Annotated[Path, typer.Option(help="Central's TOML file; see 
 
 
 async def _run(config: Path) -> None:
-    from cloud_sync.central.service import CentralService  # noqa: PLC0415  the command line stays quick without it
-    from cloud_sync.central.settings import CentralSettings  # noqa: PLC0415  it needs SQLAlchemy
+    with loading():
+        from cloud_sync.central.service import CentralService  # noqa: PLC0415  the command line stays quick without it
+        from cloud_sync.central.settings import CentralSettings  # noqa: PLC0415  it needs SQLAlchemy
 
     settings = CentralSettings.load(config)
     setup_logging("central")

@@ -29,7 +29,7 @@ from domain.spot import VehicleType
 from simulator.bench.asks import LOT, SPOTS, Ask
 from simulator.broker import broker_command, write_broker
 from simulator.demo.configuration import CentralSite, GateSite, LotSite, hub_toml
-from simulator.demo.site import PROBE_S, PYTHON, listens
+from simulator.demo.site import NO_TLS, PROBE_S, PYTHON, listens
 from simulator.demo.supervisor import Supervisor, Unit
 from simulator.ports import free_ports
 
@@ -186,7 +186,7 @@ class HubSite:
 
     async def _linked(self) -> bool:
         try:
-            async with httpx.AsyncClient(timeout=PROBE_S) as browser:
+            async with httpx.AsyncClient(timeout=PROBE_S, verify=NO_TLS) as browser:
                 page = await browser.get(f"{self._lot.page_url}/lot.json")
         except httpx.TransportError:
             return False

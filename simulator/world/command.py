@@ -30,7 +30,7 @@ class Order:
 def run(order: Order) -> int:
     """Play the campaign; 0 where every invariant held on every seed, and everything happened that ought to."""
     end_when_told()
-    seeds, kinds = _seeds(order.seeds), _kinds(order.faults)
+    seeds, kinds = _seeds(order.seeds), kinds_of(order.faults)
     _must_be_new(order.keep, seeds)
     print(f"faults: {', '.join(kind.value for kind in Kind if kind in kinds) or 'none'}")
     bar, counts, bad, hours, took_s = _Bar(len(seeds)), Counter[str](), 0, 0.0, 0.0
@@ -83,7 +83,8 @@ def _must_be_new(keep: Path | None, seeds: range) -> None:
         raise OperatorError("keep_unusable", f"nothing can be made in {keep}: {error.strerror}") from error
 
 
-def _kinds(text: str) -> frozenset[Kind]:
+def kinds_of(text: str) -> frozenset[Kind]:
+    """The faults that `--faults` names. Raises OperatorError for one that there is not."""
     if text in ("all", "none"):
         return frozenset(Kind) if text == "all" else frozenset()
     known = {kind.value: kind for kind in Kind}

@@ -29,6 +29,7 @@ from simulator.world.process import How, Process
 from simulator.world.seen import Disk as SeenDisk
 from simulator.world.seen import Seen
 from simulator.world.settings import CENTRAL, CENTRAL_PORT, LOT_PORT, Site
+from simulator.world.statements import compiled_once
 from simulator.world.street import Lane
 from simulator.world.tally import LogTaker, Tally
 from simulator.world.town import Town
@@ -77,6 +78,7 @@ class World:
             (self._folder / WIRE).open("wb") as self._wire,
             loaded(self.plan.seed),
             watched(self._committed),
+            compiled_once(),
         ):
             asyncio.set_event_loop(self.loop)
             self.loop.set_exception_handler(self._not_handled)

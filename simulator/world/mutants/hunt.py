@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from simulator.world.campaign import Orders, play
+from simulator.world.command import kinds_of
 from simulator.world.mutants import Mutant
 
 ROOT = Path(__file__).parents[3]
@@ -14,21 +16,20 @@ FINDING = re.compile(r"^  ([a-z-]+): (?!gatehouse)", re.MULTILINE)
 
 
 def is_caught(mutant: Mutant, seed: int) -> bool:
-    found = broken(seed, mutant.hours, mutant.faults, f"--mutant={mutant.patch}")
-    return bool(found & mutant.by) and is_clean(seed, mutant.hours, mutant.faults)
+    return bool(broken(mutant, seed) & mutant.by) and is_clean(seed, mutant.hours, mutant.faults)
 
 
 @cache
 def is_clean(seed: int, hours: int, faults: str) -> bool:
-    """Whether nothing is found on a seed as the product is."""
-    return not broken(seed, hours, faults)
+    """Whether nothing is found on a seed as the product is; played in this process, which has it loaded."""
+    return not play(seed, Orders(float(hours), kinds_of(faults))).findings
 
 
-def broken(seed: int, hours: int, faults: str, *mutant: str) -> frozenset[str]:
-    """The invariants that one seed finds broken."""
+def broken(mutant: Mutant, seed: int) -> frozenset[str]:
+    """The invariants that a seed finds broken where the product is changed so."""
     command = [sys.executable, "-m", "gatehouse", "simulate", f"--seeds={seed}..{seed + 1}"]
     played = subprocess.run(  # noqa: S603  this very program, on seeds of ours
-        [*command, f"--hours={hours}", f"--faults={faults}", *mutant],
+        [*command, f"--hours={mutant.hours}", f"--faults={mutant.faults}", f"--mutant={mutant.patch}"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

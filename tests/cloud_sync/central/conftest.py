@@ -10,11 +10,19 @@ from sqlalchemy import make_url
 
 from cloud_sync.central.database import Database
 from simulator.ports import free_port
+from simulator.world.statements import compiled_once
 from tests.cloud_sync.central.banks import BankProcess, MemoryBank
 from tests.cloud_sync.central.processes import Central
 from tests.cloud_sync.central.site import Site, write_config
 from tests.cloud_sync.central.street import StreetSide, Watch
 from tests.parts import BrokerSite
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _statements() -> Iterator[None]:
+    """Each test opens databases of its own, and most of what it would take is to make the same SQL again."""
+    with compiled_once():
+        yield
 
 
 @pytest.fixture

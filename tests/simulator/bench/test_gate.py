@@ -31,7 +31,7 @@ AIMS = {
     "flush_facts_per_s": (2_000, "higher"),
 }
 DISK = DiskScale(bookings=60, spots=20, facts=700, told=40)
-FEW = Scale(DiskScale(300, 60, 4_000, 120), decisions=6, cars=6, street=2, starts=1, passages=20, payments=1)
+FEW = Scale(DiskScale(300, 60, 4_000, 120), decisions=6, cars=6, street=2, starts=1, flushes=2, passages=20, payments=1)
 SEAL = Seal(bytes(range(32)))
 KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
