@@ -16,6 +16,9 @@ from domain.plate import Plate
 from domain.policy import Policy, Tariff
 from domain.spot import SpotKind
 
+SECOND_RUN = "~"
+"""In the name of a machine that runs from the copy of a unit's disk, and so in the ids of its boots."""
+
 
 @dataclass(frozen=True, slots=True)
 class LotPlan:

@@ -26,8 +26,8 @@ from simulator.world.manager import Manager
 from simulator.world.network import Broker, Way
 from simulator.world.plan import Plan
 from simulator.world.process import How, Process
+from simulator.world.seen import SECOND_RUN, Seen
 from simulator.world.seen import Disk as SeenDisk
-from simulator.world.seen import Seen
 from simulator.world.settings import CENTRAL, CENTRAL_PORT, LOT_PORT, Site
 from simulator.world.statements import compiled_once
 from simulator.world.street import Lane
@@ -209,7 +209,7 @@ class World:
     def _beside(self, unit: Unit, backup: str) -> Unit:
         """Start a second machine from a backup of a unit's disk: a hub's in the same lot, a gate's on a bench."""
         self._seconds += 1
-        name, lot_id = f"{unit.speaks_for}~{self._seconds}", unit.speaks_for.partition(".")[0]
+        name, lot_id = f"{unit.speaks_for}{SECOND_RUN}{self._seconds}", unit.speaks_for.partition(".")[0]
         second: Unit
         if isinstance(unit, GateUnit):
             machine = self._machine(name, {LOT_PORT: (self._brokers[lot_id], self._way(name, LAN_S))})

@@ -42,7 +42,7 @@ def _decided(scene: Scene, gate_id: str) -> list[tuple[int, bool]]:
     for store in (*scene.lost(gate_id), scene.store(gate_id)):
         for fact in store.of_kind(gate_id, "gate.decided"):
             at_ms = scene.made_at_ms(fact)
-            if at_ms is not None:
+            if at_ms is not None and not scene.on_a_bench(fact):
                 found.append((at_ms, fact.payload["verdict"] in ("admit", "release")))
     return sorted(set(found))
 

@@ -15,7 +15,20 @@ from cloud_sync.link.seal import Seal
 from cloud_sync.link.v1.facts import Direction
 from domain.plate import Plate
 from simulator.world.bank import WorldBank
-from simulator.world.seen import DOWN, Arm, ArmSeen, At, Boot, CarMoved, Disk, Fault, LotPlan, Presented, Seen
+from simulator.world.seen import (
+    DOWN,
+    SECOND_RUN,
+    Arm,
+    ArmSeen,
+    At,
+    Boot,
+    CarMoved,
+    Disk,
+    Fault,
+    LotPlan,
+    Presented,
+    Seen,
+)
 
 CENTRAL = "central"
 
@@ -143,6 +156,10 @@ class Scene:
         """When a fact was made, in true time: by its machine's monotonic clock, which nobody sets."""
         boot = self._boots.get((machine_of(fact.unit), fact.boot))
         return None if boot is None else boot.at_ms + _true_span(fact.mono_ms, boot)
+
+    def on_a_bench(self, fact: StoredFact) -> bool:
+        """Whether it was made by a second run of a unit's disk (`World._beside`): a gate's has no street before it."""
+        return SECOND_RUN in fact.boot
 
     def off_ms(self, fact: StoredFact) -> int:
         """By how much its unit's time of day was ahead when it made this fact; 0 where nobody can tell."""

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.world.checks import gate_never_waits, inside_gets_out, paid_gets_in
 from simulator.world.checks.scene import Scene
-from simulator.world.seen import Arm, ArmSeen, At, CarMoved, Credential, Fault, Presented, Told
+from simulator.world.seen import SECOND_RUN, Arm, ArmSeen, At, CarMoved, Credential, Fault, Presented, Told
 from tests.simulator.world.checks.conftest import ENTRY, EXIT, LOT, Run
 
 WAITED_MS = 60_000
@@ -78,6 +78,19 @@ def test_an_arm_that_is_not_asked_to_rise_at_once(run: Run) -> None:
     run.keep(lambda event: event is not raised)
     assert len(run.found(gate_never_waits.check)) == 1
     run.see(replace(raised, at_ms=raised.at_ms + 400))
+    assert run.found(gate_never_waits.check) == []
+
+
+def test_nor_one_of_a_second_run_that_has_no_arm(run: Run) -> None:
+    raised = next(event for event in run.seen.street if isinstance(event, ArmSeen) and event.arm is Arm.RAISE)
+    run.keep(lambda event: event is not raised)
+    (finding,) = run.found(gate_never_waits.check)
+    assert finding.at_ms is not None
+    boot = next(boot for boot in run.seen.boots if boot.unit == finding.which)
+    bench = replace(boot, boot=f"{finding.which}{SECOND_RUN}1-boot-0")
+    run.seen.boots.append(bench)
+    run.sql(finding.which, "UPDATE fact SET boot = ? WHERE unit = ? AND mono_ms = ? AND kind = 'gate.decided/1'",
+            bench.boot, finding.which, finding.at_ms - boot.at_ms)  # fmt: skip
     assert run.found(gate_never_waits.check) == []
 
 
