@@ -26,9 +26,7 @@ class Crossings:
         self._gap_ms_max = gap_ms_max
         self._gap_ends_ms: int | None = None
         self._has_let_pass = False  # since the arm was down
-        self._glimpsed = (
-            ""  # the passage while whose car was between the loops the photocell alone has noticed somebody
-        )
+        self._glimpsed = ""  # the passage for which the arm was up as the photocell alone noticed somebody
 
     def next_wakeup_ms(self) -> int | None:
         """When the car before ought to have crossed."""
