@@ -7,7 +7,7 @@ import pytest
 
 from domain.plate import Plate
 from lpr.frame import Frame
-from lpr.matching import Decision, Expected, match
+from lpr.matching import Decision, Expected, match, scored
 from lpr.plate_crop import joined, ways
 from lpr.reader import BLANK, Sighting
 
@@ -55,7 +55,7 @@ def test_rows_are_one_plate_for_reading_and_matching(see: See) -> None:
     assert (whole.text, whole.box, whole.typical) == ("KAPA777", (1, 2, 3, 4), True)
     assert whole.confidence == pytest.approx((2 * 0.9 + 5 * 0.99) / 7)
     np.testing.assert_allclose(np.exp(whole.log_probs).sum(axis=1), 1, atol=1e-3)
-    found = match([whole], Expected([Plate("KAPA777"), Plate("KAPA77")]))
+    found = match(scored([whole], Expected([Plate("KAPA777"), Plate("KAPA77")])))
     assert (found.decision, found.plate) == (Decision.ACCEPT, Plate("KAPA777"))
 
 
@@ -63,7 +63,7 @@ def test_equal_signs_on_both_sides_of_the_gap_stay_two(see: See) -> None:
     upper, lower = see("A1"), see("12")
     bare = [Sighting(s.text, s.confidence, s.box, s.log_probs[1:-1], s.typical) for s in (upper, lower)]
     whole = joined(bare, (0, 0, 9, 9))
-    assert match([whole], Expected([Plate("A112"), Plate("A12")])).plate == Plate("A112")
+    assert match(scored([whole], Expected([Plate("A112"), Plate("A12")]))).plate == Plate("A112")
 
 
 def test_rows_that_say_nothing_are_no_plate(see: See) -> None:
