@@ -43,6 +43,22 @@ def test_a_nearly_square_plate_is_read_row_by_row() -> None:
     assert line == (0, 17, 140, 71)
 
 
+@pytest.mark.parametrize("ground", [(120, 120, 120), (20, 190, 245)])
+def test_the_blue_band_of_a_nearly_square_plate_is_left_out_as_wide_as_it_is(ground: tuple[int, int, int]) -> None:
+    frame = np.full_like(GREY, ground)
+    frame[:100, 30:40] = (24, 22, 22)  # a sign
+    for band in (12, 28):
+        frame[:100, :band] = (150, 60, 10)
+        [upper, lower], _ = ways(frame, (0, 0, 140, 100))
+        assert upper == (band, 4, 140 - band, 48)
+        assert lower == (band, 48, 140 - band, 48)
+
+
+def test_a_blue_plate_in_two_rows_has_no_band() -> None:
+    blue = np.full_like(GREY, (150, 60, 10))
+    assert ways(blue, (0, 0, 140, 100))[0][0] == (0, 4, 140, 48)
+
+
 @pytest.mark.parametrize("box", [(0, 0, 1, 1), (3, 5, 1, 40), (3, 5, 40, 1)])
 def test_every_row_has_a_pixel(box: tuple[int, int, int, int]) -> None:
     rows = [row for way in ways(GREY, box) for row in way]
