@@ -30,15 +30,14 @@ SURE_SCORE = -0.2
 SURE_LEAD = 8.0
 """A frame whose score and lead are at least these is beyond doubt: nineteen of twenty frames that are accepted at all.
 
-Of strangers whose plate is one look-alike sign off an expected one, .003 pass for it (measured as matching.Rule).
+Of strangers whose plate is one look-alike sign off an expected one, .008 pass for it (measured as matching.Rule).
 """
 
 COMBINED = 2
 """Frames whose probabilities are combined.
 
-Drawn cars in bad conditions, seven frames each, and photographs each changed a little four times: so combined, a third
-fewer look-alikes get in than by votes alone (.034 for .050), and .951 for .966 of the right cars. The mean over all
-frames, weighed by how well they were read, and the sum relative to what was read instead lose three times as many cars.
+So combined, a third fewer look-alikes get in than by votes alone, and no drawn car less is accepted (docs/lpr.md). The
+mean of all frames, also weighed by how well each was read, and their sum lose cars for that: early frames are bad.
 """
 
 FRAMES_MAX = 12
