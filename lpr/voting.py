@@ -8,8 +8,8 @@ combined, which adds up their scores, and together they have to reach what a sin
 stranger whose plate is one sign off an expected one is half read as that one now and then, but seldom twice so well.
 Two frames and no more, because those of a car that stands still err all in the same way: twelve say no more than two.
 
-A clear read of none of the expected plates refuses only when the passage is over, because a car that comes
-nearer is read better. So, when no plate has won by the end:
+A clear read of none of the expected plates refuses only when the passage is over, because a car that comes nearer is
+read better. So, when no plate has won by the end:
 
 * accept, at an exit, the one plate that any frame was accepted for: the car leaves anyway, and whose stay ends is all
   that is at stake;
@@ -36,8 +36,8 @@ Of strangers whose plate is one look-alike sign off an expected one, .008 pass f
 COMBINED = 2
 """Frames whose probabilities are combined.
 
-So combined, a third fewer look-alikes get in than by votes alone, and no drawn car less is accepted (docs/lpr.md). The
-mean of all frames, also weighed by how well each was read, and their sum lose cars for that: early frames are bad.
+So combined, nearly a third fewer look-alikes get in than by votes alone, and hardly a car less (docs/lpr.md). The mean
+of all frames, also weighed by how well each was read, and their sum lose more cars for that: early frames are bad.
 """
 
 FRAMES_MAX = 12
