@@ -1,17 +1,27 @@
-"""How large a picture is by its header, before anybody makes room for it: a file of 400 KB may say 20,000 x 20,000 px.
+"""What decoding a picture will take, before anybody does it: a file of 400 KB may say 20,000 x 20,000 px, or go over
+its pixels ten thousand times.
 
 Reads no more than the few bytes that say so, and believes them: whether the rest is whole, or agrees, is for the
 decoder to find out.
 """
 
+import re
 import struct
 from collections.abc import Callable
 
 Size = tuple[int, int]
 """Width and height in pixels, as they lie in the file: before any turning by EXIF."""
 
+SCANS_MAX = 64
+"""Of a JPEG, six times as many as usual: what to refuse beyond. In so many the largest picture that a camera takes is
+decoded in 2 s; a file of 64 MB has room for a million, as each may be of a handful of bytes."""
+
 _JPEG_SEGMENTS_MAX = 1_000
 """Real files have some tens before their frame header; a made one may have millions of empty ones."""
+
+_JPEG_SEGMENT = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
+"""Its marker, which has a length behind it. What goes before is passed over: in a scan's data 0xff is followed by zeros
+and restarts alone; ITU-T T.81, B.1.1.2 to B.1.1.5."""
 
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
@@ -26,6 +36,23 @@ def size_px(data: bytes) -> Size | None:
             except (struct.error, IndexError):  # cut short
                 return None
     return None
+
+
+def scans(data: bytes) -> int:
+    """How often a JPEG's decoder goes over the whole picture, 10 times for most progressive files; 1 for other formats.
+
+    Counts no further than one more than `SCANS_MAX`.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return 1
+    at, count = 2, 0
+    for _ in range(_JPEG_SEGMENTS_MAX):
+        found = _JPEG_SEGMENT.search(data, at)
+        if found is None or found[1] == b"\xd9" or count > SCANS_MAX:
+            return count
+        count += found[1] == b"\xda"
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return SCANS_MAX + 1
 
 
 def _jpeg(data: bytes) -> Size | None:

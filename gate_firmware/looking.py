@@ -24,7 +24,7 @@ from gate_firmware.replica import Replica
 from hardware.camera import Camera, Frame
 from lpr.blindness import Blindness, blindness
 from lpr.frame import is_blind
-from lpr.matching import Decision, Expected, Match, match
+from lpr.matching import Decision, Expected, Match, match, scored
 from lpr.qr import Code, QrFinder
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.voting import Vote
@@ -251,7 +251,7 @@ def _read(
     found = finder.find(frame.pixels, looks_like_ticket)
     codes = [code for code in found if not code.text or looks_like_ticket(code.text)] or codes_before
     sightings = [each for each in reader.read(frame.pixels) if not any(_is_around(code, each) for code in codes)]
-    return _Seen(match(sightings, expected), sightings, codes)
+    return _Seen(match(scored(sightings, expected)), sightings, codes)
 
 
 def _is_around(code: Code, sighting: Sighting) -> bool:

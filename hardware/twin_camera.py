@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from domain.errors import BadInput
-from domain.picture_header import size_px
+from domain.picture_header import SCANS_MAX, scans, size_px
 from hardware.camera import Frame, Pixels
 from hardware.picture import PIXELS_MAX
 from hardware.twin import LaneTwin
@@ -91,10 +91,10 @@ def _with_noise(scene: Pixels, seed: int) -> Pixels:
 
 
 def decode_picture(data: bytes) -> Pixels:
-    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`), also for one of more than `PIXELS_MAX`."""
+    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`), also for more than `PIXELS_MAX` or `SCANS_MAX`."""
     width, height = size_px(data) or (0, 0)
     try:
-        decodes = 0 < width * height <= PIXELS_MAX
+        decodes = 0 < width * height <= PIXELS_MAX and scans(data) <= SCANS_MAX
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if decodes else None
     except cv2.error:
         pixels = None

@@ -1,10 +1,9 @@
 """How well and how fast a reader reads photographs whose plates are known."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from time import perf_counter_ns
 
 import numpy as np
@@ -13,13 +12,10 @@ from domain.errors import BadInput
 from domain.plate import Plate
 from lpr import photograph
 from lpr.frame import Box
-from lpr.made_up_plates import look_alike, made_up
-from lpr.matching import Decision, Expected, Match, match
+from lpr.matching import RULE, Decision
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.stopwatch import Stopwatch
-
-SEED = 20250101
-"""Draws the same made-up plates in every run."""
+from lpr.trial import LetIn, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,8 @@ class Matched:
 
     With the true plate on the list: `accepted` as that plate, `accepted_wrong` as another one, `asked`, `refused`.
     Let in with the true plate not on the list: `stranger_accepted` where all plates on it are made up,
-    `look_alike_accepted` where one of them differs from the true plate in a single sign of similar shape.
+    `look_alike_accepted` where one of them differs from the true plate in a single sign of similar shape: on average
+    over all plates that do. `score_ms` is the median of what scoring a photograph against the list took.
     """
 
     expected: int
@@ -63,6 +60,7 @@ class Matched:
     refused: float
     stranger_accepted: float
     look_alike_accepted: float
+    score_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +135,8 @@ def read_without_plates(photographs: list[Labelled], reader: PlateReader) -> Ite
         yield open_read(reader.read(frame))
 
 
-def report(folder: str, seen: list[Reading], expected: int | None = None) -> Report:
-    """Sum one folder up; with `expected`, match each photograph against that many plates as well."""
+def report(folder: str, seen: Sequence[Reading], tried: Sequence[Trial] = (), expected: int = 0) -> Report:
+    """Sum one folder up, with what its photographs were matched to among `expected` plates, if they were."""
     ms = [reading.ms for reading in seen]
     return Report(
         folder=folder,
@@ -150,46 +148,27 @@ def report(folder: str, seen: list[Reading], expected: int | None = None) -> Rep
             stage: float(np.median([reading.stages_ms.get(stage, 0.0) for reading in seen]))
             for stage in dict.fromkeys(stage for reading in seen for stage in reading.stages_ms)
         },
-        matched=_matched(seen, expected) if expected else None,
+        matched=_matched(tried, expected) if tried else None,
     )
 
 
-def _matched(seen: list[Reading], expected: int) -> Matched:
-    random = Random(SEED)  # noqa: S311 - to measure with, not to keep secrets
-    true = dict.fromkeys(plate for reading in seen for plate in reading.labelled.plates)
-    strangers = _strangers(expected, {plate.folded for plate in true}, random)
-    everybody = Expected([*true, *strangers][: max(expected, len(true))])
-    nobody = Expected(strangers)
-    listed: Counter[str] = Counter()
-    let_in: Counter[str] = Counter()
-    for reading in seen:
-        listed[_outcome(match(reading.sightings, everybody), reading.labelled.plates)] += 1
-        twins = [twin for plate in reading.labelled.plates if (twin := look_alike(plate, random))]
-        for name, others in (("stranger", nobody), ("look_alike", Expected([*twins, *strangers][:expected]))):
-            let_in[name] += match(reading.sightings, others).decision is Decision.ACCEPT
+def _matched(tried: Sequence[Trial], expected: int) -> Matched:
+    outcomes = Counter(_outcome(trial) for trial in tried)
+    let_in = LetIn.at(RULE.accept_score, tried)
     return Matched(
         expected=expected,
-        accepted=listed["right"] / len(seen),
-        accepted_wrong=listed["wrong"] / len(seen),
-        asked=listed["ask"] / len(seen),
-        refused=listed["refuse"] / len(seen),
-        stranger_accepted=let_in["stranger"] / len(seen),
-        look_alike_accepted=let_in["look_alike"] / len(seen),
+        accepted=let_in.right,
+        accepted_wrong=outcomes["wrong"] / len(tried),
+        asked=outcomes["ask"] / len(tried),
+        refused=outcomes["refuse"] / len(tried),
+        stranger_accepted=let_in.stranger,
+        look_alike_accepted=let_in.look_alike,
+        score_ms=float(np.median([trial.score_ms for trial in tried])),
     )
 
 
-def _strangers(count: int, folded_not: set[str], random: Random) -> list[Plate]:
-    plates: dict[str, Plate] = {}
-    while len(plates) < count:
-        plate = made_up(random)
-        if plate.folded not in folded_not:
-            plates[plate.folded] = plate
-    return list(plates.values())
-
-
-def _outcome(decided: Match, true: tuple[Plate, ...]) -> str:
-    if decided.decision is not Decision.ACCEPT:
-        asked_or_refused: str = decided.decision.value
+def _outcome(trial: Trial) -> str:
+    if trial.listed.decision is not Decision.ACCEPT:
+        asked_or_refused: str = trial.listed.decision.value
         return asked_or_refused
-    assert decided.plate, "an accepted match names its plate"
-    return "right" if decided.plate.folded in {plate.folded for plate in true} else "wrong"
+    return "right" if trial.is_right else "wrong"

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter_ns
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # while running only inside the commands: numpy and OpenCV wo
     from lpr.qr import QrReader
     from lpr.reader import PlateReader
     from lpr.stopwatch import Stopwatch
+    from lpr.trial import Trial
 
 app = typer.Typer(
     help="Read number plates and QR codes in photographs, and measure how well that works.", no_args_is_help=True
@@ -82,7 +84,7 @@ def read(
 def _read_one(image: Path, reader: "PlateReader", expected: "Expected | None") -> dict[str, Any]:
     """One image's line of output; only `image` and `error` for a file that cannot be read."""
     from lpr import photograph  # noqa: PLC0415
-    from lpr.matching import match  # noqa: PLC0415
+    from lpr.matching import match, scored  # noqa: PLC0415
     from lpr.reader import open_read  # noqa: PLC0415
 
     try:
@@ -93,7 +95,7 @@ def _read_one(image: Path, reader: "PlateReader", expected: "Expected | None") -
     sightings = reader.read(frame)
     ms = (perf_counter_ns() - start_ns) / 1e6
     plate = open_read(sightings)
-    matched = match(sightings, expected) if expected is not None else None
+    matched = match(scored(sightings, expected)) if expected is not None else None
     return {
         "image": str(image),
         "plate": plate.text if plate else None,
@@ -171,6 +173,10 @@ def bench(
         bool, typer.Option("--without", help="Count also what is read once the plates are painted over.")
     ] = False,
     misses: Annotated[bool, typer.Option("--misses", help="Name each photograph that was not read exactly.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", dir_okay=False, help="Draw who is let in at which threshold; with --expect."),
+    ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help=_ENGINE)] = "finder",
 ) -> None:
     """Measure the reader on photographs in DIR whose plates are known.
@@ -181,9 +187,13 @@ def bench(
     """
     from lpr import bench  # noqa: PLC0415
     from lpr.stopwatch import Stopwatch  # noqa: PLC0415
+    from lpr.trial import trials  # noqa: PLC0415
 
+    if plot is not None and expect is None:
+        raise typer.BadParameter("nothing is matched without --expect N", param_hint="--plot")
     try:
         folders = bench.labelled_folders(folder)
+        curves = {}
         stopwatch = Stopwatch()
         reader = _reader(engine, 1, stopwatch)
         for name, photographs in folders.items():
@@ -191,16 +201,29 @@ def bench(
                 bench.readings(photographs, reader, stopwatch), length=len(photographs), label=name, file=sys.stderr
             ) as progress:
                 seen = list(progress)
-            report = bench.report(name, seen, expect)
+            tried = trials([(one.sightings, one.labelled.plates) for one in seen], expect) if expect else []
+            curves[name] = tried
+            report = bench.report(name, seen, tried, expect or 0)
             typer.echo(json.dumps(asdict(report)) if as_json else _report_for_people(report))
             if without:
                 read = [plate for plate in bench.read_without_plates(photographs, reader) if plate]
                 typer.echo(f"  read without plates  {len(read) / len(photographs):6.1%}", err=as_json)
             for reading in (reading for reading in seen if misses and not reading.exact):
                 typer.echo(_miss_for_people(reading), err=as_json)
+        if plot is not None and expect is not None:
+            _draw_curves(plot, curves, expect)
     except BadInput as error:
         typer.secho(error.message, fg="red", err=True)
         raise typer.Exit(1) from error
+
+
+def _draw_curves(file: Path, curves: Mapping[str, Sequence["Trial"]], expected: int) -> None:
+    from lpr.curve import png  # noqa: PLC0415
+
+    try:
+        file.write_bytes(png(curves, expected))
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="--plot") from error
 
 
 def _report_for_people(report: "Report") -> str:
@@ -216,6 +239,7 @@ def _report_for_people(report: "Report") -> str:
             f"    right one accepted   {matched.accepted:6.1%}",
             f"    wrong one accepted   {matched.accepted_wrong:6.1%}",
             f"    asked, refused       {matched.asked:6.1%}, {matched.refused:.1%}",
+            f"    median {matched.score_ms:.0f} ms",
             "  let in though not expected",
             f"    no such plate        {matched.stranger_accepted:6.1%}",
             f"    one similar sign off {matched.look_alike_accepted:6.1%}",

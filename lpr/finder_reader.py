@@ -16,12 +16,12 @@ from lpr.reader import Sighting
 from lpr.recogniser import WIDTH_OF_PLATES, Recogniser
 from lpr.stopwatch import Stopwatch
 
-_SURE = 0.75
-_SURE_SIGNS = range(4, 9)
-"""A typical plate of so many signs, read with at least this confidence, ends the reading."""
+_BELIEVED = 0.8
+"""What is read with less confidence is only worth comparing with expected plates: a fence, a sticker or an exhaust pipe
+may look like signs. No plate of the development photographs that is read exactly has less."""
 
-_BELIEVED = 0.6
-"""What is read with less confidence is only worth comparing with expected plates: a fence, say, is read as 1III."""
+_SURE_SIGNS = range(4, 9)
+"""A typical plate of so many signs that is believed ends the reading."""
 
 _CLEAR = 0.97
 """A plate that is read with less confidence is read in another way as well."""
@@ -110,7 +110,7 @@ class FinderReader:
         return sighting if sighting.confidence >= _BELIEVED else replace(sighting, typical=False)
 
 
-def is_sure(sighting: Sighting, confidence: float = _SURE) -> bool:
+def is_sure(sighting: Sighting, confidence: float = _BELIEVED) -> bool:
     """Whether a read is good enough to look no further."""
     return sighting.typical and sighting.confidence >= confidence and len(sighting.text) in _SURE_SIGNS
 

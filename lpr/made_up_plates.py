@@ -18,15 +18,15 @@ def made_up(random: Random) -> Plate:
     return Plate("".join(random.choice(ascii_uppercase if sign == "A" else digits) for sign in pattern))
 
 
-def look_alike(plate: Plate, random: Random) -> Plate | None:
-    """Draw a plate that differs in one sign, and that one easily mistaken; None where no sign of the plate is."""
+def look_alikes(plate: Plate) -> list[Plate]:
+    """The plates that differ in one sign, and that one easily mistaken; none where no sign of the plate is."""
     text = plate.folded
-    twins = [
+    twins = dict.fromkeys(
         text[:at] + other + text[at + 1 :]
         for at, sign in enumerate(text)
         for group in _LOOK_ALIKES
         if sign in group
         for other in group
         if other != sign
-    ]
-    return Plate(random.choice(twins)) if twins else None
+    )
+    return [Plate(twin) for twin in twins]

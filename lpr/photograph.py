@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from domain.errors import BadInput
-from domain.picture_header import size_px
+from domain.picture_header import SCANS_MAX, scans, size_px
 from lpr.frame import Frame
 
 BYTES_MAX = 64 * 1024 * 1024
@@ -26,8 +26,9 @@ def load(path: Path) -> Frame:
 
     Grey, transparent and 16-bit pictures become blue, green and red of 8 bits; of several in a file it is the first.
 
-    Raises BadInput, which names the file, for one that is missing, empty, cut short, no picture, or larger than
-    `BYTES_MAX` or `PIXELS_MAX`: never returns half a picture, and makes no room for one that is too large.
+    Raises BadInput, which names the file, for one that is missing, empty, cut short, no picture, larger than
+    `BYTES_MAX` or `PIXELS_MAX`, or in more scans than `SCANS_MAX`: never returns half a picture, and makes no room for
+    one that is too large.
     """
     data = _read(path)
     size = size_px(data)
@@ -39,6 +40,8 @@ def load(path: Path) -> Frame:
             "image_too_large",
             f"{path} says that it is {width} x {height} px: more than {PIXELS_MAX // 1_000_000} million are not read",
         )
+    if scans(data) > SCANS_MAX:
+        raise BadInput("image_too_slow", f"{path} is a JPEG in more than {SCANS_MAX} scans, which is not read")
     try:
         frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except (cv2.error, MemoryError):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lpr.frame import Box, Frame
 from lpr.plate_line import is_typical_plate
@@ -20,6 +21,9 @@ _TWO_ROWS = 1.7
 
 _BAND = 0.08
 """Share of a long plate's width that a country's blue band takes."""
+
+_BAND_OF_TWO_ROWS = (0.05, 0.3)
+"""Of a nearly square plate's width: what the band takes at least and at most, as it is as wide as on a long one."""
 
 _BLUER = 45
 """By how much more blue than red (of 255) a band is than what is beside it. At night no colour tells it."""
@@ -39,7 +43,8 @@ def ways(frame: Frame, box: Box) -> Sequence[Way]:
     line = _part(box, 0.17, 0.88)
     if aspect >= _TWO_ROWS:
         return ((line,), (_part(line, 0, 1, 0.04),), (box,))
-    return ((_part(box, 0.04, 0.52), _part(box, 0.48, 0.96)), (line,))
+    signs = _beside_band(frame, box)
+    return ((_part(signs, 0.04, 0.52), _part(signs, 0.48, 0.96)), (line,))
 
 
 def _without_band(frame: Frame, box: Box) -> Box:
@@ -48,10 +53,26 @@ def _without_band(frame: Frame, box: Box) -> Box:
     band = round(width * _BAND)
     if not band:
         return box
-    middle = frame[y + height // 5 : y + max(height * 4 // 5, 1), x : x + width].astype(np.int16)
-    blue = np.median(middle[:, :, 0] - middle[:, :, 2], axis=0)
+    blue = _blue(frame, box)
     is_band = blue.size > 2 * band and np.median(blue[:band]) >= np.median(blue[2 * band :]) + _BLUER
     return (x + band, y, width - band, height) if is_band else box
+
+
+def _beside_band(frame: Frame, box: Box) -> Box:
+    """The same for a nearly square plate, whose band ends where the blue does."""
+    x, y, width, height = box
+    blue = _blue(frame, box)
+    least, most = (round(width * share) for share in _BAND_OF_TWO_ROWS)
+    beside = max(np.median(blue[blue.size // 2 :]), 0)  # beside yellow, black signs are bluer too
+    [band] = np.nonzero(blue[:most] >= beside + _BLUER)
+    return (x + int(band[-1]) + 1, y, width - int(band[-1]) - 1, height) if len(band) > least else box
+
+
+def _blue(frame: Frame, box: Box) -> NDArray[np.float64]:
+    """By how much more blue than red each column of the box is, from its left to its right."""
+    x, y, width, height = box
+    middle = frame[y + height // 5 : y + max(height * 4 // 5, 1), x : x + width].astype(np.int16)
+    return np.asarray(np.median(middle[:, :, 0] - middle[:, :, 2], axis=0), np.float64)
 
 
 def _part(box: Box, top: float, bottom: float, sides: float = 0) -> Box:

@@ -48,7 +48,9 @@ def demo(
 
 
 def bench(
-    name: Annotated[str | None, typer.Argument(help="`gate`, `holds`, `replica`, `codes`; all without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="`gate`, `holds`, `replica`, `plates`, `codes`; all without it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a figure.")] = False,
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="On the disk to measure on; it is left as it was.")

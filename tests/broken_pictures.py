@@ -58,6 +58,12 @@ def webp_turned(lossless: bytes, orientation: int, width: int, height: int) -> b
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def jpeg_of_scans(progressive: bytes, count: int) -> bytes:
+    """A progressive JPEG with its last scan so often that there are `count` of them; all of it decodes."""
+    last = progressive.rindex(b"\xff\xda")
+    return progressive[:last] + progressive[last:-2] * (count - progressive.count(b"\xff\xda") + 1) + progressive[-2:]
+
+
 def png_saying(width: int, height: int, data: bytes = b"") -> bytes:
     """A well-formed PNG of that size whose compressed rows are `data`."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

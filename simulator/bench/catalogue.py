@@ -11,11 +11,12 @@ from simulator.bench.codes import codes
 from simulator.bench.figure import Figure
 from simulator.bench.gate import gate
 from simulator.bench.holds import holds
+from simulator.bench.plates import plates
 from simulator.bench.replica import replica
 
 Bench = Callable[[Path, Callable[[str], None]], Coroutine[Any, Any, list[Figure]]]
 
-BENCHES: dict[str, Bench] = {"gate": gate, "holds": holds, "replica": replica, "codes": codes}
+BENCHES: dict[str, Bench] = {"gate": gate, "holds": holds, "replica": replica, "plates": plates, "codes": codes}
 """Each measures in an empty folder, and says how it gets on."""
 
 

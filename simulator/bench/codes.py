@@ -22,7 +22,7 @@ from simulator.street.held import Held
 from simulator.street.phone import held_up
 from simulator.street.plates import draw_plate
 
-PICTURES = 300
+PICTURES = 500
 EMPTY_EVERY = 6
 """So many pictures with a code for each without: a lane, or a car in it."""
 LENGTHS = (180, 225, 300)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from domain.plate import Plate
 from lpr.frame import is_blind
-from lpr.matching import NOTHING, Expected, match
+from lpr.matching import NOTHING, Expected, match, scored
 from lpr.photograph import load
 from lpr.reader import PlateReader, engine
 from lpr.voting import Vote
@@ -17,7 +17,7 @@ def replay(frames: Sequence[Path], plates: Iterable[Plate]) -> str:
     expected, vote = Expected(plates), Vote()
     for path in frames:
         frame = load(path)
-        settled = vote.add(NOTHING if is_blind(frame) else match(_reader().read(frame), expected))
+        settled = vote.add(NOTHING if is_blind(frame) else match(scored(_reader().read(frame), expected)))
         if settled is not None:
             return settled.decision.value
     return vote.close().decision.value

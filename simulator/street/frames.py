@@ -46,8 +46,9 @@ def approach(
     *,
     conditions: Conditions | None = None,
     lane_seed: int | None = None,
+    plate_px: tuple[float, float] = (PLATE_PX_MIN, PLATE_PX_MAX),
 ) -> list[Shot]:
-    """`n` shots of one car on its way to the stop line, its plate growing from about 90 px to 215 px.
+    """`n` shots of one car on its way to the stop line, its plate growing from about 90 px to 215 px, or as `plate_px`.
 
     The lane is that of `empty_lane(lane_seed)`, by default of `seed`; conditions are drawn where none are given.
     """
@@ -60,9 +61,9 @@ def approach(
     scene = _Scene(lane, car, number, spoil_plate(plate_picture(number), conditions, rng), conditions)
     shots = []
     for nearness in np.linspace(0.0, 1.0, n):
-        plate_px = PLATE_PX_MIN * (PLATE_PX_MAX / PLATE_PX_MIN) ** float(nearness)
+        wide_px = plate_px[0] * (plate_px[1] / plate_px[0]) ** float(nearness)
         centre = (WIDTH_PX / 2 + side_px * (1.5 - nearness), HEIGHT_PX * (0.58 + 0.16 * nearness))
-        shots.append(scene.take(plate_px, centre, rng))
+        shots.append(scene.take(wide_px, centre, rng))
     return shots
 
 

@@ -1,10 +1,12 @@
 """A number plate as a flat picture, before any camera: ground, border, country band, signs.
 
-Measures are in millimetres and close to the real ones (one-line plates 520 x 110 with signs 75 high, FZV Anlage 4; the
-United States 305 x 152). The letters are Rubik, which comes inside OpenCV 5, drawn narrow like plate lettering; its
-slashed zero gives way to a narrow O, as on most plates.
+Measures are in millimetres and close to the real ones (one-line plates 520 x 110 with signs 75 high, two-line ones
+340 x 200, motorcycles 220 x 200 with signs 49 high, FZV Anlage 4; the United States 305 x 152). The letters are Rubik,
+which comes inside OpenCV 5, drawn narrow like plate lettering; its slashed zero gives way to a narrow O, as on most
+plates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +14,7 @@ import cv2
 import numpy as np
 
 from hardware.camera import Pixels
-from simulator.street.plates import NumberPlate, Style
+from simulator.street.plates import NumberPlate, Shape, Style
 
 PX_PER_MM = 2
 Colour = tuple[int, int, int]  # blue, green, red
@@ -46,6 +48,8 @@ _LOOKS = {
     Style.US: _Look(size=(305, 152), sign_size=(34, 66), ink=(110, 50, 20), heading="EVERGREEN"),
     Style.PLAIN: _Look(),
 }
+_SIZES = {Shape.TWO_ROWS: (340, 200), Shape.MOTORCYCLE: (220, 200)}
+_MOTORCYCLE_SIGN = (30, 49)
 _BAND = 44
 _GAP = 9  # between signs
 _SEPARATOR_WIDTH = {"": 0, " ": 28, "-": 34, "o": 50}
@@ -53,34 +57,47 @@ _SEPARATOR_WIDTH = {"": 0, " ": 28, "-": 34, "o": 50}
 
 def size_mm(number: NumberPlate) -> tuple[int, int]:
     """Width and height of the plate."""
-    return _LOOKS[number.style].size
+    return _SIZES.get(number.shape, _LOOKS[number.style].size)
 
 
 def plate_picture(number: NumberPlate) -> Pixels:
     """The plate from straight ahead in clean daylight, `PX_PER_MM` to the millimetre."""
     look = _LOOKS[number.style]
-    width, height = look.size
+    width, height = size_mm(number)
     picture: Pixels = np.full((height * PX_PER_MM, width * PX_PER_MM, 3), look.ground, np.uint8)
     left, right = 12, width - 12
     if look.country:
         _band(picture, 0, look.country)
         left = _BAND + 10
-    if look.right_band:
+    if look.right_band and number.shape is Shape.LONG:
         _band(picture, width - _BAND, "")
         right = width - _BAND - 10
-    middle = height // 2
-    if look.heading:
+    top = 0
+    if look.heading and number.shape is Shape.LONG:
         _put_text(picture, look.heading, (width // 2, 26), 24, look.ink)
-        middle = 90
-    _signs(picture, number.groups, look, (left, right), middle)
+        top = 28
+    sign_size = _MOTORCYCLE_SIGN if number.shape is Shape.MOTORCYCLE else look.sign_size
+    row_height = (height - top) // len(number.rows)
+    middle, separators = top + row_height // 2, look.separators
+    for row in number.rows:
+        within = separators[: len(row) - 1]
+        _signs(picture, row, within, sign_size, look.ink, (left, right), middle)
+        middle, separators = middle + row_height, separators[len(row) :]
     cv2.rectangle(picture, (3, 3), (width * PX_PER_MM - 4, height * PX_PER_MM - 4), look.ink, 3, cv2.LINE_AA)
     return picture
 
 
-def _signs(picture: Pixels, groups: tuple[str, ...], look: _Look, between: tuple[int, int], middle: int) -> None:
+def _signs(
+    picture: Pixels,
+    groups: Sequence[str],
+    separators: Sequence[str],
+    sign_size: tuple[int, int],
+    ink: Colour,
+    between: tuple[int, int],
+    middle: int,
+) -> None:
     """Set the groups into the width between two millimetres, around the middle line; too long ones become narrow."""
-    sign_width, sign_height = look.sign_size
-    separators = look.separators[: len(groups) - 1]
+    sign_width, sign_height = sign_size
     signs = sum(len(group) for group in groups)
     gaps = _GAP * (signs - len(groups)) + sum(_SEPARATOR_WIDTH[separator] for separator in separators)
     room = between[1] - between[0]
@@ -88,10 +105,10 @@ def _signs(picture: Pixels, groups: tuple[str, ...], look: _Look, between: tuple
     x = between[0] + (room - signs * sign_width - gaps) // 2
     for group, separator in zip(groups, (*separators, ""), strict=True):
         for sign in group:
-            _stamp(picture, _glyph(sign, sign_width, sign_height), (x, middle - sign_height // 2), look.ink)
+            _stamp(picture, _glyph(sign, sign_width, sign_height), (x, middle - sign_height // 2), ink)
             x += sign_width + _GAP
         x -= _GAP
-        _separator(picture, separator, (x + _SEPARATOR_WIDTH[separator] // 2, middle), look.ink)
+        _separator(picture, separator, (x + _SEPARATOR_WIDTH[separator] // 2, middle), ink)
         x += _SEPARATOR_WIDTH[separator]
 
 

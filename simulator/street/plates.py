@@ -30,6 +30,14 @@ class Style(Enum):
     PLAIN = "plain"  # white, no band, any signs
 
 
+class Shape(Enum):
+    """On what it hangs."""
+
+    LONG = "long"  # one row of signs, as most cars have it
+    TWO_ROWS = "two rows"  # for off-road cars and vans, where there is no room for a long one
+    MOTORCYCLE = "motorcycle"  # two rows of smaller signs
+
+
 # What each style's plates look like, group by group; PLAIN takes whatever no other style would form.
 _GROUPS = {
     Style.FR: re.compile(rf"([{FRENCH}]{{2}})(\d{{3}})([{FRENCH}]{{2}})"),
@@ -44,23 +52,32 @@ _BY_HABIT = (Style.FR, Style.UK, Style.NL, Style.DE, Style.PLAIN)  # US plates o
 
 @dataclass(frozen=True, slots=True)
 class NumberPlate:
-    """A plate and how it is set: its style, and its signs in groups."""
+    """A plate and how it is set: its style, its signs in groups, and its shape."""
 
     plate: Plate
     style: Style
     groups: tuple[str, ...]
+    shape: Shape = Shape.LONG
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The groups row by row, from top to bottom."""
+        if self.shape is Shape.LONG or len(self.groups) == 1:
+            return (self.groups,)
+        split = len(self.groups) - 1 if self.style is Style.FR else 1
+        return self.groups[:split], self.groups[split:]
 
     @classmethod
-    def of(cls, plate: Plate, style: Style | None = None) -> "NumberPlate":
+    def of(cls, plate: Plate, style: Style | None = None, shape: Shape = Shape.LONG) -> "NumberPlate":
         """Set `plate` in the style it fits, or in `style`; one that does not fit that style becomes PLAIN."""
         for tried in _BY_HABIT if style is None else (style, Style.PLAIN):
             match = _GROUPS[tried].fullmatch(plate.open)
             if match is not None:
-                return cls(plate, tried, tuple(group for group in match.groups() if group))
+                return cls(plate, tried, tuple(group for group in match.groups() if group), shape)
         raise AssertionError("PLAIN fits every plate")
 
 
-def draw_plate(rng: random.Random, style: Style | None = None) -> NumberPlate:
+def draw_plate(rng: random.Random, style: Style | None = None, shape: Shape = Shape.LONG) -> NumberPlate:
     """A plate that `style` could have issued; without one, a European style is drawn too."""
     if style is None:
         style = rng.choice(_BY_HABIT)
@@ -80,7 +97,7 @@ def draw_plate(rng: random.Random, style: Style | None = None) -> NumberPlate:
             text = _signs(rng, LETTERS, 3) + _signs(rng, DIGITS, 4)
         case Style.PLAIN:
             text = _signs(rng, LETTERS, rng.randint(2, 3)) + _signs(rng, DIGITS, rng.randint(3, 4))
-    return NumberPlate.of(Plate(text), style)
+    return NumberPlate.of(Plate(text), style, shape)
 
 
 def _signs(rng: random.Random, alphabet: str, count: int) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.picture_header import size_px
-from tests.broken_pictures import resized, whole
+from domain.picture_header import SCANS_MAX, scans, size_px
+from tests.broken_pictures import jpeg_of_scans, jpeg_turned, resized, whole
 
 PICTURES = whole()
 
@@ -57,3 +57,37 @@ def test_a_tiff_written_the_other_way_round() -> None:
 def test_a_tiff_with_its_directory_nowhere_has_none() -> None:
     tiff = PICTURES["tiff"]
     assert size_px(tiff[:4] + b"\xff\xff\xff\xff" + tiff[8:]) is None
+
+
+@pytest.mark.parametrize(("kind", "count"), [("jpeg", 1), ("jpeg progressive", 10), ("png", 1), ("tiff", 1)])
+def test_the_scans_of_a_whole_picture(kind: str, count: int) -> None:
+    assert scans(PICTURES[kind]) == count
+
+
+def test_a_pictures_own_small_picture_is_none_of_its_scans() -> None:
+    with_thumbnail = jpeg_turned(PICTURES["jpeg"], 6).replace(b"Exif", b"\xff\xda\xff\xda")
+    assert scans(with_thumbnail) == 1
+
+
+@pytest.mark.parametrize(
+    "between", [b"", b"\xff\x01", b"\xff\xd0", b"\xff\x00" * 50, b"\xff" * 9, b"\xff\xfe\0\2" * 20]
+)
+def test_scans_are_counted_up_to_one_too_many(between: bytes) -> None:
+    progressive = PICTURES["jpeg progressive"]
+    last = progressive.rindex(b"\xff\xda")
+    spaced = progressive[:last] + between + progressive[last:]
+    for count, told in ((11, 11), (SCANS_MAX, SCANS_MAX), (SCANS_MAX + 1, SCANS_MAX + 1), (5_000, SCANS_MAX + 1)):
+        assert scans(jpeg_of_scans(spaced, count)) == told
+
+
+def test_scans_behind_countless_segments_are_too_many() -> None:
+    progressive = PICTURES["jpeg progressive"]
+    last = progressive.rindex(b"\xff\xda")
+    assert scans(progressive[:last] + b"\xff\xfe\0\2" * 2_000 + progressive[last:]) == SCANS_MAX + 1
+
+
+def test_a_jpeg_cut_short_has_the_scans_that_are_there() -> None:
+    progressive = PICTURES["jpeg progressive"]
+    counts = [scans(progressive[:length]) for length in range(2, len(progressive))]
+    assert counts == sorted(counts)
+    assert counts[0] == 0

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from domain.errors import BadInput
+from domain.picture_header import SCANS_MAX
 from hardware.camera import Pixels
 from hardware.twin import LaneTwin
 from hardware.twin_camera import EMPTY_LANE, CameraMode, CameraTwin, decode_picture
-from tests.broken_pictures import fed, resized, whole
+from tests.broken_pictures import fed, jpeg_of_scans, resized, whole
 from tests.hardware.conftest import MovedTime
 
 
@@ -174,6 +175,11 @@ def test_what_is_no_picture_is_refused_by_its_size_alone(data: bytes) -> None:
 def test_a_picture_that_says_it_is_huge_is_refused() -> None:
     with pytest.raises(BadInput, match="no picture"):
         decode_picture(resized(whole()["jpeg"], 5_000, 5_000))
+
+
+def test_a_picture_in_countless_scans_is_refused() -> None:
+    with pytest.raises(BadInput, match="no picture"):
+        decode_picture(jpeg_of_scans(whole()["jpeg progressive"], SCANS_MAX + 1))
 
 
 def test_two_thousand_broken_pictures_leave_the_process_as_it_was(tmp_path: Path) -> None:

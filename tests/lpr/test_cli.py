@@ -210,6 +210,7 @@ def test_bench_reports_each_folder(run: Run, labelled: Path) -> None:
     eu, us = _objects(result)
     assert (eu["folder"], eu["images"], eu["exact"]) == ("eu", 1, 1)
     assert eu["median_ms"] <= eu["p95_ms"]
+    assert eu["matched"].pop("score_ms") > 0
     assert eu["matched"] == {
         "expected": 20,
         "accepted": 1,
@@ -247,6 +248,19 @@ def test_bench_names_the_photographs_that_were_not_read(run: Run, labelled: Path
     result = run("bench", labelled, "--misses", "--json")
     assert [line["folder"] for line in _objects(result)] == ["eu", "us"]
     assert "dark.png  XY98765: nothing" in result.stderr
+
+
+@pytest.mark.usefixtures("pretend")
+def test_bench_draws_the_curve(run: Run, labelled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "curve.png"
+    assert run("bench", labelled, "--expect", "20", "--plot", file).exit_code == 0
+    assert cv2.imread(str(file)) is not None
+    result = run("bench", labelled, "--plot", file)
+    assert result.exit_code == 2
+    assert "--expect" in result.stderr
+    result = run("bench", labelled, "--expect", "20", "--plot", tmp_path / "none" / "curve.png")
+    assert result.exit_code == 2
+    assert "No such file" in result.stderr
 
 
 @pytest.mark.usefixtures("pretend")

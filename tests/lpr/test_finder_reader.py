@@ -127,14 +127,14 @@ def test_without_a_sure_read_typical_plates_come_first(
     reader_with: Callable[[Pretend], FinderReader], see: See
 ) -> None:
     def says(box: Box) -> Sighting:
-        return see("HHAB123", 0.65) if box[0] < 300 else see("PARKING", 0.99, typical=False)
+        return see("HHAB12345", 0.85) if box[0] < 300 else see("PARKING", 0.99, typical=False)
 
     sightings = reader_with(Pretend({SMALL: [OTHER, WIDE]}, says)).read(FRAME)
-    assert [s.text for s in sightings] == ["HHAB123"] * 2 + ["PARKING"] * 2
+    assert [s.text for s in sightings] == ["HHAB12345"] * 2 + ["PARKING"] * 2
 
 
 def test_what_is_hardly_readable_is_not_believed(reader_with: Callable[[Pretend], FinderReader], see: See) -> None:
-    sightings = reader_with(Pretend({SMALL: [WIDE]}, lambda _: see("1III", 0.5))).read(FRAME)
+    sightings = reader_with(Pretend({SMALL: [WIDE]}, lambda _: see("JO9E", 0.79))).read(FRAME)
     assert [sighting.typical for sighting in sightings] == [False] * 2
     assert open_read(sightings) is None
 

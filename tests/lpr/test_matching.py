@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from domain.plate import Plate
-from lpr.matching import NOTHING, RULE, SIGHTINGS_MAX, Decision, Expected, Match, match
+from lpr.matching import NOTHING, RULE, SIGHTINGS_MAX, Decision, Expected, Match, match, scored
 from lpr.reader import BLANK, SIGNS, Sighting
 
 See = Callable[..., Sighting]
@@ -71,7 +71,7 @@ def test_scores_survive_columns_that_rule_everything_out() -> None:
 
 
 def _decide(sightings: list[Sighting], *plates: str) -> Match:
-    return match(sightings, Expected(map(Plate, plates)))
+    return match(scored(sightings, Expected(map(Plate, plates))))
 
 
 def test_the_plate_that_was_read_is_accepted(see: See) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from domain.errors import BadInput
 from lpr import photograph
 from lpr.frame import Frame
-from tests.broken_pictures import encoded, fed, jpeg_turned, png_saying, png_turned, webp_turned
+from tests.broken_pictures import encoded, fed, jpeg_of_scans, jpeg_turned, png_saying, png_turned, webp_turned
 
 KINDS = ("jpg", "png", "bmp", "webp", "tiff")
 
@@ -110,6 +110,19 @@ def test_a_picture_that_is_huge_is_refused_before_there_is_room_for_it(tmp_path:
     with pytest.raises(BadInput, match=f"{file} says that it is 12000 x 12000 px") as refused:
         photograph.load(file)
     assert refused.value.code == "image_too_large"
+
+
+def test_a_jpeg_of_countless_scans_is_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    """A small file over whose pixels the decoder would go 20,000 times, for minutes."""
+    flat = np.full((2_000, 3_000, 3), 120, np.uint8)
+    progressive = encoded(".jpg", flat, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    file = tmp_path / "slow.jpg"
+    file.write_bytes(progressive)
+    assert photograph.load(file).shape == flat.shape
+    file.write_bytes(jpeg_of_scans(progressive, 20_000))
+    with pytest.raises(BadInput, match=f"{file} is a JPEG in more than 64 scans") as refused:
+        photograph.load(file)
+    assert refused.value.code == "image_too_slow"
 
 
 def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.plate import Plate
-from lpr.matching import NOTHING, Decision, Match
-from lpr.voting import FRAMES_MAX, SURE_LEAD, SURE_SCORE, Vote
+from lpr.matching import NOTHING, RULE, Decision, Match
+from lpr.voting import COMBINED, FRAMES_MAX, SURE_LEAD, SURE_SCORE, Vote
 
 A, B = Plate("HHAB123"), Plate("KAPA777")
 
 
-def accepted(plate: Plate, score: float = -1.5) -> Match:
+def accepted(plate: Plate, score: float = -1.4) -> Match:
     return Match(Decision.ACCEPT, plate, score, 5.0)
 
 
@@ -40,6 +40,23 @@ def test_two_frames_that_agree_decide_by_the_better_one() -> None:
 
 def test_one_frame_beyond_doubt_decides() -> None:
     assert added(Vote(), sure(A)) == sure(A)
+
+
+def test_two_frames_that_hardly_agree_wait_for_a_better_one() -> None:
+    hardly = RULE.accept_score / COMBINED - 0.1
+    vote = Vote()
+    assert added(vote, accepted(A, hardly), accepted(A, hardly), accepted(A, hardly)) is None
+    assert vote.add(accepted(A, hardly + 0.2)) == accepted(A, hardly + 0.2)
+
+
+def test_a_car_that_stands_still_is_read_too() -> None:
+    assert added(Vote(), accepted(A), accepted(A)) == accepted(A)
+
+
+def test_frames_that_are_all_the_same_say_no_more_than_two() -> None:
+    vote = Vote()
+    assert added(vote, *[accepted(A, -2.0)] * (FRAMES_MAX - 1)) is None
+    assert vote.add(accepted(A, -2.0)) == Match(Decision.ASK, A, -2.0, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +97,7 @@ def test_two_plates_in_turn_are_never_accepted() -> None:
 def test_one_accepted_frame_alone_asks_for_that_plate() -> None:
     vote = Vote()
     assert added(vote, REFUSED, REFUSED, accepted(A)) is None
-    assert vote.close() == Match(Decision.ASK, A, -1.5, 5.0)
+    assert vote.close() == Match(Decision.ASK, A, -1.4, 5.0)
 
 
 def test_clear_reads_of_no_expected_plate_refuse_at_the_end() -> None:
@@ -127,6 +144,8 @@ def test_the_first_decision_stands_and_only_an_accepted_plate_is_accepted(frames
     if decided.decision is Decision.ACCEPT:
         in_favour = [frame for frame in frames if frame.decision is Decision.ACCEPT and frame.plate == decided.plate]
         assert decided in in_favour
-        assert len(in_favour) > 1 or (decided.score >= SURE_SCORE and decided.lead >= SURE_LEAD)
+        two = sorted((frame.score for frame in in_favour), reverse=True)[:COMBINED]
+        combined = len(two) == COMBINED and sum(two) >= RULE.accept_score
+        assert combined or any(frame.score >= SURE_SCORE and frame.lead >= SURE_LEAD for frame in in_favour)
     else:
         assert decided.plate is None or decided.decision is Decision.ASK

@@ -7,7 +7,7 @@ import pytest
 
 from domain.plate import Plate
 from simulator.street.plate_picture import PX_PER_MM, plate_picture, size_mm
-from simulator.street.plates import NumberPlate, Style, draw_plate
+from simulator.street.plates import NumberPlate, Shape, Style, draw_plate
 
 
 def seeded(seed: int) -> random.Random:
@@ -41,6 +41,32 @@ def test_any_plate_gets_a_style(text: str, style: Style, groups: tuple[str, ...]
 
 def test_a_plate_that_does_not_fit_the_style_is_plain() -> None:
     assert NumberPlate.of(Plate("XY"), Style.FR).style is Style.PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("AB123CD", (("AB", "123"), ("CD",))),
+        ("AB12CDE", (("AB12",), ("CDE",))),
+        ("GB456X", (("GB",), ("456", "X"))),
+        ("KAGH1042", (("KA",), ("GH", "1042"))),
+        ("7XYZ", (("7XYZ",),)),
+    ],
+)
+@pytest.mark.parametrize("shape", [Shape.TWO_ROWS, Shape.MOTORCYCLE])
+def test_groups_are_set_in_two_rows(text: str, rows: tuple[tuple[str, ...], ...], shape: Shape) -> None:
+    assert NumberPlate.of(Plate(text), shape=shape).rows == rows
+    assert NumberPlate.of(Plate(text)).rows == (tuple(group for row in rows for group in row),)
+
+
+@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("style", Style)
+def test_no_sign_is_lost_on_the_edge(style: Style, shape: Shape) -> None:
+    """Of plates of one sort, whichever signs are on them, the margin looks the same."""
+    pictures = [plate_picture(draw_plate(seeded(seed), style, shape)) for seed in range(20)]
+    edge = 5 * PX_PER_MM
+    for margin in (np.s_[:edge], np.s_[-edge:], np.s_[:, -edge:], np.s_[:, :edge]):
+        assert all(np.array_equal(picture[margin], pictures[0][margin]) for picture in pictures)
 
 
 @pytest.mark.parametrize("style", Style)
