@@ -18,6 +18,7 @@ from hardware.fire import FireAlarm
 from hardware.lights import Lights
 from hardware.loop import Loop
 from hardware.photocell import Photocell
+from hardware.safety_loop import SafetyLoop
 from hardware.timer import TimerFactory
 from hardware.wiring import Wiring
 
@@ -42,7 +43,7 @@ class Lane:
     ) -> None:
         self.wiring = wiring
         self.arrival_loop = Loop(wiring.arrival_loop, factory)
-        self.safety_loop = Loop(wiring.safety_loop, factory)
+        self.safety_loop = SafetyLoop(wiring.safety_loop, factory, new_timer)
         self.photocell = None if wiring.photocell is None else Photocell(wiring.photocell, factory)
         self.fire = None if wiring.fire is None else FireAlarm(wiring.fire, factory)
         self.cabinet = None if wiring.cabinet is None else Cabinet(wiring.cabinet, factory)

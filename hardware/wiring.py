@@ -47,6 +47,12 @@ class GuardWiring(ContactWiring):
     normally: Literal["open", "closed"] = "closed"
 
 
+class SafetyLoopWiring(GuardWiring):
+    """The loop under the arm; `hold_ms` is how long it has to be free before it counts as free."""
+
+    hold_ms: int = Field(default=500, ge=0, le=5_000)
+
+
 class BarrierWiring(Section):
     """The command relays and two limit switches of one barrier.
 
@@ -182,7 +188,7 @@ class Wiring(Section):
 
     kind: Literal["gpiozero", "simulated"]
     arrival_loop: ContactWiring = ContactWiring(pin=17)
-    safety_loop: GuardWiring = GuardWiring(pin=27)  # a cut cable must read as a car
+    safety_loop: SafetyLoopWiring = SafetyLoopWiring(pin=27)  # a cut cable must read as a car
     photocell: GuardWiring | None = None
     fire: GuardWiring | None = None
     cabinet: GuardWiring | None = None

@@ -66,6 +66,8 @@ class Site:
             pin.drive_high()
         else:
             pin.drive_low()
+        if name == "safety_loop" and not active:
+            self.pass_ms(WIRING.safety_loop.hold_ms)
 
     def pass_ms(self, ms: int) -> None:
         """Let time pass, with the arm on its way."""

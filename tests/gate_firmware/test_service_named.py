@@ -74,7 +74,7 @@ class TestPhone:
             await site.until(lambda state: state.display == ("NO BOOKING FOUND", "SHOW YOUR QR CODE"))
             await site.street.show(phone(valid_now(plate=OTHER), OTHER))
             await site.until(lambda state: state.arm is not Arm.DOWN)
-            await site.until(lambda state: state.passages == 1)
+            await site.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
             said = decisions(site)
             assert [one.reason for one in said] == [Reason.NO_BOOKING, Reason.BOOKED]
             assert said[-1].evidence is Evidence.TICKET_AND_PLATE
@@ -101,7 +101,7 @@ class TestPhone:
         monkeypatch.setattr(service, "QrChain", Halved)
         async with serving(tmp_path, Direction.ENTRY, KEY_KNOWN) as site:
             await site.street.arrive("c1", phone(valid_now(), PLATE), patience_ms=60_000)
-            await site.until(lambda state: state.passages == 1)
+            await site.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
         assert caplog.text.count("gate.zbar_missing") == 1
 
 
@@ -123,7 +123,7 @@ class TestWhileThePlateReaderLoads:
     async def test_a_ticket_opens(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, KEY_KNOWN) as site:
             await site.street.arrive("c1", phone(valid_now(), PLATE), patience_ms=60_000)
-            await site.until(lambda state: state.passages == 1)
+            await site.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
             assert [(one.reason, one.evidence) for one in decisions(site)] == [(Reason.BOOKED, Evidence.TICKET)]
 
     async def test_a_typed_id_opens(self, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ class TestWhileThePlateReaderLoads:
             await site.until(lambda state: state.arrival_loop)
             there = f"http://127.0.0.1:{site.settings.api.port}/check-in"
             assert (await keypad.post(there, json={"reservation_id": rid(1)})).json()["decision"] == "admit"
-            await site.until(lambda state: state.passages == 1)
+            await site.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
 
 
 class TestKeypad:
@@ -145,7 +145,7 @@ class TestKeypad:
             await site.until(lambda state: state.arrival_loop)
             answer = await keypad.post(there, json={"reservation_id": rid(1)})
             assert answer.json()["decision"] == "admit"
-            await site.until(lambda state: state.passages == 1)
+            await site.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
 
     async def test_at_an_exit_it_names_the_car(self, tmp_path: Path) -> None:
         inside = booked(status=Status.CHECKED_IN)
@@ -155,7 +155,7 @@ class TestKeypad:
             there = f"http://127.0.0.1:{site.settings.api.port}/check-out"
             answer = (await keypad.post(there, json={"reservation_id": rid(1)})).json()
             assert (answer["decision"], answer["reservation_id"]) == ("release", rid(1))
-            await site.until(lambda state: state.passages == 1)
+            await site.until(lambda state: state.passages == 1 and state.arm is Arm.DOWN)
             passed = site.facts()[-1]
             assert isinstance(passed, GatePassed)
             assert passed.reservation_id == rid(1)

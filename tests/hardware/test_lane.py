@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
 
+from domain.errors import Refused
 from hardware import lane as lanes
 from hardware.camera import NoCamera, VideoCamera
 from hardware.contact import Contact
@@ -151,6 +152,38 @@ async def test_what_comes_under_a_falling_arm_raises_it_while_the_event_loop_wai
         assert relays(factory) == [False, False]
         time.pass_ms(EVERYTHING.barrier.dead_ms)
         assert relays(factory) == [True, False]
+
+
+async def test_a_safety_loop_that_loses_a_car_for_a_moment_closes_nothing_on_it(
+    factory: MockFactory, time: MovedTime
+) -> None:
+    async with made(factory, time) as lane:
+        seen: list[bool] = []
+        lane.safety_loop.when_changed = seen.append
+        set_contact(factory, EVERYTHING, "safety_loop", active=True)
+        set_contact(factory, EVERYTHING, "safety_loop", active=False)
+        time.pass_ms(EVERYTHING.safety_loop.hold_ms - 50)
+        assert lane.safety_loop.occupied
+        with pytest.raises(Refused, match="under the arm"):
+            lane.barrier.lower_arm()
+        set_contact(factory, EVERYTHING, "safety_loop", active=True)
+        time.pass_ms(EVERYTHING.safety_loop.hold_ms)
+        assert seen == [True]
+        set_contact(factory, EVERYTHING, "safety_loop", active=False)
+        time.pass_ms(EVERYTHING.safety_loop.hold_ms)
+        assert seen == [True, False]
+        assert not lane.safety_loop.occupied
+        lane.barrier.lower_arm()
+
+
+async def test_one_that_was_lost_as_the_gate_ends_calls_nobody(factory: MockFactory, time: MovedTime) -> None:
+    seen: list[bool] = []
+    async with made(factory, time) as lane:
+        lane.safety_loop.when_changed = seen.append
+        set_contact(factory, EVERYTHING, "safety_loop", active=True)
+        set_contact(factory, EVERYTHING, "safety_loop", active=False)
+    time.pass_ms(EVERYTHING.safety_loop.hold_ms)
+    assert seen == [True]
 
 
 async def test_a_lane_offers_what_is_wired_and_none_for_the_rest(factory: MockFactory, time: MovedTime) -> None:
