@@ -12,8 +12,8 @@ from hardware.wiring import SafetyLoopWiring
 class SafetyLoop(Loop):
     """A loop that is occupied at once, and free `hold_ms` after its contact says so, unless that has changed its mind.
 
-    `when_changed` is called with False in the timer's thread. `active` and `occupied` are True until then, and no arm is
-    asked to close.
+    `when_changed` is called with False in the timer's thread. `active` and `occupied` are True until then, and no arm
+    is asked to close.
     """
 
     def __init__(self, wiring: SafetyLoopWiring, factory: Factory, new_timer: TimerFactory) -> None:
