@@ -101,8 +101,9 @@ def end_when_told() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
-NEVER_IN_A_WORLD = frozenset({Reason.TICKET_INVALID, Reason.TICKET_ELSEWHERE, Reason.NO_SHOW})
-"""Nobody forges a ticket, or drives to another lot with it. There is room for whoever comes late."""
+NEVER_IN_A_WORLD = frozenset({Reason.TICKET_INVALID, Reason.TICKET_ELSEWHERE, Reason.NO_SHOW, Reason.DENIED})
+"""Nobody forges a ticket, or drives to another lot with it. There is room for whoever comes late. Whose plate is denied
+has no booking, and is refused for that."""
 
 _OF_KIND: Mapping[Kind, Sequence[str]] = {
     Kind.LOSS: ["messages lost up", "messages lost down"],
