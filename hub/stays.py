@@ -10,7 +10,7 @@ Where somebody stands there, it is another that is as good. No stay begins on a 
 import json
 import sqlite3
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
@@ -25,6 +25,9 @@ from domain.stay import LATE, OUTCOMES, Conflict, SpotOutcome, Stay, entry_confl
 from domain.window import LONGEST, Window
 from hub.book import Book, Reservation, instant_or_none
 from hub.spots import Spots
+
+UNSEEN_FOR = timedelta(minutes=15)
+"""How long before a gate wrote it down a car may have passed unseen: it goes on with no older passage."""
 
 
 class Stays:
@@ -177,7 +180,7 @@ class Stays:
         conflict = entry_conflict(None if reservation is None else reservation.status, inside=inside)
         if reservation is None and passage.staff:
             conflict = None
-        spot_id = None
+        spot_id, left_at = None, earlier_exit.left_at if earlier_exit else None
         if reservation is not None and conflict is not None:
             spot_id = self._spot_of_conflict(passage, reservation, OUTCOMES[conflict].spot, now)
         elif reservation is not None:
@@ -188,8 +191,8 @@ class Stays:
             stay_id=earlier_exit.stay_id if earlier_exit else fact.ref.stay_id,
             reservation_id=None if reservation is None else reservation.reservation_id,
             spot_id=spot_id,
-            entered_at=fact.at,
-            left_at=earlier_exit.left_at if earlier_exit else None,
+            entered_at=fact.at if left_at is None else min(fact.at, left_at),
+            left_at=left_at,
             conflict=conflict,
             evidence=passage.evidence,
             ticket_id=passage.ticket_id,
@@ -223,7 +226,8 @@ class Stays:
 
     def _exit_without_entry(self, passage: GatePassed, fact: Fact) -> Stay | None:
         """An exit of this car that came in before its entry."""
-        return self._matching(passage, "entered_at IS NULL AND left_at >= :at", "left_at", rfc3339(fact.at))
+        since = fact.at - UNSEEN_FOR if passage.unseen else fact.at
+        return self._matching(passage, "entered_at IS NULL AND left_at >= :at", "left_at", rfc3339(since))
 
     def _matching(self, passage: GatePassed, where: str, order: str, at: str) -> Stay | None:
         row = self._sql.execute(

@@ -48,6 +48,18 @@ class TestEntryAndExit:
         assert len(riverside.facts()) == before
         assert len(riverside.stays()) == 1
 
+    @pytest.mark.parametrize(("unseen", "left"), [(True, 0.2), (True, 0.29), (False, 0.29)])
+    def test_a_car_that_a_gate_has_not_seen_come_in_may_have_left_before_that_was_written(
+        self, riverside: Riverside, unseen: bool, left: float
+    ) -> None:
+        """The gate was started anew as the car crossed, and waited for it first."""
+        riverside.booked()
+        riverside.went_out(hours=left)
+        riverside.take(riverside.crossed(ENTRY, at(0.3), number=1, unseen=unseen), now=NOW.later(HOUR_MS))
+        stays = [(stay.entered_at, stay.left_at) for stay in riverside.stays()]
+        assert stays == ([(at(left), at(left))] if unseen else [(None, at(left)), (at(0.3), None)])
+        assert riverside.status() is (Status.COMPLETED if unseen else Status.CHECKED_IN)
+
     def test_times_are_those_of_the_gates(self, riverside: Riverside) -> None:
         """Facts that were buffered for hours keep their own instants."""
         riverside.booked()
