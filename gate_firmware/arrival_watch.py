@@ -1,4 +1,5 @@
-"""Whether the arrival loop can be believed: an alarm when it stays occupied and nobody drives, or when it chatters."""
+"""Whether the arrival loop can be believed: an alarm when it stays occupied and nobody drives, or when it chatters; and
+whether who has come was there before, and the loop had lost them for a moment."""
 
 from domain.now import Now
 from gate_firmware.record import Record
@@ -22,10 +23,12 @@ class ArrivalWatch:
         self._stuck_ms = stuck_ms
         self._fruitless = 0
         self._moments = self._drop_outs = 0
-        self._occupied = self._dropped_out = False
+        self._occupied = False
         self._changed_ms = -MOMENT_MS
         self._undecided: tuple[int, int] | None = None  # since when one stood there, and when it was gone
         self.is_stuck = False
+        self.dropped_out = False
+        """Whether the loop had only lost whoever is there, for a moment."""
 
     @property
     def chatters(self) -> bool:
@@ -41,7 +44,7 @@ class ArrivalWatch:
         is_moment = now.mono_ms - self._changed_ms < MOMENT_MS
         self._changed_ms = now.mono_ms
         chattered = self.chatters
-        self._dropped_out = occupied and is_moment
+        self.dropped_out = occupied and is_moment
         if occupied:
             self._drop_outs = self._drop_outs + 1 if is_moment else 0
         else:
@@ -51,11 +54,6 @@ class ArrivalWatch:
             detail = f"the arrival loop was {how} {MOMENTS_MAX} times for less than {MOMENT_MS} ms"
             self._record.alarm("arrival-loop-chatters", detail, now)
         return occupied or not (is_moment or self.chatters)
-
-    @property
-    def dropped_out(self) -> bool:
-        """Whether the loop had only lost whoever is there, for a moment."""
-        return self._dropped_out
 
     def went_undecided(self, since_ms: int, now: Now) -> None:
         """Whoever has stood there since then is not there any more, and nothing was decided on them."""

@@ -273,6 +273,7 @@ class Lane:
         return self._step(Input.CAR_GONE, now)
 
     def _before_drives_on(self, now: Now) -> list[Command]:
+        """Nobody is behind the car that is between the loops any more: the lane has to do with that one again."""
         commands, ends_ms = self._look_away(), self._crossings.next_has_gone(now)
         commands += self._drives_on(now)
         if self.state is State.OPEN:
@@ -280,7 +281,7 @@ class Lane:
         return commands
 
     def _drives_on(self, now: Now) -> list[Command]:
-        """The car that may pass has left the arrival loop, and has yet to cross."""
+        """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
         return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
 
     def _past_an_open_arm(self, now: Now) -> list[Command]:

@@ -1,4 +1,8 @@
-"""The states of a lane and what takes it from one to another: one table, without conditions."""
+"""The states of a lane and what takes it from one to another: one table, without conditions.
+
+Not in it is the way back to a car that may pass and is between the loops: where the arm is, and who else is there,
+decides on that (`Lane._drives_on`).
+"""
 
 from enum import Enum
 
@@ -55,7 +59,8 @@ STEPS: dict[State, dict[Input, State]] = {  # from each an alarm leads to FIRE, 
         Input.HOLD_BACK: State.HELD_BACK,
         Input.CAR_GONE: State.IDLE,
     },
-    # Whoever comes onto the arrival loop from here on is another car: it is looked at anew.
+    # Whoever comes onto the arrival loop from here on is another car, unless the loop had lost the one for a moment:
+    # it is looked at anew.
     State.OPENING: {
         Input.ARM_UP: State.OPEN,
         Input.CAR_HERE: State.LOOKING,
