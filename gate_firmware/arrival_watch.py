@@ -75,6 +75,10 @@ class ArrivalWatch:
         if self._fruitless >= FRUITLESS_MAX:
             self._stuck(f"the arm went up {self._fruitless} times, and nobody drove off the arrival loop", now)
 
+    def another_came(self) -> None:
+        """Another car stands there than before: cars that follow each other closely are no stuck loop."""
+        self._fruitless = 0
+
     def _stuck(self, detail: str, now: Now) -> None:
         if not self.is_stuck:
             self.is_stuck = True

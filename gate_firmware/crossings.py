@@ -8,6 +8,7 @@ it counts as passed unseen: nobody pays for not having come who may be inside.
 from cloud_sync.link.v1.facts import Noted
 from domain.now import Now
 from gate_firmware.arrival_watch import ArrivalWatch
+from gate_firmware.events import Looked
 from gate_firmware.identification import Identification
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
@@ -37,7 +38,7 @@ class Crossings:
         self._has_let_pass = False
         if self._car.before is not None and not self.under.occupied:
             self._before_has_gone(now)
-            self._car.is_alone(now)
+            self._car.withdrawals_due(now)
 
     def next_has_come(self, now: Now) -> None:
         """The next car is there while the one that may pass is between the loops, or has backed out. There is no room
@@ -64,7 +65,7 @@ class Crossings:
             self._gap_ends_ms = now.mono_ms + self._gap_ms_max
             return False
         self._before_has_gone(now)
-        self._car.is_alone(now)
+        self._car.withdrawals_due(now)
         return True
 
     def has_gone(self, now: Now) -> None:
@@ -78,15 +79,47 @@ class Crossings:
         `for_everyone`: the arm is up whoever comes.
         """
         passage, crossing = self._car.passage, self.under.crossing
+        in_doubt = crossing is Crossing.PERHAPS and passage.may_pass and not for_everyone
         if crossing is Crossing.ON_FOOT:
             self._glimpse(arrival=arrival, for_everyone=for_everyone, now=now)
         elif self._is_the_one_before(crossing):
-            self._gap_ends_ms, self._has_let_pass = None, True
-            self._car.before_crossed(now, stays=passage.may_pass and arrival)
+            self._the_one_before(now, unseen=in_doubt, stays=passage.may_pass and arrival)
+        elif in_doubt and not self._arrivals.is_stuck:
+            self._has_let_pass, passage.is_resumed = True, False
+            self._car.is_doubted(now)
         elif crossing is not Crossing.NOT_CROSSED or for_everyone:
-            in_doubt = crossing is Crossing.PERHAPS and passage.may_pass and not for_everyone
-            unseen = in_doubt and self._is_unseen(now)
-            self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
+            self.complete(now, unseen=False, may_pass=passage.may_pass or for_everyone)
+
+    def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
+        """It is the car before that has crossed; `unseen`: unless the one that stands there had, and came back."""
+        if unseen and self._car.before is not None:
+            self._may_have_passed(self._car.before, now)
+        self._gap_ends_ms, self._has_let_pass = None, True
+        self._car.before_crossed(now, unseen=unseen, stays=stays)
+
+    def settle(self, now: Now, looked: Looked | None = None) -> None:
+        """Whether the car has crossed that was in doubt: it has where a look shows another one in its place.
+
+        Else, or where something happens before that look, it counts as passed unseen, and keeps its ticket: it may have
+        gone back, or its plate may be in view still as it drives off. One that was let pass before a restart, and
+        finds the arm closed, has most likely not crossed: where nobody can say who stands there, somebody has to look.
+        """
+        doubted, self._car.doubted = self._car.doubted, None
+        if doubted is None:
+            return
+        is_another = looked is not None and self._car.is_another(doubted, looked, now)
+        if doubted.is_resumed:
+            if is_another:
+                self._passed_unseen(doubted, now)
+            elif looked is None or not looked.is_sure:
+                self._may_have_passed(doubted, now)
+        elif is_another:
+            self._arrivals.another_came()
+            self._record.passage(doubted.passage_id, doubted.judgement, now)
+        else:
+            self._arrivals.never_free(now)
+            self._passed_unseen(doubted, now)
+        self._car.withdrawals_due(now)
 
     def _glimpse(self, *, arrival: bool, for_everyone: bool, now: Now) -> None:
         """Somebody on foot, or the car that is between the loops where the safety loop is silent: the gap's end tells,
@@ -118,14 +151,6 @@ class Crossings:
         if self._has_let_pass and not may_pass:
             self._record.noted(Noted.TAILGATED, passage_id, now)
         self._has_let_pass = True
-
-    def _is_unseen(self, now: Now) -> bool:
-        """The arrival loop was never free: whether the car may as well have gone back, or it is the loop."""
-        self._arrivals.never_free(now)
-        if self._arrivals.is_stuck:
-            return False
-        self._may_have_passed(self._car.passage, now)
-        return True
 
     def settle_before(self, now: Now) -> None:
         """Whatever is under the arm has been there for too long: it is the car before, if there is one."""
@@ -169,9 +194,12 @@ class Crossings:
         if not passage.is_resumed and not self.under.is_silent:
             self._record.noted(Noted.BACKED_OUT, passage.passage_id, now)
             return False
+        self._passed_unseen(passage, now)
+        return True
+
+    def _passed_unseen(self, passage: Passage, now: Now) -> None:
         self._may_have_passed(passage, now)
         self._record.passage(passage.passage_id, passage.judgement, now, unseen=True)
-        return True
 
     def _may_have_passed(self, passage: Passage, now: Now) -> None:
         self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage.passage_id}", now)

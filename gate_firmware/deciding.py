@@ -3,14 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from cloud_sync.link.journal import Journal
-from cloud_sync.link.log import Position
 from cloud_sync.link.seal import Seal
-from cloud_sync.link.v1.facts import Direction, GateDecided, GatePassed, LaneNoted, Listing
+from cloud_sync.link.v1.facts import Direction, Listing
 from domain.admission import Decision, Evidence, Reason, Right, Verdict, admission
 from domain.errors import Refused
-from domain.fact import Fact
-from domain.now import Now, Trust
+from domain.now import Now
 from domain.plate import SealedPlate
 from domain.reservation import Status
 from gate_firmware.events import ById, ByPlate, ByTicket, Credential, Looked, OpenedBy, Sight
@@ -19,15 +16,6 @@ from gate_firmware.replica import Replica
 from gate_firmware.tickets import Tickets
 
 PASSES = (Verdict.ADMIT, Verdict.RELEASE)
-
-RESUME_WITHIN = timedelta(minutes=15)
-"""A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
-
-RESUME_DECISIONS_MAX = 8
-"""Decisions that are looked back at for the last that let a car pass: the next one in the queue is asked, and asked."""
-
-SINCE_MAX = 1_000
-"""Facts since a decision; after more of them its car is not there any more."""
 
 MISSED_BY = timedelta(days=1)
 """Who leaves longer after the window of a booking that they have missed, did not come on that."""
@@ -55,19 +43,6 @@ class Judgement:
     def passes(self) -> bool:
         """Whether the arm goes up."""
         return self.decision.verdict in PASSES
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """Whom the arm was last opened for, before a restart: their passage is not over, as far as this gate has stored.
-
-    `is_awaited`: it was let in from afar, and had not come. `is_before`: another car had been decided on since.
-    """
-
-    passage_id: str
-    judgement: Judgement
-    is_awaited: bool
-    is_before: bool
 
 
 class Judge:
@@ -133,45 +108,18 @@ class Judge:
 
     def is_another(self, judgement: Judgement, looked: Looked, now: Now) -> bool:
         """Whether the car that was looked at is surely not the one that was judged."""
-        reservation_id = judgement.reservation_id
-        if reservation_id is None:
-            return False
-        right = self._replica.right(reservation_id)
-        if right is None or right.plate is None:
-            known = self._by_sight(looked, now).reservation_id
-            return known is not None and known != reservation_id
-        return self._plates.is_another(right.plate.mark, reservation_id, looked, now)
+        reservation_id, plate = judgement.reservation_id, self._plate_of(judgement)
+        if plate is not None:
+            return self._plates.is_another(plate.mark, reservation_id, looked, now)
+        known = self._by_sight(looked, now).reservation_id
+        return None not in (known, reservation_id) and known != reservation_id
 
-    def resume(self, journal: Journal, boot: str, now: Now, *, under: bool) -> Resumed | None:
-        """Whom the arm was last opened for.
-
-        Nobody where that passage is over, or where the decision is older than `RESUME_WITHIN`: by the clock that no
-        time server moves where it was made in this `boot`. Where nobody knows how old it is, only a car that is `under`
-        the arm goes on with it: one that stands before it can be looked at anew.
-        """
-        newest = ""
-        for decided in journal.own(GateDecided.kind, RESUME_DECISIONS_MAX):
-            last = GateDecided.model_validate(decided.payload)
-            newest = newest or last.passage_id
-            if last.verdict in PASSES:
-                break
-        else:
-            return None
-        if not _is_recent(decided, boot, now, unknown=under):
-            return None
-        since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
-        if len(since) == SINCE_MAX or any(_ends(fact, last.passage_id) for fact in since):
-            return None
-        judgement = Judgement(
-            decision=Decision(last.verdict, last.reason, spot_id=last.spot_id),
-            evidence=last.evidence,
-            plate=last.plate,
-            score=last.score,
-            frames=last.frames,
-            reservation_id=last.reservation_id,
-            ticket_id=self._replica.noted_ticket(last.passage_id),
-        )
-        return Resumed(last.passage_id, judgement, last.awaited, is_before=newest != last.passage_id)
+    def _plate_of(self, judgement: Judgement) -> SealedPlate | None:
+        """Of the booking that a car was judged by, else what was read of it."""
+        right = None if judgement.reservation_id is None else self._replica.right(judgement.reservation_id)
+        if right is not None and right.plate is not None:
+            return right.plate
+        return judgement.plate if judgement.reservation_id is None else None
 
     def _by_sight(self, looked: Looked, now: Now) -> Judgement:
         sealed = None if looked.plate is None else self._seal.seal(looked.plate)
@@ -272,20 +220,6 @@ _UNKNOWN: dict[Sight, Decision] = {
     Sight.STRANGER: Decision(Verdict.REFUSE, Reason.NO_BOOKING),
 }
 """What an entry decides on a car whose plate is none that it expects, by how that was seen."""
-
-
-def _is_recent(decided: Fact, boot: str, now: Now, *, unknown: bool) -> bool:
-    """Whether it was decided a moment ago; `unknown` where no clock can say."""
-    if decided.boot == boot:
-        return timedelta(milliseconds=now.mono_ms - decided.mono_ms) <= RESUME_WITHIN
-    if Trust.NONE in (decided.trust, now.trust):
-        return unknown
-    return now.utc - decided.at <= RESUME_WITHIN
-
-
-def _ends(fact: Fact, passage_id: str) -> bool:
-    """Whether this says that the car has crossed, or has gone, or that the arm has come down before it."""
-    return fact.kind in (GatePassed.kind, LaneNoted.kind) and fact.payload["passage_id"] == passage_id
 
 
 def _unnamed(decision: Decision) -> Judgement:

@@ -32,6 +32,8 @@ class Identification:
         self.passage = Passage()
         self.before: Passage | None = None
         """A car that may pass and has left the arrival loop, where the next one has come before it has crossed."""
+        self.doubted: Passage | None = None
+        """A car that may pass and has crossed, or has gone back and is the one that stands there: a look will tell."""
         self.mode = Mode.AUTOMATIC
         self._direction = direction
         self._judge = judge
@@ -46,8 +48,16 @@ class Identification:
     def begin(self, passage: Passage, now: Now) -> None:
         """Nothing was decided yet on this one. Where nobody else is on their way in, that can be said."""
         self.passage = passage
-        if self.before is None:
+        self.withdrawals_due(now)
+
+    def withdrawals_due(self, now: Now) -> None:
+        """Say what was withdrawn, where nobody is on their way in."""
+        if not self._let_pass():
             self._record.withdrawals_due(now)
+
+    def _let_pass(self) -> list[Passage]:
+        known = (self.before, self.doubted, self.passage)
+        return [passage for passage in known if passage is not None and passage.may_pass]
 
     @property
     def may_pass_by_itself(self) -> bool:
@@ -57,8 +67,7 @@ class Identification:
 
     def is_on_its_way(self, reservation_id: str) -> bool:
         """Whether a car may be coming through that was let pass on this reservation."""
-        let_pass = [one for one in (self.before, self.passage) if one is not None and one.may_pass]
-        return any(one.reservation_id == reservation_id for one in let_pass)
+        return any(passage.reservation_id == reservation_id for passage in self._let_pass())
 
     def completed(self, now: Now, *, unseen: bool = False) -> str:
         """The car has crossed, and is written down; whoever follows is another one. The passage's id."""
@@ -67,11 +76,11 @@ class Identification:
         self.begin(Passage(), now)
         return passage_id
 
-    def before_crossed(self, now: Now, *, stays: bool) -> None:
+    def before_crossed(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It was the car before; who stands there is looked at anew, unless what was decided on them `stays`."""
         before, self.before = self.before, None
         assert before is not None, "it was there"
-        self._record.passage(before.passage_id, before.judgement, now)
+        self._record.passage(before.passage_id, before.judgement, now, unseen=unseen)
         if not stays:
             self.begin(Passage(), now)
 
@@ -79,11 +88,6 @@ class Identification:
         """Whoever is there has a passage, also where nobody has looked at them."""
         if not self.passage.passage_id:
             self.passage = Passage(self._new_passage(), now.mono_ms)
-
-    def is_alone(self, now: Now) -> None:
-        """The car before is not there any more: where this one was not let pass, nobody is on their way in."""
-        if not self.passage.may_pass:
-            self._record.withdrawals_due(now)
 
     def looked(self, looked: Looked, state: State, now: Now) -> Input | None:
         """What a look at this car leads to."""
@@ -146,13 +150,19 @@ class Identification:
         if self.passage.judgement is not None and not self.passage.may_pass:
             self.passage.decide(self._within_mode(self.passage.judgement), self._record, now)
 
+    def is_doubted(self, now: Now) -> None:
+        """The car has crossed, or has not: whoever stands there is looked at as if they were another one."""
+        self.doubted = self.passage
+        self.begin(Passage(), now)
+
+    def is_another(self, passage: Passage, looked: Looked, now: Now) -> bool:
+        """Whether surely another car stands here than that of this passage."""
+        return passage.judgement is not None and self._judge.is_another(passage.judgement, looked, now)
+
     def is_the_next(self, looked: Looked, state: State, now: Now) -> bool:
         """Whether surely another car stands here than the one that was let pass before a restart."""
         was_resumed, self.passage.is_resumed = self.passage.is_resumed, False
-        judgement = self.passage.judgement
-        if not was_resumed or judgement is None or state not in ARM_IS_UP_FOR_IT:
-            return False
-        return self._judge.is_another(judgement, looked, now)
+        return was_resumed and state in ARM_IS_UP_FOR_IT and self.is_another(self.passage, looked, now)
 
     def _decide_unseen(self, judgement: Judgement, now: Now) -> Input | None:
         """On a car that has not come yet."""

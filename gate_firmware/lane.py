@@ -20,10 +20,11 @@ from domain.errors import Refused
 from domain.now import Now
 from gate_firmware.arm import Arm
 from gate_firmware.arrival_watch import ArrivalWatch
+from gate_firmware.blockage import Blockage
 from gate_firmware.bystanders import Bystanders
 from gate_firmware.camera_watch import CameraWatch
 from gate_firmware.crossings import Crossings
-from gate_firmware.deciding import Judge, Resumed
+from gate_firmware.deciding import Judge
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -49,9 +50,9 @@ from gate_firmware.lane_states import ARM_IS_UP_FOR_IT, STEPS, UNDECIDED, UP_FOR
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
+from gate_firmware.resuming import Resumed, resumed
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
-from gate_firmware.under_arm import Crossing
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
 from hardware.barrier import Position
 from lpr.blindness import Blindness
@@ -77,22 +78,21 @@ class Lane:
         self.state = State.IDLE
         self._direction = direction
         self._journal = journal
+        self._replica = replica
         self._boot = boot
         self._record = Record(direction, journal, replica)
         self._camera = CameraWatch(self._record)
         self._arrivals = ArrivalWatch(self._record, timing.stuck_ms)
         self._bystanders = Bystanders(self._record)
-        self._judge = judge
         self._car = Identification(direction, judge, self._record, new_passage)
         self._timing = timing
         self._arrival = False
         self._crossings = Crossings(self._record, self._car, self._arrivals, timing.gap_ms_max)
         self._under = self._crossings.under
+        self._blockage = Blockage(self._record, self._under, timing.drive_ms_max)
         self._arm = Arm(self._record, motion_ms_max)
         self._sign = Sign(IDLE)
         self._until_ms: int | None = None
-        self._blocked_ms: int | None = None  # when whatever is under the arm has been there for too long
-        self._is_blocked = False
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
             State.LOOKING: self._looking,
@@ -133,7 +133,7 @@ class Lane:
     @property
     def _passes_in(self) -> State:
         """What the state means for whoever comes: past an arm that cannot come down anyone drives."""
-        return State.HELD_OPEN if self._is_blocked else self.state
+        return State.HELD_OPEN if self._blockage.is_there else self.state
 
     def start(self, inputs: Inputs, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short.
@@ -141,47 +141,54 @@ class Lane:
         Where its car is gone, it is between the loops, or it has driven through: nobody has closed the arm behind it.
         It is given the time to cross, and counts as passed then: a driver must not pay for not having come.
         """
-        arrival, safety, arm = inputs.arrival, inputs.safety, inputs.arm
-        self._arrival, self._arm.position = arrival, arm
+        arrival, safety = inputs.arrival, inputs.safety
+        self._arrival, self._arm.position = arrival, inputs.arm
         self._under.loop_is(safety)
         self._under.photocell_is(inputs.photocell)
         self._note_meanwhile()
         self._arrivals.changed(arrival, now)
         self._bystanders.cabinet(inputs.cabinet_open, now)
         self._car.mode = self._record.last_mode()
-        let_pass = self._judge.resume(self._journal, self._boot, now, under=safety)
-        awaited = let_pass is not None and let_pass.is_awaited
-        if let_pass is not None:
-            self._car.passage = Passage(let_pass.passage_id, now.mono_ms, let_pass.judgement, is_resumed=not awaited)
-        if let_pass is not None and (awaited or arm is Position.DOWN) and not arrival and not safety:
-            self._record.alarm("passage-unseen", f"a car may have passed unseen: {let_pass.passage_id}", now)
+        let_pass = resumed(self._journal, self._replica, self._boot, now, under=safety)
+        for car in reversed(let_pass):
+            if self._passage.passage_id:
+                self._crossings.next_has_come(now)
+            self._car.passage = Passage(car.passage_id, now.mono_ms, car.judgement, is_resumed=not car.is_awaited)
+        if self._arm.is_down:
+            self._crossings.arm_is_down(now)
+        last = next(iter(let_pass), None)
+        if last is not None and (last.is_awaited or self._arm.is_down) and not arrival and not safety:
+            self._record.alarm("passage-unseen", f"a car may have passed unseen: {last.passage_id}", now)
         if inputs.fire:
             return self._step(Input.ALARM, now)
         if self.mode is Mode.HELD_OPEN:
             return self._step(Input.HOLD_OPEN, now)
-        if arm is Position.DOWN and not (safety and self._passage.may_pass):
+        if self._arm.is_down and not (safety and self._passage.may_pass):
+            if last is not None and arrival and not last.is_awaited:
+                self._car.is_doubted(now)
             commands = self._enter(State.IDLE, now)
             return [*commands, *(self._uninvited(now) if safety and self.state is State.IDLE else [])]
         if safety:
             return [self._sign.go(DRIVE), *self._enter(State.PASSING, now)]
-        if let_pass is None:
+        if last is None:
             return self._enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
-        return self._resume(let_pass, now)
+        return self._resume(last, now)
 
-    def _resume(self, let_pass: Resumed, now: Now) -> list[Command]:
+    def _resume(self, last: Resumed, now: Now) -> list[Command]:
         """The arm is up, or moves, for a car that is not over the safety loop."""
-        if self._arrival and let_pass.is_before:
+        if self._arrival and last.is_before:
             self._crossings.next_has_come(now)
             raised = [] if self._arm.is_up else [*self._arm.raised()]
             return [*raised, *self._enter(State.LOOKING, now)]
         commands = self._drives_on(now)
-        return [*commands, self._passage.look()] if self._arrival and not let_pass.is_awaited else commands
+        return [*commands, self._passage.look()] if self._arrival and not last.is_awaited else commands
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
 
-        Only what somebody asks for (`Said`) may be refused: Refused or TryLater, and nothing has changed then.
+        Only what somebody asks for (`Said`) may be refused: Refused or TryLater, and the lane does nothing then.
         """
+        self._leave_in_doubt(event, now)
         match event:
             case ArrivalLoop(occupied):
                 commands = self._arrival_loop(occupied, now)
@@ -223,7 +230,7 @@ class Lane:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
-        return min((ms for ms in (self._until_ms, self._crossings.next_wakeup_ms()) if ms is not None), default=None)
+        return _earliest(self._until_ms, self._crossings.next_wakeup_ms())
 
     def woken(self, now: Now) -> list[Command]:
         """The state has lasted for its maximum, or the car before has not crossed in time."""
@@ -235,6 +242,17 @@ class Lane:
             commands += self._step(Input.WAITED, now) if waited is None else waited(now)
         return commands
 
+    def _leave_in_doubt(self, event: Event, now: Now) -> None:
+        """Something happens that may be the doing of a car that has perhaps crossed, or of the one that stands there,
+        before a look has shown who that is."""
+        match event:
+            case Looked() | ArmMoved() | CallButton() | CabinetDoor():
+                pass
+            case CodeSeen() if event.passage_id != self._passage.passage_id:
+                pass
+            case _:
+                self._crossings.settle(now)
+
     def _arrival_loop(self, occupied: bool, now: Now) -> list[Command]:
         self._arrival = occupied
         self._note_meanwhile()
@@ -243,7 +261,7 @@ class Lane:
             return self._goes_back(is_car, now)
         if self._is_at_rest_after_fault():
             return self._enter(State.IDLE, now)
-        if self._is_blocked:
+        if self._blockage.is_there:
             return self._past_a_blocked_arm(is_car, now)
         if self.state in UP_FOR_EVERYONE:
             return self._past_an_open_arm(now)
@@ -328,9 +346,9 @@ class Lane:
 
     def _cleared(self, now: Now) -> list[Command]:
         """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
-        was_blocked, self._is_blocked, self._blocked_ms = self._is_blocked, False, None
-        has_come_since = self._arrival and self._under.crossing is not Crossing.PERHAPS
-        if was_blocked and (has_come_since or not self._passage.passage_id):
+        was_blocked, came_since = self._blockage.is_there, self._blockage.came_since(self._passage.since_ms)
+        self._blockage.is_over()
+        if was_blocked and (came_since or not self._passage.passage_id):
             self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
             return self._next_to_look_at(now) if self.state is State.HELD_OPEN else self._step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
@@ -382,6 +400,7 @@ class Lane:
             return []  # a look at a car that has gone
         self._passage.is_looked_at, self._passage.look_again_ms = False, None
         self._camera.looked(looked, now)
+        self._crossings.settle(now, looked)
         if self._car.is_the_next(looked, self.state, now):
             return self._next_car(now)
         commands = self._follows(self._car.looked(looked, self._passes_in, now), now)
@@ -427,7 +446,7 @@ class Lane:
     def _enter(self, state: State, now: Now) -> list[Command]:
         self.state, self._until_ms = state, None
         if not self._under.occupied or state not in (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE):
-            self._blocked_ms, self._is_blocked = None, False
+            self._blockage.is_over()
         return self._on_entering[state](now)
 
     def _uninvited(self, now: Now) -> list[Command]:
@@ -495,9 +514,8 @@ class Lane:
     def _passing(self, now: Now) -> list[Command]:
         if self._under.loop:
             self._passage.crosses_by_ms = None
-        if not self._is_blocked:
-            self._blocked_ms = self._blocked_ms or now.mono_ms + self._timing.drive_ms_max
-        self._until_ms = self._blocked_ms
+        self._blockage.watch(now)
+        self._until_ms = self._blockage.due_ms
         return self._look_away() if self._arm.stays_up else [*self._look_away(), *self._raise_over_it(now)]
 
     def _raise_over_it(self, now: Now) -> list[Command]:
@@ -508,17 +526,10 @@ class Lane:
     def _still_passing(self, now: Now) -> list[Command]:
         """The arm ought to be up by now, or whatever is under it to have gone."""
         commands: list[Command] = [*self._arm.raised_again(now)]
-        if self._blocked_ms is not None and now.mono_ms >= self._blocked_ms:
-            self._blocked_ms = None
-            self._blocked(now)
+        self._blockage.call(now, arm_is_down=self._arm.is_down)
         again_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
-        self._until_ms = min((ms for ms in (again_ms, self._blocked_ms) if ms is not None), default=None)
+        self._until_ms = _earliest(again_ms, self._blockage.due_ms)
         return commands
-
-    def _blocked(self, now: Now) -> None:
-        what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
-        self._record.alarm("lane-blocked", f"{what} for {self._timing.drive_ms_max} ms", now)
-        self._is_blocked = not self._arm.is_down
 
     def _closing(self, now: Now) -> list[Command]:
         if self.mode is Mode.HELD_OPEN:
@@ -561,12 +572,12 @@ class Lane:
 
     def _watch_what_is_under_it(self, now: Now) -> list[Command]:
         """Whatever stays under an arm that is up for everyone hides who drives past."""
-        if self._blocked_ms is None and not self._is_blocked:
-            self._blocked_ms = now.mono_ms + self._timing.drive_ms_max
-            self._until_ms = min(self._blocked_ms, self._until_ms or self._blocked_ms)
+        self._blockage.watch(now)
+        self._until_ms = _earliest(self._until_ms, self._blockage.due_ms)
         return []
 
     def _read_too_long(self, now: Now) -> list[Command]:
+        self._crossings.settle(now)
         return self._follows(self._car.read_too_long(self.state, now), now)
 
     def _look_again(self, now: Now) -> list[Command]:
@@ -621,3 +632,7 @@ class Lane:
 
     def _words(self) -> tuple[str, str]:
         return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
+
+
+def _earliest(*instants_ms: int | None) -> int | None:
+    return min((ms for ms in instants_ms if ms is not None), default=None)

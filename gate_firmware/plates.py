@@ -22,11 +22,11 @@ class Plates:
         """Whether the plate that was read has this mark."""
         return seen.plate is not None and self._has(mark, seen.plate)
 
-    def is_another(self, mark: str, reservation_id: str, seen: Looked, now: Now) -> bool:
-        """Whether surely another plate was read than the one with this mark, which the reservation is for."""
+    def is_another(self, mark: str, reservation_id: str | None, seen: Looked, now: Now) -> bool:
+        """Whether surely another plate was read than the one with this mark, which the reservation is for, if any."""
         if self.is_this(mark, seen) or not seen.is_sure:
             return False
-        if self._replica.expects(reservation_id, now):
+        if reservation_id is not None and self._replica.expects(reservation_id, now):
             return True  # the reader was asked about this very plate
         return seen.plate is not None and not self._is_nearly(mark, seen.plate)
 

@@ -1,20 +1,17 @@
 """From what was seen to a decision: every reason there is, out of facts alone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cloud_sync.link.clock import UnitClock
-from cloud_sync.link.v1.facts import Noted
 from domain.admission import Evidence, Reason, Verdict
 from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
-from gate_firmware.deciding import RESUME_WITHIN, SINCE_MAX, Judgement
-from gate_firmware.events import ArmMoved, ArrivalLoop, Looked, SafetyLoop, Sight
-from gate_firmware.record import Record
-from hardware.barrier import Position as Arm
+from gate_firmware.deciding import Judgement
+from gate_firmware.events import Looked, Sight
 from tests.cloud_sync.link.machine import Machine, had_the_time
 from tests.gate_firmware.gate import (
     HOUR_MS,
@@ -202,99 +199,3 @@ def test_every_reason_is_reached_here_or_by_a_ticket_or_by_people() -> None:
     by_people = {Reason.ATTENDANT, Reason.HELD_OPEN, Reason.LANE_CLOSED}
     listed = {Reason.STAFF, Reason.DENIED}
     assert {expected for expected, _, _ in REASONS} | by_sight | by_people | listed | BY_TICKET == set(Reason)
-
-
-RESUME_MS = int(RESUME_WITHIN.total_seconds() * 1_000)
-
-
-def resumed(gate: Gate, now: Now, boot: str = "boot-1", *, under: bool = False) -> str | None:
-    """The passage that goes on."""
-    found = gate.judge.resume(gate.journal, boot, now, under=under)
-    return None if found is None else found.passage_id
-
-
-class TestResume:
-    @pytest.mark.parametrize("boot", ["boot-1", "boot-2"])
-    def test_as_long_as_the_passage_is_open_and_fresh(self, entry: Gate, boot: str) -> None:
-        assert resumed(entry, NOW) is None
-        entry.hub_says(right())
-        passage_id = entry.admitted()
-        just = NOW.later(RESUME_MS)
-        found = entry.judge.resume(entry.journal, boot, just, under=False)
-        assert found is not None
-        assert (found.passage_id, found.is_awaited, found.is_before) == (passage_id, False, False)
-        judgement = found.judgement
-        assert (judgement.reservation_id, judgement.decision.spot_id, judgement.passes) == (rid(1), SPOT, True)
-        assert resumed(entry, just.later(1), boot) is None
-
-    @pytest.mark.parametrize("hours", [-3, 3])
-    def test_the_time_of_day_that_was_set_meanwhile_does_not_matter(self, entry: Gate, hours: int) -> None:
-        """Within one boot: the process ended, and the time server was heard."""
-        entry.hub_says(right())
-        entry.admitted()
-        for ms, found in ((RESUME_MS, "p1"), (RESUME_MS + 1, None)):
-            now = Now(NOW.mono_ms + ms, NOW.utc + timedelta(hours=hours))
-            assert resumed(entry, now) == found
-
-    def test_after_another_boot_there_is_nothing_else(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        assert resumed(entry, Now(0, NOW.utc + RESUME_WITHIN), "boot-2") == "p1"
-        assert resumed(entry, Now(0, NOW.later(RESUME_MS + 1).utc), "boot-2") is None
-
-    def test_a_clock_that_stepped_back_is_no_reason_to_forget(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        assert resumed(entry, NOW.later(-HOUR_MS), "boot-2") == "p1"
-
-    @pytest.mark.parametrize("under", [True, False])
-    def test_where_nobody_knows_how_old_it_is_only_a_car_under_the_arm_goes_on(self, entry: Gate, under: bool) -> None:
-        """Without the time, and after another boot: it may have been a moment, or days."""
-        entry.hub_says(right())
-        entry.admitted()
-        now = Now(0, NOW.utc, Trust.NONE)
-        assert resumed(entry, now, "boot-2", under=under) == ("p1" if under else None)
-        assert resumed(entry, Now(NOW.mono_ms, NOW.utc, Trust.NONE)) == "p1", "this boot's own clock says"
-
-    @pytest.mark.parametrize("what", [Noted.BACKED_OUT, Noted.NOT_DRIVEN, Noted.NOT_COME])
-    def test_not_one_that_is_over(self, entry: Gate, what: Noted) -> None:
-        entry.hub_says(right())
-        passage_id = entry.admitted()
-        record = Record(entry.direction, entry.journal, entry.replica)
-        record.noted(what, "another", NOW)
-        assert resumed(entry, NOW) == passage_id
-        record.noted(what, passage_id, NOW)
-        assert resumed(entry, NOW) is None
-
-    def test_nor_one_that_another_has_followed_through(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.through()
-        entry.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert len(entry.passages) == 2
-        assert resumed(entry, NOW) is None
-
-    def test_nor_one_that_much_was_written_since(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        record = Record(entry.direction, entry.journal, entry.replica)
-        with entry.journal.transaction():
-            for _ in range(SINCE_MAX):
-                record.noted(Noted.TAILGATED, "another", NOW)
-        assert resumed(entry, NOW) is None
-
-    def test_a_car_that_was_let_out_unknown(self, exit_: Gate) -> None:
-        exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
-        found = exit_.judge.resume(exit_.journal, "boot-1", NOW, under=False)
-        assert found is not None
-        assert (found.passage_id, found.judgement.reservation_id) == ("p1", None)
-
-    def test_one_that_the_next_in_the_queue_was_decided_on_behind(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.happens(ArmMoved(Arm.UP))
-        entry.car_leaves()
-        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
-        found = entry.judge.resume(entry.journal, "boot-1", NOW, under=False)
-        assert found is not None
-        assert (found.passage_id, found.is_before) == ("p1", True)

@@ -4,6 +4,7 @@ import pytest
 
 from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import LaneNoted
+from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
@@ -22,6 +23,7 @@ from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
     OTHER,
+    PLATE,
     TIMING,
     Gate,
     policy,
@@ -96,6 +98,25 @@ class TestRestart:
         assert RaiseArm() in entry.seen("p2")
         entry.through()
         assert [passed.passage_id for passed in entry.passages] == ["p2"]
+
+    @pytest.mark.parametrize(
+        ("sight", "plate", "passed", "alarms"),
+        [
+            (Sight.STRANGER, OTHER, ["p1"], ["passage-unseen"]),
+            (Sight.KNOWN, PLATE, [], []),
+            (Sight.UNSURE, None, [], ["passage-unseen"]),
+        ],
+    )
+    def test_where_another_car_stands_before_a_closed_arm_the_first_has_passed(
+        self, entry: Gate, sight: Sight, plate: Plate | None, passed: list[str], alarms: list[str]
+    ) -> None:
+        """It is written down as it is seen: the gate was down, or did not know yet, as it crossed."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.up_again(entry, arrival=True, arm=Arm.DOWN)
+        entry.seen("p2", sight, plate)
+        assert [(known.passage_id, known.unseen) for known in entry.passages] == [(one, True) for one in passed]
+        assert entry.alarms == alarms
 
     @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
     def test_under_an_open_arm_the_passage_goes_on(self, entry: Gate, arm: Arm) -> None:

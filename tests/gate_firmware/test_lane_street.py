@@ -186,6 +186,32 @@ class TestNextCarBehind:
         assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p1", rid(1))]
         assert two.lane.state is State.LOOKING
 
+    def test_where_both_may_pass_nobody_has_seen_which_of_them_it_was(self, two: Gate) -> None:
+        """The first counts as inside; should it have gone back, it has its ticket still."""
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        assert LowerArm() not in two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in two.passages] == [("p1", True)]
+        assert two.alarms == ["passage-unseen"]
+        two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in two.passages[1:]] == [("p2", False)]
+
+    def test_nor_does_a_restart_forget_the_first_where_the_other_may_pass_too(self, two: Gate) -> None:
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.crash()
+        assert LowerArm() not in two.start(arrival=True, arm=Arm.UP)
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in two.passages] == [(rid(1), True), (rid(2), False)]
+
+    def test_nor_where_the_arm_is_down_then(self, two: Gate) -> None:
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.crash()
+        two.start(arrival=True, arm=Arm.DOWN)
+        assert [(passed.reservation_id, passed.unseen) for passed in two.passages] == [(rid(1), True)]
+
 
 class TestNextCarBehindAStuckArm:
     """The arm has left its lower limit, and stands between the two: who may pass has driven under it."""

@@ -1,0 +1,45 @@
+"""Whatever has been under the arm for longer than a car needs: the arm stays up, so nobody knows any more whom it lets
+pass."""
+
+from domain.now import Now
+from gate_firmware.record import Record
+from gate_firmware.under_arm import UnderArm
+
+
+class Blockage:
+    """Raises an alarm once something has been under the arm for `limit_ms`, and keeps in mind since when."""
+
+    def __init__(self, record: Record, under: UnderArm, limit_ms: int) -> None:
+        self._record = record
+        self._under = under
+        self._limit_ms = limit_ms
+        self._since_ms: int | None = None
+        self.due_ms: int | None = None
+        """When to call it one."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was called one, and is there still."""
+        return self._since_ms is not None
+
+    def watch(self, now: Now) -> None:
+        """Something is under the arm, since now or before."""
+        if self.due_ms is None and not self.is_there:
+            self.due_ms = now.mono_ms + self._limit_ms
+
+    def call(self, now: Now, *, arm_is_down: bool) -> None:
+        """Call it one, if it is time. An arm that is down lets nobody pass, whatever is under it."""
+        if self.due_ms is None or now.mono_ms < self.due_ms:
+            return
+        self.due_ms = None
+        what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
+        self._record.alarm("lane-blocked", f"{what} for {self._limit_ms} ms", now)
+        self._since_ms = None if arm_is_down else now.mono_ms
+
+    def came_since(self, since_ms: int) -> bool:
+        """Whether a car that came then has come past the arm that was up for what was under it."""
+        return self._since_ms is not None and since_ms >= self._since_ms
+
+    def is_over(self) -> None:
+        """Nothing is under the arm any more, or the arm is not up for it."""
+        self.due_ms = self._since_ms = None

@@ -1,0 +1,98 @@
+"""Whom the arm was opened for before a restart, by the gate's own log: their passage goes on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Position
+from cloud_sync.link.v1.facts import GateDecided, GatePassed, LaneNoted
+from domain.admission import Decision
+from domain.fact import Fact
+from domain.now import Now, Trust
+from gate_firmware.deciding import PASSES, Judgement
+from gate_firmware.replica import Replica
+
+RESUME_WITHIN = timedelta(minutes=15)
+"""A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
+
+AHEAD_WITHIN_MS = 120_000
+"""Who was let pass longer before the last one is not between the loops any more."""
+
+DECISIONS_MAX = 8
+"""Decisions that are looked back at for the last that let a car pass: the next one in the queue is asked, and asked."""
+
+CARS_MAX = 2
+"""The last one, and the one ahead of it: there is no room for more between the loops."""
+
+SINCE_MAX = 1_000
+"""Facts since a decision; after more of them its car is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A car that was let pass, and whose passage is not over, as far as this gate has stored.
+
+    `is_awaited`: it was let in from afar, and had not come. `is_before`: another car had been decided on since.
+    """
+
+    passage_id: str
+    judgement: Judgement
+    is_awaited: bool
+    is_before: bool
+
+
+def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: bool) -> list[Resumed]:
+    """Whom the arm was opened for last, and who was ahead of them on their way, if anybody was: the last one first.
+
+    Nobody whose passage is over, or where the decision is older than `RESUME_WITHIN`: by the clock that no time server
+    moves where it was made in this `boot`. Where nobody knows how old it is, only a car that is `under` the arm goes on
+    with it: one that stands before it can be looked at anew.
+    """
+    found: list[Resumed] = []
+    newest, last = "", None
+    for decided in journal.own(GateDecided.kind, DECISIONS_MAX):
+        told = GateDecided.model_validate(decided.payload)
+        newest = newest or told.passage_id
+        if told.verdict not in PASSES or any(told.passage_id == other.passage_id for other in found):
+            continue
+        is_recent = _is_recent(decided, boot, now, unknown=under) if last is None else _is_just_before(decided, last)
+        if not is_recent or _is_over(journal, decided, told.passage_id):
+            break
+        found.append(Resumed(told.passage_id, _judgement(told, replica), told.awaited, told.passage_id != newest))
+        if len(found) == CARS_MAX:
+            break
+        last = decided
+    return found
+
+
+def _judgement(told: GateDecided, replica: Replica) -> Judgement:
+    return Judgement(
+        decision=Decision(told.verdict, told.reason, spot_id=told.spot_id),
+        evidence=told.evidence,
+        plate=told.plate,
+        score=told.score,
+        frames=told.frames,
+        reservation_id=told.reservation_id,
+        ticket_id=replica.noted_ticket(told.passage_id),
+    )
+
+
+def _is_recent(decided: Fact, boot: str, now: Now, *, unknown: bool) -> bool:
+    """Whether it was decided a moment ago; `unknown` where no clock can say."""
+    if decided.boot == boot:
+        return timedelta(milliseconds=now.mono_ms - decided.mono_ms) <= RESUME_WITHIN
+    if Trust.NONE in (decided.trust, now.trust):
+        return unknown
+    return now.utc - decided.at <= RESUME_WITHIN
+
+
+def _is_just_before(decided: Fact, last: Fact) -> bool:
+    """Whether it was decided on a car that may still have been between the loops as the last one was let pass."""
+    return decided.boot == last.boot and last.mono_ms - decided.mono_ms <= AHEAD_WITHIN_MS
+
+
+def _is_over(journal: Journal, decided: Fact, passage_id: str) -> bool:
+    """Whether it was written since that the car has crossed, or has gone, or that the arm has come down before it."""
+    since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
+    ends = (fact for fact in since if fact.kind in (GatePassed.kind, LaneNoted.kind))
+    return len(since) == SINCE_MAX or any(fact.payload["passage_id"] == passage_id for fact in ends)
