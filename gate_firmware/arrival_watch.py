@@ -23,7 +23,8 @@ class ArrivalWatch:
         self._stuck_ms = stuck_ms
         self._fruitless = 0
         self._moments = self._drop_outs = 0
-        self._occupied = False
+        self.occupied = False
+        """Whether a car stands on it, or so it says."""
         self._changed_ms = -MOMENT_MS
         self._undecided: tuple[int, int] | None = None  # since when one stood there, and when it was gone
         self.is_stuck = False
@@ -37,9 +38,9 @@ class ArrivalWatch:
 
     def changed(self, occupied: bool, now: Now) -> bool:
         """Somebody has come or gone: it is no stuck loop. Whether that may be a car, and was no moment's chatter."""
-        if occupied == self._occupied:
+        if occupied == self.occupied:
             return occupied
-        self._occupied = occupied
+        self.occupied = occupied
         self._fruitless, self.is_stuck = 0, False
         is_moment = now.mono_ms - self._changed_ms < MOMENT_MS
         self._changed_ms = now.mono_ms

@@ -1,15 +1,13 @@
-"""The lane's core: from a car on the loop to an arm that is down again. Synchronous; `now` comes with every call.
+"""The lane's core: what it means that something happens there, from a car on the loop to an arm that is down again.
+Synchronous; `now` comes with every call.
 
 A car on the arrival loop is looked at. An entry lane admits it, or holds it back with the reason on the display, looks
 again from time to time, and for a code on the driver's phone all the while; an exit lane lets it out in any case. Who
 knows better than the camera which car this is, a driver at the keypad or the hub, may say so at any time; an attendant
 may let anyone pass, hold the lane open, or close an entry. What is decided is stored before the arm is asked to move
 (`identification.py`). When the car has crossed the safety loop the passage is stored and the arm is asked to close.
-Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored, and it ends when
-the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is as good as new
-once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up. While there is a fire alarm
-the arm stays up, whatever else is. Inputs that the table has no step for change nothing: on a street, anything may
-happen at any time.
+While there is a fire alarm the arm stays up, whatever else is. What is to be done in each state says
+`lane_machine.py`; inputs that its table has no step for change nothing: on a street, anything may happen at any time.
 """
 
 from collections.abc import Callable
@@ -36,7 +34,6 @@ from gate_firmware.events import (
     FireAlarm,
     Identified,
     Inputs,
-    LookAway,
     Looked,
     ModeSet,
     OpenedBy,
@@ -46,6 +43,7 @@ from gate_firmware.events import (
     Tell,
 )
 from gate_firmware.identification import Identification
+from gate_firmware.lane_machine import Machine, earliest
 from gate_firmware.lane_states import ARM_IS_UP_FOR_IT, STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
@@ -53,7 +51,7 @@ from gate_firmware.replica import Replica
 from gate_firmware.resuming import Resumed, resumed
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
-from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
+from gate_firmware.words import DRIVE, IDLE
 from hardware.barrier import Position
 from lpr.blindness import Blindness
 
@@ -75,7 +73,6 @@ class Lane:
         motion_ms_max: int,
         new_passage: Callable[[], str],
     ) -> None:
-        self.state = State.IDLE
         self._direction = direction
         self._journal = journal
         self._replica = replica
@@ -85,36 +82,28 @@ class Lane:
         self._arrivals = ArrivalWatch(self._record, timing.stuck_ms)
         self._bystanders = Bystanders(self._record)
         self._car = Identification(direction, judge, self._record, new_passage)
-        self._timing = timing
-        self._arrival = False
         self._crossings = Crossings(self._record, self._car, self._arrivals, timing.gap_ms_max)
         self._under = self._crossings.under
         self._blockage = Blockage(self._record, self._under, timing.drive_ms_max)
         self._arm = Arm(self._record, motion_ms_max)
         self._sign = Sign(IDLE)
-        self._until_ms: int | None = None
-        self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
-            State.IDLE: self._idle,
-            State.LOOKING: self._looking,
-            State.HELD_BACK: self._held_back,
-            State.OPENING: self._opening,
-            State.OPEN: self._open,
-            State.PASSING: self._passing,
-            State.CLOSING: self._closing,
-            State.FAULT: self._fault,
-            State.FIRE: self._fire,
-            State.HELD_OPEN: self._held_open,
-        }
-        self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
-            State.LOOKING: self._read_too_long,
-            State.HELD_BACK: self._look_again,
-            State.OPEN: self._not_driven,
-            State.PASSING: self._still_passing,
-            State.CLOSING: self._close_again,
-            State.FAULT: self._try_again,
-            State.FIRE: self._still_passing,
-            State.HELD_OPEN: self._still_passing,
-        }
+        self._machine = Machine(
+            direction=direction,
+            timing=timing,
+            record=self._record,
+            car=self._car,
+            arrivals=self._arrivals,
+            crossings=self._crossings,
+            bystanders=self._bystanders,
+            blockage=self._blockage,
+            arm=self._arm,
+            sign=self._sign,
+        )
+
+    @property
+    def state(self) -> State:
+        """Where it is in its table."""
+        return self._machine.state
 
     @property
     def mode(self) -> Mode:
@@ -130,11 +119,6 @@ class Lane:
     def _passage(self) -> Passage:
         return self._car.passage
 
-    @property
-    def _passes_in(self) -> State:
-        """What the state means for whoever comes: past an arm that cannot come down anyone drives."""
-        return State.HELD_OPEN if self._blockage.is_there else self.state
-
     def start(self, inputs: Inputs, now: Now) -> list[Command]:
         """Begin with the inputs as they are. An arm that is up belongs to a passage that a restart has cut short.
 
@@ -142,11 +126,11 @@ class Lane:
         It is given the time to cross, and counts as passed then: a driver must not pay for not having come.
         """
         arrival, safety = inputs.arrival, inputs.safety
-        self._arrival, self._arm.position = arrival, inputs.arm
+        self._arm.position = inputs.arm
         self._under.loop_is(safety)
         self._under.photocell_is(inputs.photocell)
-        self._note_meanwhile()
         self._arrivals.changed(arrival, now)
+        self._note_meanwhile()
         self._bystanders.cabinet(inputs.cabinet_open, now)
         self._car.mode = self._record.last_mode()
         let_pass = resumed(self._journal, self._replica, self._boot, now, under=safety)
@@ -160,28 +144,28 @@ class Lane:
         if last is not None and (last.is_awaited or self._arm.is_down) and not arrival and not safety:
             self._record.alarm("passage-unseen", f"a car may have passed unseen: {last.passage_id}", now)
         if inputs.fire:
-            return self._step(Input.ALARM, now)
+            return self._machine.step(Input.ALARM, now)
         if self.mode is Mode.HELD_OPEN:
-            return self._step(Input.HOLD_OPEN, now)
+            return self._machine.step(Input.HOLD_OPEN, now)
         if self._arm.is_down and not (safety and self._passage.may_pass):
             if last is not None and arrival and not last.is_awaited:
                 self._car.is_doubted(now)
-            commands = self._enter(State.IDLE, now)
+            commands = self._machine.enter(State.IDLE, now)
             return [*commands, *(self._uninvited(now) if safety and self.state is State.IDLE else [])]
         if safety:
-            return [self._sign.go(DRIVE), *self._enter(State.PASSING, now)]
-        if last is None:
-            return self._enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
-        return self._resume(last, now)
+            return [self._sign.go(DRIVE), *self._machine.enter(State.PASSING, now)]
+        if last is not None:
+            return self._resume(last, now)
+        return self._machine.enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
 
     def _resume(self, last: Resumed, now: Now) -> list[Command]:
         """The arm is up, or moves, for a car that is not over the safety loop."""
-        if self._arrival and last.is_before:
+        if self._arrivals.occupied and last.is_before:
             self._crossings.next_has_come(now)
             raised = [] if self._arm.is_up else [*self._arm.raised()]
-            return [*raised, *self._enter(State.LOOKING, now)]
-        commands = self._drives_on(now)
-        return [*commands, self._passage.look()] if self._arrival and not last.is_awaited else commands
+            return [*raised, *self._machine.enter(State.LOOKING, now)]
+        commands = self._machine.drives_on(now)
+        return [*commands, self._passage.look()] if self._arrivals.occupied and not last.is_awaited else commands
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
@@ -208,11 +192,12 @@ class Lane:
                 commands = self._has_looked(event, now)
             case CodeSeen():
                 is_this = event.passage_id == self._passage.passage_id
-                commands = self._follows(self._car.code_seen(event, self._passes_in, now), now) if is_this else []
+                by = self._car.code_seen(event, self._machine.passes_in, now) if is_this else None
+                commands = self._machine.follows(by, now)
             case Identified():
-                commands = self._follows(self._car.named(event, self._passes_in, now), now)
+                commands = self._machine.follows(self._car.named(event, self._machine.passes_in, now), now)
             case OpenedBy():
-                commands = self._follows(self._car.opened(event, self._passes_in, now), now)
+                commands = self._machine.follows(self._car.opened(event, self._machine.passes_in, now), now)
             case ModeSet():
                 commands = self._mode_set(event, now)
         return commands
@@ -230,17 +215,13 @@ class Lane:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
-        return _earliest(self._until_ms, self._crossings.next_wakeup_ms())
+        return earliest(self._machine.until_ms, self._crossings.next_wakeup_ms())
 
     def woken(self, now: Now) -> list[Command]:
         """The state has lasted for its maximum, or the car before has not crossed in time."""
-        commands: list[Command] = []
-        if self._crossings.gap_is_over(now) and self.state is State.HELD_BACK:
-            commands += self._keep_down(now)
-        if self._until_ms is not None and now.mono_ms >= self._until_ms:
-            waited = self._on_waiting.get(self.state)
-            commands += self._step(Input.WAITED, now) if waited is None else waited(now)
-        return commands
+        held_back = self._crossings.gap_is_over(now) and self.state is State.HELD_BACK
+        commands = self._machine.keep_down(now) if held_back else []
+        return [*commands, *self._machine.woken(now)]
 
     def _leave_in_doubt(self, event: Event, now: Now) -> None:
         """Something happens that may be the doing of a car that has perhaps crossed, or of the one that stands there,
@@ -254,31 +235,30 @@ class Lane:
                 self._crossings.settle(now)
 
     def _arrival_loop(self, occupied: bool, now: Now) -> list[Command]:
-        self._arrival = occupied
-        self._note_meanwhile()
         is_car = self._arrivals.changed(occupied, now)
+        self._note_meanwhile()
         if not occupied and self.state in (State.LOOKING, State.HELD_BACK):
             return self._goes_back(is_car, now)
-        if self._is_at_rest_after_fault():
-            return self._enter(State.IDLE, now)
+        if self._machine.is_at_rest_after_fault():
+            return self._machine.enter(State.IDLE, now)
         if self._blockage.is_there:
             return self._past_a_blocked_arm(is_car, now)
         if self.state in UP_FOR_EVERYONE:
             return self._past_an_open_arm(now)
         if occupied and self._passage.may_pass and self.state in ARM_IS_UP_FOR_IT:
             return self._comes_to_an_arm_that_is_up(now)
-        return self._step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+        return self._machine.step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
 
     def _comes_to_an_arm_that_is_up(self, now: Now) -> list[Command]:
         """It is up for a car that may pass: this one, or the one before."""
         if self._passage.is_awaited:
             self._passage.is_awaited = False
-            return self._try_again(now) if self.state is State.FAULT else []
+            return self._machine.try_again(now) if self.state is State.FAULT else []
         if self._arrivals.dropped_out:  # it was there all the time
             self._passage.crosses_by_ms = None
-            return self._enter(State.OPEN, now) if self.state is State.OPEN else []
+            return self._machine.enter(State.OPEN, now) if self.state is State.OPEN else []
         self._crossings.next_has_come(now)
-        return self._step(Input.CAR_HERE, now)
+        return self._machine.step(Input.CAR_HERE, now)
 
     def _goes_back(self, is_car: bool, now: Now) -> list[Command]:
         """Who was not let pass is not there any more; the one before may be between the loops still."""
@@ -288,25 +268,21 @@ class Lane:
             self._arrivals.went_undecided(self._passage.since_ms, now)
         if self._car.before is not None:
             return self._before_drives_on(now)
-        return self._step(Input.CAR_GONE, now)
+        return self._machine.step(Input.CAR_GONE, now)
 
     def _before_drives_on(self, now: Now) -> list[Command]:
         """Nobody is behind the car that is between the loops any more: the lane has to do with that one again."""
-        commands, ends_ms = self._look_away(), self._crossings.next_has_gone(now)
-        commands += self._drives_on(now)
+        commands, ends_ms = self._machine.look_away(), self._crossings.next_has_gone(now)
+        commands += self._machine.drives_on(now)
         if self.state is State.OPEN:
-            self._until_ms = ends_ms
+            self._machine.until_ms = ends_ms
         return commands
-
-    def _drives_on(self, now: Now) -> list[Command]:
-        """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
-        return self._enter(State.OPEN if self._arm.is_up else State.OPENING, now)
 
     def _past_an_open_arm(self, now: Now) -> list[Command]:
         """Everyone passes; who has left the arrival loop is between the two, or has gone back."""
         if self._under.occupied:
-            return [] if self._arrival else self._look_away()  # the look would show the next car
-        if not self._arrival:
+            return [] if self._arrivals.occupied else self._machine.look_away()  # the look would show the next car
+        if not self._arrivals.occupied:
             if self._passage.judgement is not None or self.state is State.FIRE:
                 self._crossings.leaves_an_open_arm(now)
             return []
@@ -327,10 +303,11 @@ class Lane:
             self._crossings.complete(now, unseen=True, may_pass=self._passage.may_pass)
         elif self._passage.passage_id:
             self._car.begin(Passage(), now)
-        return self._car.comes(now) if self._arrival else []
+        return self._car.comes(now) if self._arrivals.occupied else []
 
     def _note_meanwhile(self) -> None:
-        self._under.while_there(arrival=self._arrival, arm_is_down=self._arm.is_down, arm_is_up=self._arm.is_up)
+        arm, arrival = self._arm, self._arrivals.occupied
+        self._under.while_there(arrival=arrival, arm_is_down=arm.is_down, arm_is_up=arm.is_up)
 
     def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
         """Something has come under the arm, or nothing is there any more."""
@@ -338,11 +315,11 @@ class Lane:
         if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
             return self._cleared(now)
         if by is Input.CAR_UNDER and self.state in UP_FOR_EVERYONE:
-            return self._watch_what_is_under_it(now)
+            return self._machine.watch_what_is_under_it(now)
         nobody_may = self._arm.is_down and self._passage.judgement is None
         if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may):
             return self._uninvited(now)
-        return [] if by is None else self._step(by, now)
+        return [] if by is None else self._machine.step(by, now)
 
     def _cleared(self, now: Now) -> list[Command]:
         """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
@@ -350,33 +327,35 @@ class Lane:
         self._blockage.is_over()
         if was_blocked and (came_since or not self._passage.passage_id):
             self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
-            return self._next_to_look_at(now) if self.state is State.HELD_OPEN else self._step(Input.CAR_CLEAR, now)
+            if self.state is State.HELD_OPEN:
+                return self._machine.next_to_look_at(now)
+            return self._machine.step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
-        self._crossings.cleared(now, arrival=self._arrival, for_everyone=is_for_everyone)
+        self._crossings.cleared(now, arrival=self._arrivals.occupied, for_everyone=is_for_everyone)
         if self.state is State.PASSING and self._passage.may_pass:
-            return self._drives_on(now)
+            return self._machine.drives_on(now)
         if self.state is State.PASSING and self._car.before is not None:
-            return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
+            return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
         if self.state is State.HELD_OPEN:
-            return [*self._sign.go_if_new(DRIVE), *self._next_to_look_at(now)]
-        return self._step(Input.CAR_CLEAR, now)
+            return [*self._sign.go_if_new(DRIVE), *self._machine.next_to_look_at(now)]
+        return self._machine.step(Input.CAR_CLEAR, now)
 
     def _fire_alarm(self, alarmed: bool, now: Now) -> list[Command]:
         if alarmed:
-            return [] if self.state is State.FIRE else self._step(Input.ALARM, now)
+            return [] if self.state is State.FIRE else self._machine.step(Input.ALARM, now)
         return self._not_for_everyone(Input.ALARM_OVER, now)
 
     def _not_for_everyone(self, by: Input, now: Now) -> list[Command]:
         """The arm comes down again; but whoever may pass, and has left the arrival loop, may be on their way to it."""
         if by not in STEPS[self.state] or self._under.occupied or self.mode is Mode.HELD_OPEN:
-            return self._step(by, now)
+            return self._machine.step(by, now)
         if self._car.may_pass_by_itself:
-            return self._drives_on(now)
+            return self._machine.drives_on(now)
         if self._car.before is not None:
-            return self._enter(State.LOOKING, now) if self._arrival else self._before_drives_on(now)
-        if self._passage.passage_id and not self._arrival:
-            return self._drives_on(now)
-        return self._step(by, now)
+            return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
+        if self._passage.passage_id and not self._arrivals.occupied:
+            return self._machine.drives_on(now)
+        return self._machine.step(by, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
         has_fallen = self._arm.is_up and position is not Position.UP
@@ -385,15 +364,15 @@ class Lane:
         if self._arm.is_down:
             self._crossings.arm_is_down(now)
         if has_fallen and self.state in UP_FOR_EVERYONE:
-            return self._raise_again(now)
+            return self._machine.raise_again(now)
         if has_fallen and self.state in (State.LOOKING, State.HELD_BACK) and self._car.before is not None:
             return [*self._arm.raised()]
         if has_fallen and self.state is State.PASSING:
-            return self._raise_over_it(now)
+            return self._machine.raise_over_it(now)
         if self.state is State.OPEN and not self._arm.is_up:
-            return self._step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
+            return self._machine.step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
         by = ARRIVED.get(position)
-        return [] if by is None else self._step(by, now)
+        return [] if by is None else self._machine.step(by, now)
 
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
         if looked.passage_id != self._passage.passage_id:
@@ -403,27 +382,20 @@ class Lane:
         self._crossings.settle(now, looked)
         if self._car.is_the_next(looked, self.state, now):
             return self._next_car(now)
-        commands = self._follows(self._car.looked(looked, self._passes_in, now), now)
+        commands = self._machine.follows(self._car.looked(looked, self._machine.passes_in, now), now)
         return [*commands, *self._read_on(looked)]
 
     def _read_on(self, looked: Looked) -> list[Command]:
         """An exit opens for a car that was not known in time, and goes on reading for as long as it stands there."""
         may_be_read = looked.sight is Sight.UNSURE and looked.frames > 0 and not self._passage.is_sure
         is_up_for_it = self._direction is Direction.EXIT and self.state in (*ARM_IS_UP_FOR_IT, State.HELD_OPEN)
-        return [self._passage.look()] if may_be_read and is_up_for_it and self._arrival else []
+        return [self._passage.look()] if may_be_read and is_up_for_it and self._arrivals.occupied else []
 
     def _next_car(self, now: Now) -> list[Command]:
         """The one before has driven through while nobody looked, as in `start`."""
         self._record.alarm("passage-unseen", f"a car has passed unseen: {self._passage.passage_id}", now)
         self._crossings.complete(now, unseen=True, may_pass=True)
-        return self._enter(State.LOOKING, now)
-
-    def _follows(self, by: Input | None, now: Now) -> list[Command]:
-        """What the lane does where more is known of the car; where nothing, its driver may have to go elsewhere."""
-        if by is not None:
-            return self._step(by, now)
-        is_up = self.state in (State.OPENING, State.OPEN, State.HELD_OPEN)
-        return self._sign.go_if_new(self._words()) if is_up and self._passage.may_pass else []
+        return self._machine.enter(State.LOOKING, now)
 
     def _mode_set(self, said: ModeSet, now: Now) -> list[Command]:
         if said.mode is Mode.CLOSED and self._direction is Direction.EXIT:
@@ -431,208 +403,21 @@ class Lane:
         self._record.mode(said.mode, said.by, now)
         self._car.mode = said.mode
         is_open = said.mode is Mode.HELD_OPEN
-        commands = self._step(Input.HOLD_OPEN, now) if is_open else self._not_for_everyone(Input.AS_USUAL, now)
+        commands = self._machine.step(Input.HOLD_OPEN, now) if is_open else self._not_for_everyone(Input.AS_USUAL, now)
         match self.state:
             case State.IDLE:
-                commands = [self._sign.stop(self._nobody_here())]
+                commands = [self._sign.stop(self._machine.nobody_here())]
             case State.HELD_BACK:
-                self._until_ms = self._passage.look_again_ms = now.mono_ms  # who waits is looked at once more
+                self._machine.until_ms = self._passage.look_again_ms = now.mono_ms  # who waits is looked at once more
         return commands
-
-    def _step(self, by: Input, now: Now) -> list[Command]:
-        after = STEPS[self.state].get(by)
-        return [] if after is None else self._enter(after, now)
-
-    def _enter(self, state: State, now: Now) -> list[Command]:
-        self.state, self._until_ms = state, None
-        if not self._under.occupied or state not in (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE):
-            self._blockage.is_over()
-        return self._on_entering[state](now)
 
     def _uninvited(self, now: Now) -> list[Command]:
         """A car is at the arm that nobody has let pass: a falling arm goes up again, one that is down stays down."""
         if not self._arm.is_down:
-            return self._enter(State.PASSING, now)
+            return self._machine.enter(State.PASSING, now)
         if not self._under.loop:
             return []  # somebody on foot
         if self._direction is Direction.EXIT and self.state is State.IDLE:
             self._bystanders.unnoticed(now)
-            return self._step(Input.CAR_HERE, now)
+            return self._machine.step(Input.CAR_HERE, now)
         return self._bystanders.uninvited(now)
-
-    def _idle(self, now: Now) -> list[Command]:
-        if not self._arm.is_down:
-            return self._enter(State.CLOSING, now)
-        self._arm.forget()
-        self._car.begin(Passage(), now)
-        commands: list[Command] = [*self._look_away(), self._sign.stop(self._nobody_here())]
-        return [*commands, *self._step(Input.CAR_HERE, now)] if self._is_wanted() else commands
-
-    def _is_wanted(self) -> bool:
-        """Whether somebody is there to be looked at. Who leaves is, also at the arm: a short car, or one that rolls on
-        before it was decided on."""
-        return self._arrival or (self._direction is Direction.EXIT and self._under.loop)
-
-    def _looking(self, now: Now) -> list[Command]:
-        self._arm.count_anew()
-        commands: list[Command] = [self._sign.stop(LOOKING), *self._car.comes(now)]
-        if self._direction is Direction.EXIT:  # it opens in time, also where the loop drops out again and again
-            self._passage.since_ms = self._arrivals.waits_since_ms(now)
-        self._until_ms = self._passage.since_ms + self._timing.decide_ms_max(self._direction)
-        return commands
-
-    def _held_back(self, now: Now) -> list[Command]:
-        if self._passage.look_again_ms is None:
-            self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
-        self._until_ms = self._passage.look_again_ms
-        return [self._sign.stop(self._words()), *self._keep_down(now), *self._passage.look_for_code()]
-
-    def _keep_down(self, now: Now) -> list[Command]:
-        """The arm does not let a car pass that is held back; but the one before may be about to cross."""
-        return [] if self._car.before is not None else [*self._arm.kept_down(now, under=self._under.occupied)]
-
-    def _opening(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        self._passage.drives_by_ms = self._passage.crosses_by_ms = None
-        commands: list[Command] = [*self._arm.raised(), self._sign.go(self._words())]
-        if self._passage.is_sure:
-            commands += self._look_away()
-        return [*commands, *self._step(Input.ARM_UP, now)] if self._arm.is_up else commands
-
-    def _open(self, now: Now) -> list[Command]:
-        passage = self._passage
-        if passage.drives_by_ms is None:
-            passage.drives_by_ms = now.mono_ms + self._timing.drive_ms_max
-        is_here = self._arrival or passage.is_awaited or not passage.passage_id
-        if not is_here and passage.crosses_by_ms is None:
-            passage.crosses_by_ms = now.mono_ms + self._timing.gap_ms_max
-        self._until_ms = passage.drives_by_ms if is_here else passage.crosses_by_ms
-        decided = self._passage.judgement is not None or self._direction is Direction.EXIT
-        told = self._sign.go(self._words()) if decided else self._sign.stop(IDLE)
-        return [told, *self._step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
-
-    def _passing(self, now: Now) -> list[Command]:
-        if self._under.loop:
-            self._passage.crosses_by_ms = None
-        self._blockage.watch(now)
-        self._until_ms = self._blockage.due_ms
-        return self._look_away() if self._arm.stays_up else [*self._look_away(), *self._raise_over_it(now)]
-
-    def _raise_over_it(self, now: Now) -> list[Command]:
-        """A car is under an arm that is not up."""
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [*self._arm.raised()]
-
-    def _still_passing(self, now: Now) -> list[Command]:
-        """The arm ought to be up by now, or whatever is under it to have gone."""
-        commands: list[Command] = [*self._arm.raised_again(now)]
-        self._blockage.call(now, arm_is_down=self._arm.is_down)
-        again_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
-        self._until_ms = _earliest(again_ms, self._blockage.due_ms)
-        return commands
-
-    def _closing(self, now: Now) -> list[Command]:
-        if self.mode is Mode.HELD_OPEN:
-            return self._enter(State.HELD_OPEN, now)
-        self._arm.begin_to_close()
-        if self._under.occupied and not self._arm.rests:
-            return [self._sign.stop(self._nobody_here()), *self._enter(State.PASSING, now)]
-        if self._arm.rests:
-            return self._enter(State.IDLE, now)
-        closing = [*self._close(now), self._sign.stop(self._nobody_here())]
-        another_waits = self._arrival and self._passage.judgement is None
-        return [*closing, *self._step(Input.CAR_HERE, now)] if another_waits else closing
-
-    def _fault(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        self._arm.has_not_arrived(now)
-        return [self._sign.stop(FAULT)]
-
-    def _fire(self, now: Now) -> list[Command]:
-        """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
-        self._bystanders.fire(now)
-        commands: list[Command] = [*self._raise_again(now), *self._look_away(), self._sign.go(FIRE)]
-        return [*commands, *self._watch_what_is_under_it(now)] if self._under.occupied else commands
-
-    def _held_open(self, now: Now) -> list[Command]:
-        """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
-        self._car.judge_by_mode(now)
-        if not self._arrival and not self._under.occupied and not self._passage.may_pass:
-            self._car.begin(Passage(), now)
-        commands = [*self._raise_again(now), self._sign.go(self._words()), *self._next_to_look_at(now)]
-        return [*commands, *self._watch_what_is_under_it(now)] if self._under.occupied else commands
-
-    def _next_to_look_at(self, now: Now) -> list[Command]:
-        """Look at the car that stands there, if it is not the one that is passing."""
-        return self._car.comes(now) if self._arrival and not self._passage.passage_id else []
-
-    def _raise_again(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [] if self._arm.stays_up else [*self._arm.raised()]
-
-    def _watch_what_is_under_it(self, now: Now) -> list[Command]:
-        """Whatever stays under an arm that is up for everyone hides who drives past."""
-        self._blockage.watch(now)
-        self._until_ms = _earliest(self._until_ms, self._blockage.due_ms)
-        return []
-
-    def _read_too_long(self, now: Now) -> list[Command]:
-        self._crossings.settle(now)
-        return self._follows(self._car.read_too_long(self.state, now), now)
-
-    def _look_again(self, now: Now) -> list[Command]:
-        self._until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
-        self._arrivals.held_back(self._passage.since_ms, now)
-        return [*self._keep_down(now), *([] if self._passage.is_looked_at else [self._passage.look()])]
-
-    def _not_driven(self, now: Now) -> list[Command]:
-        """The arm is up for a car that has not driven: it comes down.
-
-        At an exit it stays up where the loop cannot be believed any more: who stands there gets out.
-        """
-        passage = self._passage
-        if passage.is_awaited:
-            self._record.noted(Noted.NOT_COME, passage.passage_id, now)
-        elif passage.judgement is not None and self._arrival:
-            self._record.noted(Noted.NOT_DRIVEN, passage.passage_id, now)
-        elif passage.judgement is not None:
-            self._crossings.has_gone(now)
-        if self._arrival:
-            self._arrivals.never_free(now)
-        if self._arrivals.is_stuck and self._direction is Direction.EXIT:
-            self._until_ms = None
-            return []
-        return self._step(Input.WAITED, now)
-
-    def _close_again(self, now: Now) -> list[Command]:
-        if self._arm.is_down:  # it has never risen, so it does not arrive either
-            return self._step(Input.ARM_DOWN, now)
-        return self._close(now) if self._arm.may_be_asked_to_close else self._step(Input.WAITED, now)
-
-    def _try_again(self, now: Now) -> list[Command]:
-        if self._is_at_rest_after_fault():
-            return self._enter(State.IDLE, now)
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        asks = self._is_wanted() and self._passage.may_pass and not self._arm.is_up
-        return [*self._arm.raised()] if asks else []
-
-    def _is_at_rest_after_fault(self) -> bool:
-        return self.state is State.FAULT and self._arm.is_down and not self._is_wanted()
-
-    def _close(self, now: Now) -> list[Command]:
-        self._until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [*self._arm.lowered(now, under=self._under.occupied)]
-
-    def _look_away(self) -> list[Command]:
-        self._passage.is_looked_at = False
-        return [LookAway()]
-
-    def _nobody_here(self) -> tuple[str, str]:
-        return CLOSED if self.mode is Mode.CLOSED else IDLE
-
-    def _words(self) -> tuple[str, str]:
-        return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
-
-
-def _earliest(*instants_ms: int | None) -> int | None:
-    return min((ms for ms in instants_ms if ms is not None), default=None)

@@ -1,0 +1,297 @@
+"""A lane's table in motion: what the arm, the sign and the camera are to do as it comes into a state, and once it has
+been there for too long.
+
+Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored, and it ends when
+the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is as good as new
+once it is empty. A safety loop that stays occupied is an alarm too, and the arm stays up.
+"""
+
+from collections.abc import Callable
+
+from cloud_sync.link.v1.facts import Direction, Mode, Noted
+from domain.now import Now
+from gate_firmware.arm import Arm
+from gate_firmware.arrival_watch import ArrivalWatch
+from gate_firmware.blockage import Blockage
+from gate_firmware.bystanders import Bystanders
+from gate_firmware.crossings import Crossings
+from gate_firmware.events import Command, LookAway
+from gate_firmware.identification import Identification
+from gate_firmware.lane_states import STEPS, UP_FOR_EVERYONE, Input, State
+from gate_firmware.passage import Passage
+from gate_firmware.record import Record
+from gate_firmware.settings import Timing
+from gate_firmware.sign import Sign
+from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
+
+
+class Machine:
+    """Where one lane is in its table. What comes next is asked for by an input, or by the state itself."""
+
+    def __init__(
+        self,
+        *,
+        direction: Direction,
+        timing: Timing,
+        record: Record,
+        car: Identification,
+        arrivals: ArrivalWatch,
+        crossings: Crossings,
+        bystanders: Bystanders,
+        blockage: Blockage,
+        arm: Arm,
+        sign: Sign,
+    ) -> None:
+        self.state = State.IDLE
+        self.until_ms: int | None = None
+        """The monotonic instant at which the state has lasted for its maximum."""
+        self._direction = direction
+        self._timing = timing
+        self._record = record
+        self._car = car
+        self._arrivals = arrivals
+        self._crossings = crossings
+        self._under = crossings.under
+        self._bystanders = bystanders
+        self._blockage = blockage
+        self._arm = arm
+        self._sign = sign
+        self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
+            State.IDLE: self._idle,
+            State.LOOKING: self._looking,
+            State.HELD_BACK: self._held_back,
+            State.OPENING: self._opening,
+            State.OPEN: self._open,
+            State.PASSING: self._passing,
+            State.CLOSING: self._closing,
+            State.FAULT: self._fault,
+            State.FIRE: self._fire,
+            State.HELD_OPEN: self._held_open,
+        }
+        self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
+            State.LOOKING: self._read_too_long,
+            State.HELD_BACK: self._look_again,
+            State.OPEN: self._not_driven,
+            State.PASSING: self._still_passing,
+            State.CLOSING: self._close_again,
+            State.FAULT: self.try_again,
+            State.FIRE: self._still_passing,
+            State.HELD_OPEN: self._still_passing,
+        }
+
+    @property
+    def _passage(self) -> Passage:
+        return self._car.passage
+
+    @property
+    def passes_in(self) -> State:
+        """What the state means for whoever comes: past an arm that cannot come down anyone drives."""
+        return State.HELD_OPEN if self._blockage.is_there else self.state
+
+    def step(self, by: Input, now: Now) -> list[Command]:
+        """Go where the table leads by this input; where it has no step, nothing changes."""
+        after = STEPS[self.state].get(by)
+        return [] if after is None else self.enter(after, now)
+
+    def enter(self, state: State, now: Now) -> list[Command]:
+        """Come into this state, and do what it asks for."""
+        self.state, self.until_ms = state, None
+        if not self._under.occupied or state not in (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE):
+            self._blockage.is_over()
+        return self._on_entering[state](now)
+
+    def woken(self, now: Now) -> list[Command]:
+        """The state may have lasted for its maximum."""
+        if self.until_ms is None or now.mono_ms < self.until_ms:
+            return []
+        waited = self._on_waiting.get(self.state)
+        return self.step(Input.WAITED, now) if waited is None else waited(now)
+
+    def drives_on(self, now: Now) -> list[Command]:
+        """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
+        return self.enter(State.OPEN if self._arm.is_up else State.OPENING, now)
+
+    def follows(self, by: Input | None, now: Now) -> list[Command]:
+        """What the lane does where more is known of the car; where nothing, its driver may have to go elsewhere."""
+        if by is not None:
+            return self.step(by, now)
+        is_up = self.state in (State.OPENING, State.OPEN, State.HELD_OPEN)
+        return self._sign.go_if_new(self._words()) if is_up and self._passage.may_pass else []
+
+    def _idle(self, now: Now) -> list[Command]:
+        if not self._arm.is_down:
+            return self.enter(State.CLOSING, now)
+        self._arm.forget()
+        self._car.begin(Passage(), now)
+        commands: list[Command] = [*self.look_away(), self._sign.stop(self.nobody_here())]
+        return [*commands, *self.step(Input.CAR_HERE, now)] if self._is_wanted() else commands
+
+    def _is_wanted(self) -> bool:
+        """Whether somebody is there to be looked at. Who leaves is, also at the arm: a short car, or one that rolls on
+        before it was decided on."""
+        return self._arrivals.occupied or (self._direction is Direction.EXIT and self._under.loop)
+
+    def _looking(self, now: Now) -> list[Command]:
+        self._arm.count_anew()
+        commands: list[Command] = [self._sign.stop(LOOKING), *self._car.comes(now)]
+        if self._direction is Direction.EXIT:  # it opens in time, also where the loop drops out again and again
+            self._passage.since_ms = self._arrivals.waits_since_ms(now)
+        self.until_ms = self._passage.since_ms + self._timing.decide_ms_max(self._direction)
+        return commands
+
+    def _held_back(self, now: Now) -> list[Command]:
+        if self._passage.look_again_ms is None:
+            self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
+        self.until_ms = self._passage.look_again_ms
+        return [self._sign.stop(self._words()), *self.keep_down(now), *self._passage.look_for_code()]
+
+    def keep_down(self, now: Now) -> list[Command]:
+        """The arm does not let a car pass that is held back; but the one before may be about to cross."""
+        return [] if self._car.before is not None else [*self._arm.kept_down(now, under=self._under.occupied)]
+
+    def _opening(self, now: Now) -> list[Command]:
+        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        self._passage.drives_by_ms = self._passage.crosses_by_ms = None
+        commands: list[Command] = [*self._arm.raised(), self._sign.go(self._words())]
+        if self._passage.is_sure:
+            commands += self.look_away()
+        return [*commands, *self.step(Input.ARM_UP, now)] if self._arm.is_up else commands
+
+    def _open(self, now: Now) -> list[Command]:
+        passage = self._passage
+        if passage.drives_by_ms is None:
+            passage.drives_by_ms = now.mono_ms + self._timing.drive_ms_max
+        is_here = self._arrivals.occupied or passage.is_awaited or not passage.passage_id
+        if not is_here and passage.crosses_by_ms is None:
+            passage.crosses_by_ms = now.mono_ms + self._timing.gap_ms_max
+        self.until_ms = passage.drives_by_ms if is_here else passage.crosses_by_ms
+        decided = self._passage.judgement is not None or self._direction is Direction.EXIT
+        told = self._sign.go(self._words()) if decided else self._sign.stop(IDLE)
+        return [told, *self.step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
+
+    def _passing(self, now: Now) -> list[Command]:
+        if self._under.loop:
+            self._passage.crosses_by_ms = None
+        self._blockage.watch(now)
+        self.until_ms = self._blockage.due_ms
+        return self.look_away() if self._arm.stays_up else [*self.look_away(), *self.raise_over_it(now)]
+
+    def raise_over_it(self, now: Now) -> list[Command]:
+        """A car is under an arm that is not up."""
+        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [*self._arm.raised()]
+
+    def _still_passing(self, now: Now) -> list[Command]:
+        """The arm ought to be up by now, or whatever is under it to have gone."""
+        commands: list[Command] = [*self._arm.raised_again(now)]
+        self._blockage.call(now, arm_is_down=self._arm.is_down)
+        again_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
+        self.until_ms = earliest(again_ms, self._blockage.due_ms)
+        return commands
+
+    def _closing(self, now: Now) -> list[Command]:
+        if self._car.mode is Mode.HELD_OPEN:
+            return self.enter(State.HELD_OPEN, now)
+        self._arm.begin_to_close()
+        if self._under.occupied and not self._arm.rests:
+            return [self._sign.stop(self.nobody_here()), *self.enter(State.PASSING, now)]
+        if self._arm.rests:
+            return self.enter(State.IDLE, now)
+        closing = [*self._close(now), self._sign.stop(self.nobody_here())]
+        another_waits = self._arrivals.occupied and self._passage.judgement is None
+        return [*closing, *self.step(Input.CAR_HERE, now)] if another_waits else closing
+
+    def _fault(self, now: Now) -> list[Command]:
+        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        self._arm.has_not_arrived(now)
+        return [self._sign.stop(FAULT)]
+
+    def _fire(self, now: Now) -> list[Command]:
+        """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
+        self._bystanders.fire(now)
+        commands: list[Command] = [*self.raise_again(now), *self.look_away(), self._sign.go(FIRE)]
+        return [*commands, *self.watch_what_is_under_it(now)] if self._under.occupied else commands
+
+    def _held_open(self, now: Now) -> list[Command]:
+        """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
+        self._car.judge_by_mode(now)
+        if not self._arrivals.occupied and not self._under.occupied and not self._passage.may_pass:
+            self._car.begin(Passage(), now)
+        commands = [*self.raise_again(now), self._sign.go(self._words()), *self.next_to_look_at(now)]
+        return [*commands, *self.watch_what_is_under_it(now)] if self._under.occupied else commands
+
+    def next_to_look_at(self, now: Now) -> list[Command]:
+        """Look at the car that stands there, if it is not the one that is passing."""
+        return self._car.comes(now) if self._arrivals.occupied and not self._passage.passage_id else []
+
+    def raise_again(self, now: Now) -> list[Command]:
+        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [] if self._arm.stays_up else [*self._arm.raised()]
+
+    def watch_what_is_under_it(self, now: Now) -> list[Command]:
+        """Whatever stays under an arm that is up for everyone hides who drives past."""
+        self._blockage.watch(now)
+        self.until_ms = earliest(self.until_ms, self._blockage.due_ms)
+        return []
+
+    def _read_too_long(self, now: Now) -> list[Command]:
+        self._crossings.settle(now)
+        return self.follows(self._car.read_too_long(self.state, now), now)
+
+    def _look_again(self, now: Now) -> list[Command]:
+        self.until_ms = self._passage.look_again_ms = now.mono_ms + self._timing.retry_ms
+        self._arrivals.held_back(self._passage.since_ms, now)
+        return [*self.keep_down(now), *([] if self._passage.is_looked_at else [self._passage.look()])]
+
+    def _not_driven(self, now: Now) -> list[Command]:
+        """The arm is up for a car that has not driven: it comes down.
+
+        At an exit it stays up where the loop cannot be believed any more: who stands there gets out.
+        """
+        passage = self._passage
+        if passage.is_awaited:
+            self._record.noted(Noted.NOT_COME, passage.passage_id, now)
+        elif passage.judgement is not None and self._arrivals.occupied:
+            self._record.noted(Noted.NOT_DRIVEN, passage.passage_id, now)
+        elif passage.judgement is not None:
+            self._crossings.has_gone(now)
+        if self._arrivals.occupied:
+            self._arrivals.never_free(now)
+        if self._arrivals.is_stuck and self._direction is Direction.EXIT:
+            self.until_ms = None
+            return []
+        return self.step(Input.WAITED, now)
+
+    def _close_again(self, now: Now) -> list[Command]:
+        if self._arm.is_down:  # it has never risen, so it does not arrive either
+            return self.step(Input.ARM_DOWN, now)
+        return self._close(now) if self._arm.may_be_asked_to_close else self.step(Input.WAITED, now)
+
+    def try_again(self, now: Now) -> list[Command]:
+        if self.is_at_rest_after_fault():
+            return self.enter(State.IDLE, now)
+        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        asks = self._is_wanted() and self._passage.may_pass and not self._arm.is_up
+        return [*self._arm.raised()] if asks else []
+
+    def is_at_rest_after_fault(self) -> bool:
+        return self.state is State.FAULT and self._arm.is_down and not self._is_wanted()
+
+    def _close(self, now: Now) -> list[Command]:
+        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        return [*self._arm.lowered(now, under=self._under.occupied)]
+
+    def look_away(self) -> list[Command]:
+        self._passage.is_looked_at = False
+        return [LookAway()]
+
+    def nobody_here(self) -> tuple[str, str]:
+        return CLOSED if self._car.mode is Mode.CLOSED else IDLE
+
+    def _words(self) -> tuple[str, str]:
+        return DRIVE if self._passage.judgement is None else words(self._passage.judgement.decision)
+
+
+def earliest(*instants_ms: int | None) -> int | None:
+    """The first of those that are to come."""
+    return min((ms for ms in instants_ms if ms is not None), default=None)
