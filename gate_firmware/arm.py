@@ -1,13 +1,21 @@
 """The arm as its lane knows it: where it is, what it was asked last and when, and how often it was asked to close.
 
 It is asked to rise for as long as it ought to be up and is not; to close so often. An arm that has not arrived by then
-is an alarm, once, until it is seen to arrive.
+is an alarm, once, until it is seen to arrive. A single-pulse barrier closes by itself, some time after the last command
+to open: it is asked again and again to open while it is to stay up, and given its time to close.
 """
 
 from domain.now import Now
 from gate_firmware.events import LowerArm, RaiseArm
 from gate_firmware.record import Record
 from hardware.barrier import Position
+from hardware.wiring import BarrierWiring
+
+_WHERE = {
+    Position.DOWN: "down",
+    Position.UP: "up",
+    Position.BETWEEN: "at neither limit, by its switches",
+}
 
 CLOSE_TRIES_MAX = 3
 """Close commands before an arm that stays up is a fault."""
@@ -16,15 +24,29 @@ CLOSE_TRIES_MAX = 3
 class Arm:
     """One barrier's arm. Moves nothing itself: what is to be asked comes back as commands."""
 
-    def __init__(self, record: Record, motion_ms_max: int) -> None:
+    def __init__(self, record: Record, barrier: BarrierWiring) -> None:
         self.position = Position.DOWN
-        self.motion_ms_max = motion_ms_max
+        self.motion_ms_max = barrier.motion_ms_max
         self._record = record
+        self._closes_after_ms = barrier.closes_after_ms
         self._is_told_stuck = False  # since it was last seen to arrive
         self._asked_up = False  # the last command was to open, and the arm has not been down since
         self._asked_down = False  # it was to close, likewise
         self._close_tries = 0
+        self._asked_up_ms: int | None = None
         self._asked_to_close_ms: int | None = None
+
+    @property
+    def closes_within_ms(self) -> int:
+        """How long it may take to be down, asked to close, or left to close by itself."""
+        return self.motion_ms_max + (self._closes_after_ms or 0)
+
+    @property
+    def open_again_ms(self) -> int | None:
+        """When to ask it to open once more, so that it does not close by itself."""
+        if self._closes_after_ms is None or self._asked_up_ms is None:
+            return None
+        return self._asked_up_ms + self._closes_after_ms // 2
 
     @property
     def is_up(self) -> bool:
@@ -48,7 +70,7 @@ class Arm:
     @property
     def may_be_asked_to_close(self) -> bool:
         """Whether it has not been asked so often that it is a fault."""
-        return self._close_tries < CLOSE_TRIES_MAX
+        return self._close_tries < (CLOSE_TRIES_MAX if self._closes_after_ms is None else 1)
 
     def moved(self, position: Position) -> None:
         self.position = position
@@ -60,9 +82,10 @@ class Arm:
         """It was not asked for anything, or does not do it any more."""
         self._asked_up = self._asked_down = False
 
-    def raised(self) -> list[RaiseArm]:
+    def raised(self, now: Now) -> list[RaiseArm]:
         """Ask it to rise."""
         self._asked_up, self._asked_down = True, False
+        self._asked_up_ms = now.mono_ms
         return [RaiseArm()]
 
     def raised_again(self, now: Now) -> list[RaiseArm]:
@@ -71,7 +94,7 @@ class Arm:
             return []
         if not self._is_told_stuck:
             self.has_not_arrived(now)
-        return self.raised()
+        return self.raised(now)
 
     def begin_to_close(self) -> None:
         """Count from here."""
@@ -93,7 +116,7 @@ class Arm:
     def kept_down(self, now: Now, *, under: bool) -> list[LowerArm]:
         """An arm that is still up from the car before does not let this one pass."""
         asked_ms = self._asked_to_close_ms
-        if self.is_down or under or (asked_ms is not None and now.mono_ms - asked_ms < self.motion_ms_max):
+        if self.is_down or under or (asked_ms is not None and now.mono_ms - asked_ms < self.closes_within_ms):
             return []
         if self.may_be_asked_to_close:
             return self.lowered(now, under=under)
@@ -104,5 +127,11 @@ class Arm:
     def has_not_arrived(self, now: Now) -> None:
         """An alarm: somebody has to look at it."""
         self._is_told_stuck = True
-        detail = f"the arm is {self.position.value} after {self.motion_ms_max} ms"
+        asked, within_ms = ("close", self.closes_within_ms) if self._asked_down else ("open", self.motion_ms_max)
+        detail = f"the arm was to {asked} within {within_ms / 1_000:g} s, and is {_WHERE[self.position]}"
         self._record.alarm("arm-stuck", detail, now)
+
+    def was_not_asked(self, now: Now) -> None:
+        """An alarm: it is not down, and nobody has asked it to rise."""
+        detail = f"the arm is {_WHERE[self.position]}, and nobody has asked: key switch, hand release, limit switch?"
+        self._record.alarm("arm-unasked", detail, now)

@@ -14,6 +14,7 @@ class Blockage:
         self._under = under
         self._limit_ms = limit_ms
         self._since_ms: int | None = None
+        self._is_told_at_rest = False
         self.due_ms: int | None = None
         """When to call it one."""
 
@@ -28,18 +29,26 @@ class Blockage:
             self.due_ms = now.mono_ms + self._limit_ms
 
     def call(self, now: Now, *, arm_is_down: bool) -> None:
-        """Call it one, if it is time. An arm that is down lets nobody pass, whatever is under it."""
+        """Call it one, if it is time. An arm that is down lets nobody pass, whatever is under it: that is told once."""
         if self.due_ms is None or now.mono_ms < self.due_ms:
             return
-        self.due_ms = None
-        what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
-        self._record.alarm("lane-blocked", f"{what} for {self._limit_ms} ms", now)
-        self._since_ms = None if arm_is_down else now.mono_ms
+        self.due_ms, is_told = None, arm_is_down and self._is_told_at_rest
+        self._since_ms, self._is_told_at_rest = (None, True) if arm_is_down else (now.mono_ms, False)
+        if not is_told:
+            what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
+            then = "the next car that may pass opens the lane for good" if arm_is_down else "the arm stays up"
+            self._record.alarm("lane-blocked", f"{what} for {self._limit_ms / 1_000:g} s: {then}", now)
 
     def came_since(self, since_ms: int) -> bool:
         """Whether a car that came then has come past the arm that was up for what was under it."""
         return self._since_ms is not None and since_ms >= self._since_ms
 
-    def is_over(self) -> None:
-        """Nothing is under the arm any more, or the arm is not up for it."""
+    def anew(self, now: Now) -> None:
+        """The arm goes up over it, or is not up for it any more: its time begins here."""
         self.due_ms = self._since_ms = None
+        self.watch(now)
+
+    def is_over(self) -> None:
+        """Nothing is under the arm any more."""
+        self.due_ms = self._since_ms = None
+        self._is_told_at_rest = False

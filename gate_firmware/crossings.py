@@ -93,7 +93,7 @@ class Crossings:
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It is the car before that has crossed; `unseen`: unless the one that stands there had, and came back."""
         if unseen and self._car.before is not None:
-            self._may_have_passed(self._car.before, now)
+            self.may_have_passed(self._car.before, now)
         self._gap_ends_ms, self._has_let_pass = None, True
         self._car.before_crossed(now, unseen=unseen, stays=stays)
 
@@ -107,12 +107,13 @@ class Crossings:
         doubted, self._car.doubted = self._car.doubted, None
         if doubted is None:
             return
+        is_sure = looked is not None and looked.is_sure
         is_another = looked is not None and self._car.is_another(doubted, looked, now)
-        if doubted.is_resumed:
-            if is_another:
-                self._passed_unseen(doubted, now)
-            elif looked is None or not looked.is_sure:
-                self._may_have_passed(doubted, now)
+        if doubted.is_resumed and not is_another:
+            if not is_sure:
+                self.may_have_passed(doubted, now)
+        elif doubted.is_resumed:
+            self._passed_unseen(doubted, now)
         elif is_another:
             self._arrivals.another_came()
             self._record.passage(doubted.passage_id, doubted.judgement, now)
@@ -198,8 +199,9 @@ class Crossings:
         return True
 
     def _passed_unseen(self, passage: Passage, now: Now) -> None:
-        self._may_have_passed(passage, now)
+        self.may_have_passed(passage, now)
         self._record.passage(passage.passage_id, passage.judgement, now, unseen=True)
 
-    def _may_have_passed(self, passage: Passage, now: Now) -> None:
-        self._record.alarm("passage-unseen", f"a car may have passed unseen: {passage.passage_id}", now)
+    def may_have_passed(self, passage: Passage, now: Now) -> None:
+        """An alarm: somebody has to see whether its car is inside."""
+        self._record.alarm("passage-unseen", f"{passage.car} may have passed unseen: passage {passage.passage_id}", now)

@@ -68,7 +68,7 @@ class Judge:
         return self._unless_denied(self._named(by, seen, now), seen, now)
 
     def _looked(self, looked: Looked, seen: Looked, now: Now) -> Judgement:
-        by_plate = self._by_sight(looked, now)
+        by_plate = self._by_sight(seen, now)
         if looked.code is None:
             return by_plate
         by_code = self._named(ByTicket(looked.code), seen, now)

@@ -53,6 +53,7 @@ from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
 from gate_firmware.words import DRIVE, IDLE
 from hardware.barrier import Position
+from hardware.wiring import BarrierWiring
 from lpr.blindness import Blindness
 
 ARRIVED = {Position.UP: Input.ARM_UP, Position.DOWN: Input.ARM_DOWN}
@@ -70,7 +71,7 @@ class Lane:
         replica: Replica,
         judge: Judge,
         timing: Timing,
-        motion_ms_max: int,
+        barrier: BarrierWiring,
         new_passage: Callable[[], str],
     ) -> None:
         self._direction = direction
@@ -85,7 +86,7 @@ class Lane:
         self._crossings = Crossings(self._record, self._car, self._arrivals, timing.gap_ms_max)
         self._under = self._crossings.under
         self._blockage = Blockage(self._record, self._under, timing.drive_ms_max)
-        self._arm = Arm(self._record, motion_ms_max)
+        self._arm = Arm(self._record, barrier)
         self._sign = Sign(IDLE)
         self._machine = Machine(
             direction=direction,
@@ -132,6 +133,8 @@ class Lane:
         self._arrivals.changed(arrival, now)
         self._note_meanwhile()
         self._bystanders.cabinet(inputs.cabinet_open, now)
+        if self._under.occupied:
+            self._blockage.watch(now)
         self._car.mode = self._record.last_mode()
         let_pass = resumed(self._journal, self._replica, self._boot, now, under=safety)
         for car in reversed(let_pass):
@@ -142,7 +145,7 @@ class Lane:
             self._crossings.arm_is_down(now)
         last = next(iter(let_pass), None)
         if last is not None and (last.is_awaited or self._arm.is_down) and not arrival and not safety:
-            self._record.alarm("passage-unseen", f"a car may have passed unseen: {last.passage_id}", now)
+            self._crossings.may_have_passed(self._passage, now)
         if inputs.fire:
             return self._machine.step(Input.ALARM, now)
         if self.mode is Mode.HELD_OPEN:
@@ -162,7 +165,7 @@ class Lane:
         """The arm is up, or moves, for a car that is not over the safety loop."""
         if self._arrivals.occupied and last.is_before:
             self._crossings.next_has_come(now)
-            raised = [] if self._arm.is_up else [*self._arm.raised()]
+            raised = [] if self._arm.is_up else [*self._arm.raised(now)]
             return [*raised, *self._machine.enter(State.LOOKING, now)]
         commands = self._machine.drives_on(now)
         return [*commands, self._passage.look()] if self._arrivals.occupied and not last.is_awaited else commands
@@ -215,7 +218,7 @@ class Lane:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
-        return earliest(self._machine.until_ms, self._crossings.next_wakeup_ms())
+        return earliest(self._machine.next_wakeup_ms(), self._crossings.next_wakeup_ms())
 
     def woken(self, now: Now) -> list[Command]:
         """The state has lasted for its maximum, or the car before has not crossed in time."""
@@ -312,10 +315,14 @@ class Lane:
     def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
         """Something has come under the arm, or nothing is there any more."""
         self._note_meanwhile()
+        if self._under.occupied:
+            self._blockage.watch(now)
         if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
             return self._cleared(now)
+        if by is Input.CAR_CLEAR:
+            self._blockage.is_over()
         if by is Input.CAR_UNDER and self.state in UP_FOR_EVERYONE:
-            return self._machine.watch_what_is_under_it(now)
+            return []
         nobody_may = self._arm.is_down and self._passage.judgement is None
         if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may):
             return self._uninvited(now)
@@ -366,11 +373,13 @@ class Lane:
         if has_fallen and self.state in UP_FOR_EVERYONE:
             return self._machine.raise_again(now)
         if has_fallen and self.state in (State.LOOKING, State.HELD_BACK) and self._car.before is not None:
-            return [*self._arm.raised()]
+            return [*self._arm.raised(now)]
         if has_fallen and self.state is State.PASSING:
             return self._machine.raise_over_it(now)
         if self.state is State.OPEN and not self._arm.is_up:
             return self._machine.step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
+        if self.state is State.IDLE:
+            return self._machine.moved_in_idle(now)
         by = ARRIVED.get(position)
         return [] if by is None else self._machine.step(by, now)
 
@@ -393,7 +402,7 @@ class Lane:
 
     def _next_car(self, now: Now) -> list[Command]:
         """The one before has driven through while nobody looked, as in `start`."""
-        self._record.alarm("passage-unseen", f"a car has passed unseen: {self._passage.passage_id}", now)
+        self._crossings.may_have_passed(self._passage, now)
         self._crossings.complete(now, unseen=True, may_pass=True)
         return self._machine.enter(State.LOOKING, now)
 

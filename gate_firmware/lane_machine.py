@@ -17,12 +17,18 @@ from gate_firmware.bystanders import Bystanders
 from gate_firmware.crossings import Crossings
 from gate_firmware.events import Command, LookAway
 from gate_firmware.identification import Identification
-from gate_firmware.lane_states import STEPS, UP_FOR_EVERYONE, Input, State
+from gate_firmware.lane_states import STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
-from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, IDLE, LOOKING, words
+from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, FIRE_ENTRY, IDLE, LOOKING, words
+
+OVER_IT = (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE)
+"""The arm is up over whatever is under it, or goes up."""
+
+STAYS_UP = (State.OPENING, State.OPEN, State.PASSING, *UP_FOR_EVERYONE)
+"""The arm is to be up, and to stay there."""
 
 
 class Machine:
@@ -69,6 +75,7 @@ class Machine:
             State.HELD_OPEN: self._held_open,
         }
         self._on_waiting: dict[State, Callable[[Now], list[Command]]] = {
+            State.IDLE: self._not_asked,
             State.LOOKING: self._read_too_long,
             State.HELD_BACK: self._look_again,
             State.OPEN: self._not_driven,
@@ -95,17 +102,31 @@ class Machine:
 
     def enter(self, state: State, now: Now) -> list[Command]:
         """Come into this state, and do what it asks for."""
-        self.state, self.until_ms = state, None
-        if not self._under.occupied or state not in (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE):
-            self._blockage.is_over()
+        was_over_it, self.state, self.until_ms = self.state in OVER_IT, state, None
+        if self._under.occupied and was_over_it is not (state in OVER_IT):
+            self._blockage.anew(now)
         return self._on_entering[state](now)
 
     def woken(self, now: Now) -> list[Command]:
-        """The state may have lasted for its maximum."""
-        if self.until_ms is None or now.mono_ms < self.until_ms:
-            return []
-        waited = self._on_waiting.get(self.state)
-        return self.step(Input.WAITED, now) if waited is None else waited(now)
+        """The state may have lasted for its maximum, or whatever is under the arm."""
+        self._blockage.call(now, arm_is_down=self._arm.is_down)
+        again_ms, commands = self._open_again_ms, list[Command]()
+        if again_ms is not None and now.mono_ms >= again_ms:
+            commands += self._arm.raised(now)
+        if self.until_ms is not None and now.mono_ms >= self.until_ms:
+            waited = self._on_waiting.get(self.state)
+            commands += self.step(Input.WAITED, now) if waited is None else waited(now)
+        return commands
+
+    def next_wakeup_ms(self) -> int | None:
+        """The monotonic instant at which to call `woken`."""
+        return earliest(self.until_ms, self._blockage.due_ms, self._open_again_ms)
+
+    @property
+    def _open_again_ms(self) -> int | None:
+        """When an arm that closes by itself has to be asked again, where it is to stay up."""
+        is_for_one_before = self._car.before is not None and self.state in UNDECIDED
+        return self._arm.open_again_ms if self.state in STAYS_UP or is_for_one_before else None
 
     def drives_on(self, now: Now) -> list[Command]:
         """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
@@ -125,6 +146,16 @@ class Machine:
         self._car.begin(Passage(), now)
         commands: list[Command] = [*self.look_away(), self._sign.stop(self.nobody_here())]
         return [*commands, *self.step(Input.CAR_HERE, now)] if self._is_wanted() else commands
+
+    def moved_in_idle(self, now: Now) -> list[Command]:
+        """The arm has moved, and nobody is there that it was asked for."""
+        is_down = self._arm.is_down
+        self.until_ms = None if is_down else self.until_ms or now.mono_ms + self._arm.motion_ms_max
+        return []
+
+    def _not_asked(self, now: Now) -> list[Command]:
+        self._arm.was_not_asked(now)
+        return self.enter(State.CLOSING, now)
 
     def _is_wanted(self) -> bool:
         """Whether somebody is there to be looked at. Who leaves is, also at the arm: a short car, or one that rolls on
@@ -152,7 +183,7 @@ class Machine:
     def _opening(self, now: Now) -> list[Command]:
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
         self._passage.drives_by_ms = self._passage.crosses_by_ms = None
-        commands: list[Command] = [*self._arm.raised(), self._sign.go(self._words())]
+        commands: list[Command] = [*self._arm.raised(now), self._sign.go(self._words())]
         if self._passage.is_sure:
             commands += self.look_away()
         return [*commands, *self.step(Input.ARM_UP, now)] if self._arm.is_up else commands
@@ -172,21 +203,17 @@ class Machine:
     def _passing(self, now: Now) -> list[Command]:
         if self._under.loop:
             self._passage.crosses_by_ms = None
-        self._blockage.watch(now)
-        self.until_ms = self._blockage.due_ms
         return self.look_away() if self._arm.stays_up else [*self.look_away(), *self.raise_over_it(now)]
 
     def raise_over_it(self, now: Now) -> list[Command]:
         """A car is under an arm that is not up."""
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [*self._arm.raised()]
+        return [*self._arm.raised(now)]
 
     def _still_passing(self, now: Now) -> list[Command]:
         """The arm ought to be up by now, or whatever is under it to have gone."""
         commands: list[Command] = [*self._arm.raised_again(now)]
-        self._blockage.call(now, arm_is_down=self._arm.is_down)
-        again_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
-        self.until_ms = earliest(again_ms, self._blockage.due_ms)
+        self.until_ms = None if self._arm.stays_up else now.mono_ms + self._arm.motion_ms_max
         return commands
 
     def _closing(self, now: Now) -> list[Command]:
@@ -209,16 +236,16 @@ class Machine:
     def _fire(self, now: Now) -> list[Command]:
         """The barrier has raised its arm already, in the thread of the pin: that waits for nothing that is stored."""
         self._bystanders.fire(now)
-        commands: list[Command] = [*self.raise_again(now), *self.look_away(), self._sign.go(FIRE)]
-        return [*commands, *self.watch_what_is_under_it(now)] if self._under.occupied else commands
+        is_exit = self._direction is Direction.EXIT
+        told = self._sign.go(FIRE) if is_exit else self._sign.stop(FIRE_ENTRY)
+        return [*self.raise_again(now), *self.look_away(), told]
 
     def _held_open(self, now: Now) -> list[Command]:
         """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
         self._car.judge_by_mode(now)
         if not self._arrivals.occupied and not self._under.occupied and not self._passage.may_pass:
             self._car.begin(Passage(), now)
-        commands = [*self.raise_again(now), self._sign.go(self._words()), *self.next_to_look_at(now)]
-        return [*commands, *self.watch_what_is_under_it(now)] if self._under.occupied else commands
+        return [*self.raise_again(now), self._sign.go(self._words()), *self.next_to_look_at(now)]
 
     def next_to_look_at(self, now: Now) -> list[Command]:
         """Look at the car that stands there, if it is not the one that is passing."""
@@ -226,13 +253,7 @@ class Machine:
 
     def raise_again(self, now: Now) -> list[Command]:
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
-        return [] if self._arm.stays_up else [*self._arm.raised()]
-
-    def watch_what_is_under_it(self, now: Now) -> list[Command]:
-        """Whatever stays under an arm that is up for everyone hides who drives past."""
-        self._blockage.watch(now)
-        self.until_ms = earliest(self.until_ms, self._blockage.due_ms)
-        return []
+        return [] if self._arm.stays_up else [*self._arm.raised(now)]
 
     def _read_too_long(self, now: Now) -> list[Command]:
         self._crossings.settle(now)
@@ -272,13 +293,13 @@ class Machine:
             return self.enter(State.IDLE, now)
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
         asks = self._is_wanted() and self._passage.may_pass and not self._arm.is_up
-        return [*self._arm.raised()] if asks else []
+        return [*self._arm.raised(now)] if asks else []
 
     def is_at_rest_after_fault(self) -> bool:
         return self.state is State.FAULT and self._arm.is_down and not self._is_wanted()
 
     def _close(self, now: Now) -> list[Command]:
-        self.until_ms = now.mono_ms + self._arm.motion_ms_max
+        self.until_ms = now.mono_ms + self._arm.closes_within_ms
         return [*self._arm.lowered(now, under=self._under.occupied)]
 
     def look_away(self) -> list[Command]:

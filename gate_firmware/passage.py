@@ -53,6 +53,13 @@ class Passage:
         """Whose car it is, where that is known."""
         return None if self.judgement is None else self.judgement.reservation_id
 
+    @property
+    def car(self) -> str:
+        """Which car it is, in words for who has to look for it."""
+        spot_id = None if self.judgement is None else self.judgement.decision.spot_id
+        whose = "a car" if self.reservation_id is None else f"the car of reservation {self.reservation_id}"
+        return whose if spot_id is None else f"{whose}, sent to spot {spot_id},"
+
     def look(self) -> Look:
         """Begin a look at the plate, and at whatever code is in view."""
         self.is_looked_at, self.codes = True, ()

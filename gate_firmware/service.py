@@ -105,7 +105,7 @@ class GateService:
             replica=self._replica,
             judge=Judge(direction, lot_id, self._replica, self._seal),
             timing=settings.timing,
-            motion_ms_max=settings.hardware.barrier.motion_ms_max,
+            barrier=settings.hardware.barrier,
             new_passage=lambda: secrets.token_hex(8),
         )
         self._challenge = Challenge(lambda: secrets.token_hex(16), self._clock())

@@ -59,6 +59,7 @@ class BarrierWiring(Section):
     A `single-pulse` controller has one command contact, which opens, and closes by itself: it has no `close_relay`.
     `pulse_ms` is how long a command contact is closed, `dead_ms` the pause before the other one may close, and
     `motion_ms_max` the time after which an arm that reached no limit switch is a fault; the gate watches that.
+    `closes_after_ms` is how long a single-pulse controller waits before it closes, as it is set there.
     """
 
     kind: Literal["two-contacts", "single-pulse"] = "two-contacts"
@@ -71,12 +72,19 @@ class BarrierWiring(Section):
     pulse_ms: int = Field(default=400, ge=50, le=2_000)
     dead_ms: int = Field(default=50, ge=0, le=500)
     motion_ms_max: int = Field(default=8_000, ge=500, le=60_000)
+    closes_after_ms: int | None = Field(
+        default_factory=lambda given: 45_000 if given.get("kind") == "single-pulse" else None, ge=2_000, le=600_000
+    )
 
     @model_validator(mode="after")
     def _relays_fit_kind(self) -> Self:
         if (self.kind == "single-pulse") is not (self.close_relay is None):
             raise ValueError(
                 'a barrier of kind "single-pulse" closes by itself: it has no close_relay, any other has one'
+            )
+        if (self.kind == "single-pulse") is (self.closes_after_ms is None):
+            raise ValueError(
+                'closes_after_ms is for a barrier of kind "single-pulse", and has to be given there: its own wait'
             )
         return self
 

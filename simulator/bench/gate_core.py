@@ -32,10 +32,10 @@ from gate_firmware.lane import Lane
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
 from hardware.barrier import Position
+from hardware.wiring import BarrierWiring
 from simulator.bench.gate_disk import ENTRY, LOT, Booking, clock
 
 BY = ("plate", "ticket", "id")
-MOTION_MS_MAX = 8_000
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ def measure(path: Path, bookings: list[Booking], seal: Seal, decisions: int, car
             replica=replica,
             judge=judge,
             timing=Timing(),
-            motion_ms_max=MOTION_MS_MAX,
+            barrier=BarrierWiring(),
             new_passage=lambda: f"bench-{next(numbers)}",
         )
         lane.start(Inputs(arrival=False, safety=False, arm=Position.DOWN), clock())

@@ -68,6 +68,7 @@ from gate_firmware.lane_states import State
 from gate_firmware.replica import Replica
 from gate_firmware.settings import Timing
 from hardware.barrier import Position as Arm
+from hardware.wiring import BarrierWiring
 from tests.parts import ENTRY, EXIT, LOT, NOON
 
 P = TypeVar("P", bound=Payload)
@@ -81,7 +82,8 @@ SPOT = "riverside.1-042"
 TICKET_KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 OTHER_KEY = TicketKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 TIMING = Timing()
-MOTION_MS_MAX = 8_000
+BARRIER = BarrierWiring()
+MOTION_MS_MAX = BARRIER.motion_ms_max
 
 
 def rid(number: int) -> str:
@@ -193,8 +195,9 @@ def _new_stores() -> TemporaryDirectory[str]:
 class Gate:
     """The gate's core with its commands as they come, and its log to look into."""
 
-    def __init__(self, folder: Path, direction: Direction = Direction.ENTRY) -> None:
+    def __init__(self, folder: Path, direction: Direction = Direction.ENTRY, barrier: BarrierWiring = BARRIER) -> None:
         self.folder = folder
+        self.barrier = barrier
         self.direction = direction
         self.unit = ENTRY if direction is Direction.ENTRY else EXIT
         self.now = NOW
@@ -224,7 +227,7 @@ class Gate:
             replica=self.replica,
             judge=self.judge,
             timing=TIMING,
-            motion_ms_max=MOTION_MS_MAX,
+            barrier=self.barrier,
             new_passage=lambda: f"p{next(self._numbers)}",
         )
 

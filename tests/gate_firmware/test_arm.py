@@ -6,17 +6,18 @@ from gate_firmware.arm import CLOSE_TRIES_MAX, Arm
 from gate_firmware.events import LowerArm, RaiseArm
 from gate_firmware.record import Record
 from hardware.barrier import Position
+from hardware.wiring import BarrierWiring
 from tests.gate_firmware.gate import MOTION_MS_MAX, NOW, Gate
 
 
 @pytest.fixture
 def arm(entry: Gate) -> Arm:
-    return Arm(Record(entry.direction, entry.journal, entry.replica), MOTION_MS_MAX)
+    return Arm(Record(entry.direction, entry.journal, entry.replica), BarrierWiring())
 
 
 def test_one_that_was_asked_to_rise_does_not_rest_before_it_has_been_down_again(arm: Arm) -> None:
     assert arm.rests
-    assert arm.raised() == [RaiseArm()]
+    assert arm.raised(NOW) == [RaiseArm()]
     assert (arm.is_down, arm.rests) == (True, False)
     arm.moved(Position.BETWEEN)
     arm.moved(Position.UP)
@@ -39,14 +40,14 @@ def test_it_is_asked_to_close_so_often_and_never_onto_a_car(arm: Arm) -> None:
 def test_one_that_was_asked_to_close_does_not_stay_up_although_it_is(arm: Arm) -> None:
     for number, ask in enumerate((arm.lowered, arm.kept_down)):
         now = NOW.later(number * MOTION_MS_MAX)
-        arm.raised()
+        arm.raised(NOW)
         arm.moved(Position.UP)
         assert arm.stays_up
         assert ask(now, under=True) == []
         assert arm.stays_up
         ask(now.later(MOTION_MS_MAX), under=False)
         assert (arm.is_up, arm.stays_up) == (True, False)
-        arm.raised()
+        arm.raised(NOW)
         assert arm.stays_up
     arm.lowered(NOW, under=False)
     arm.moved(Position.DOWN)

@@ -24,6 +24,7 @@ from gate_firmware.words import FAULT, IDLE, LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
+    HOUR_MS,
     MOTION_MS_MAX,
     NOW,
     OTHER,
@@ -109,6 +110,16 @@ class TestEntry:
         entry.passes_ms(TIMING.identify_ms_max + 1_000)
         assert RaiseArm() in entry.seen(passage_id)
         assert [decided.reason for decided in entry.decisions] == [Reason.PLATE_UNSURE, Reason.BOOKED]
+
+    def test_what_was_surely_read_stands_where_a_later_look_shows_nothing(self, entry: Gate) -> None:
+        """One line in the log for a car that waits, and one word on the display, however often it is looked at."""
+        entry.hub_says(right(start=1, end=2))
+        passage_id = entry.car_comes()
+        for sight, plate in [(Sight.KNOWN, PLATE), (Sight.UNSURE, None), (Sight.KNOWN, PLATE), (Sight.UNSURE, None)]:
+            entry.seen(passage_id, sight, plate)
+        assert [decided.reason for decided in entry.decisions] == [Reason.TOO_EARLY]
+        entry.now = entry.now.later(HOUR_MS)
+        assert RaiseArm() in entry.seen(passage_id, Sight.UNSURE, None)
 
     def test_a_car_that_is_held_back_is_looked_at_again(self, entry: Gate) -> None:
         passage_id = entry.car_comes()

@@ -24,9 +24,12 @@ from gate_firmware.events import (
     RaiseArm,
     SafetyLoop,
     Sight,
+    Tell,
 )
 from gate_firmware.lane_states import State
+from gate_firmware.words import FIRE, FIRE_ENTRY
 from hardware.barrier import Position as Arm
+from hardware.lights import Signal
 from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right
 
 
@@ -350,6 +353,32 @@ class TestArmOverACar:
         assert entry.alarms == ["arm-stuck"]
 
 
+class TestArmThatNobodyAsked:
+    """By the key switch, by hand, or by a limit switch's cable."""
+
+    @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN])
+    def test_is_an_alarm_and_is_asked_to_close(self, entry: Gate, arm: Arm) -> None:
+        entry.happens(ArmMoved(arm))
+        assert entry.passes_ms(MOTION_MS_MAX - 1) == []
+        assert LowerArm() in entry.passes_ms(1)
+        assert entry.alarms == ["arm-unasked"]
+        entry.happens(ArmMoved(Arm.DOWN))
+        assert entry.lane.state is State.IDLE
+        assert entry.lane.next_wakeup_ms() is None
+
+    def test_one_that_is_down_again_soon_is_not(self, entry: Gate) -> None:
+        for arm in (Arm.BETWEEN, Arm.UP, Arm.BETWEEN, Arm.DOWN):
+            entry.happens(ArmMoved(arm))
+            entry.passes_ms(MOTION_MS_MAX // 4)
+        entry.passes_ms(2 * MOTION_MS_MAX)
+        assert entry.alarms == []
+
+    def test_one_that_does_not_close_is_a_fault(self, entry: Gate) -> None:
+        entry.happens(ArmMoved(Arm.UP))
+        entry.passes_ms(5 * MOTION_MS_MAX)
+        assert entry.alarms == ["arm-unasked", "arm-stuck"]
+
+
 class TestNotDriving:
     def test_is_noted_and_the_arm_comes_down(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
@@ -402,6 +431,12 @@ class TestFire:
         entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
         assert entry.passes_ms(100 * MOTION_MS_MAX) == []
         assert entry.alarms.count("fire") == 1
+
+    def test_nobody_is_asked_in(self, entry: Gate, exit_: Gate) -> None:
+        entry.happens(FireAlarm(True))
+        exit_.happens(FireAlarm(True))
+        assert entry.lane.told == Tell(Signal.RED, *FIRE_ENTRY)
+        assert exit_.lane.told == Tell(Signal.GREEN, *FIRE)
 
     def test_an_arm_that_does_not_rise_is_asked_again(self, entry: Gate) -> None:
         entry.happens(FireAlarm(True))

@@ -1,0 +1,81 @@
+"""The lane's core before a single-pulse barrier: it has no close contact, and closes by itself after a while."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.link.v1.facts import Mode, Noted
+from gate_firmware.events import ArmMoved, ArrivalLoop, Event, FireAlarm, ModeSet, RaiseArm, SafetyLoop, Sight
+from gate_firmware.lane_states import State
+from hardware.barrier import Position as Arm
+from hardware.wiring import BarrierWiring
+from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, right
+
+CLOSES_AFTER_MS = 45_000
+
+
+@pytest.fixture
+def single(tmp_path: Path) -> Iterator[Gate]:
+    with closing(Gate(tmp_path, barrier=BarrierWiring(kind="single-pulse", closes_after_ms=CLOSES_AFTER_MS))) as gate:
+        gate.start()
+        gate.hub_says(right())
+        yield gate
+
+
+def backed_out(gate: Gate) -> None:
+    """A car has got its arm, and gone back: the lane waits for the barrier to close."""
+    gate.admitted()
+    gate.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+    gate.passes_ms(TIMING.gap_ms_max)
+    assert gate.lane.state is State.CLOSING
+
+
+def test_it_takes_its_time_to_close_and_that_is_no_fault(single: Gate) -> None:
+    backed_out(single)
+    single.passes_ms(CLOSES_AFTER_MS)
+    single.happens(ArmMoved(Arm.BETWEEN))
+    single.passes_ms(MOTION_MS_MAX - 1)
+    single.happens(ArmMoved(Arm.DOWN))
+    assert single.lane.state is State.IDLE
+    assert (single.alarms, single.noted) == ([], [(Noted.BACKED_OUT, "p1")])
+
+
+def test_one_that_does_not_close_is_a_fault(single: Gate) -> None:
+    backed_out(single)
+    single.passes_ms(CLOSES_AFTER_MS + MOTION_MS_MAX)
+    assert single.lane.state is State.FAULT
+    assert single.alarms == ["arm-stuck"]
+
+
+def test_nor_is_it_one_that_it_stays_up_before_a_car_that_may_not_pass(single: Gate) -> None:
+    backed_out(single)
+    single.seen(single.car_comes(), Sight.STRANGER, OTHER)
+    single.passes_ms(CLOSES_AFTER_MS)
+    assert single.alarms == []
+
+
+@pytest.mark.parametrize("holds", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+def test_what_is_to_stay_up_is_asked_to_open_long_before_it_closes(single: Gate, holds: Event) -> None:
+    single.happens(holds, ArmMoved(Arm.UP))
+    for _ in range(10):
+        assert single.passes_ms(CLOSES_AFTER_MS // 2) == [RaiseArm()]
+
+
+def test_so_is_one_over_a_car(single: Gate) -> None:
+    single.admitted()
+    single.happens(ArmMoved(Arm.UP), SafetyLoop(True))
+    assert single.passes_ms(CLOSES_AFTER_MS).count(RaiseArm()) == 2
+
+
+def test_not_one_that_may_close(single: Gate) -> None:
+    backed_out(single)
+    assert RaiseArm() not in single.passes_ms(CLOSES_AFTER_MS)
+    single.happens(ArmMoved(Arm.DOWN))
+    assert single.passes_ms(CLOSES_AFTER_MS) == []
+
+
+def test_one_with_two_contacts_is_not_asked_again(entry: Gate) -> None:
+    entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+    assert entry.passes_ms(10 * CLOSES_AFTER_MS) == []
