@@ -252,6 +252,7 @@ class Machine:
         return self._car.comes(now) if self._arrivals.occupied and not self._passage.passage_id else []
 
     def raise_again(self, now: Now) -> list[Command]:
+        """Whoever comes, the arm is to be up."""
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
         return [] if self._arm.stays_up else [*self._arm.raised(now)]
 
@@ -289,6 +290,7 @@ class Machine:
         return self._close(now) if self._arm.may_be_asked_to_close else self.step(Input.WAITED, now)
 
     def try_again(self, now: Now) -> list[Command]:
+        """An arm that has not arrived is asked once more, where a car waits for it that may pass."""
         if self.is_at_rest_after_fault():
             return self.enter(State.IDLE, now)
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
@@ -296,6 +298,7 @@ class Machine:
         return [*self._arm.raised(now)] if asks else []
 
     def is_at_rest_after_fault(self) -> bool:
+        """Whether a lane whose arm did not arrive is as good as new: it has stayed down, and nobody is there."""
         return self.state is State.FAULT and self._arm.is_down and not self._is_wanted()
 
     def _close(self, now: Now) -> list[Command]:
@@ -303,10 +306,12 @@ class Machine:
         return [*self._arm.lowered(now, under=self._under.occupied)]
 
     def look_away(self) -> list[Command]:
+        """The camera has seen enough of this car."""
         self._passage.is_looked_at = False
         return [LookAway()]
 
     def nobody_here(self) -> tuple[str, str]:
+        """What an empty lane tells drivers."""
         return CLOSED if self._car.mode is Mode.CLOSED else IDLE
 
     def _words(self) -> tuple[str, str]:
