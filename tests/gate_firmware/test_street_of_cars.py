@@ -1,0 +1,180 @@
+"""What holds on every street, judged by the truth of who has crossed: a fixed number of streets, the same each time.
+
+Whoever changes the lane's core plays many more, with the stories of those that do not hold:
+`python -m tests.gate_firmware.street_of_cars 0..5000 entry`.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from cloud_sync.link.v1.facts import Direction
+from gate_firmware.events import LowerArm
+from gate_firmware.lane import Lane
+from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.passage import Passage
+from gate_firmware.record import Record
+from gate_firmware.under_arm import Crossing, UnderArm
+from tests.gate_firmware.street_of_cars import played
+from tests.gate_firmware.street_witness import MustHold, Seen
+
+SEEDS = range(150)
+
+IN_DOUBT_MAX = {False: 0.08, True: 0.11}
+"""Of the cars that cross, without and with disturbances: for so many a passage unseen is written down of one that went
+back from the arm, at the most. Measured: 0.06, and 0.09."""
+
+UNCOUNTED_MAX = 0.06
+"""Likewise of cars that no passage is written down of: they have followed another so closely that no loop was free in
+between. Measured: 0.04."""
+
+
+@cache
+def seen_on_all(direction: Direction, disturbed: bool) -> tuple[Seen, ...]:
+    return tuple(played(seed, direction, disturbed=disturbed)[0] for seed in SEEDS)
+
+
+@pytest.mark.parametrize("disturbed", [False, True], ids=["undisturbed", "disturbed"])
+@pytest.mark.parametrize("direction", Direction)
+class TestStreets:
+    def test_everything_holds(self, direction: Direction, disturbed: bool) -> None:
+        streets = zip(SEEDS, seen_on_all(direction, disturbed), strict=True)
+        assert [f"{seed}: {broken}" for seed, seen in streets for broken in seen.broken] == []
+
+    def test_few_are_in_doubt(self, direction: Direction, disturbed: bool) -> None:
+        all_seen = seen_on_all(direction, disturbed)
+        crossed = sum(seen.crossed for seen in all_seen)
+        assert crossed > len(SEEDS)
+        assert sum(seen.in_doubt for seen in all_seen) <= IN_DOUBT_MAX[disturbed] * crossed
+        assert sum(seen.uncounted for seen in all_seen) <= UNCOUNTED_MAX * crossed
+
+
+NOT_MENDED_YET = {
+    "in a queue in which the arrival loop is never free, the third car that goes back is counted as seen": (
+        438,
+        Direction.ENTRY,
+        False,
+        MustHold.SEEN_HAS_CROSSED,
+    ),
+    "one that went back is counted as seen where the next may pass too, and goes back or has another close behind": (
+        306,
+        Direction.ENTRY,
+        False,
+        MustHold.SEEN_HAS_CROSSED,
+    ),
+    "one that went back is counted as seen where the next crosses while the lane is held open": (
+        217,
+        Direction.ENTRY,
+        True,
+        MustHold.SEEN_HAS_CROSSED,
+    ),
+    "the arm is opened for one that went back, after the next has crossed": (
+        366,
+        Direction.ENTRY,
+        True,
+        MustHold.OPENS_FOR_SOMEBODY,
+    ),
+    "whom the arrival loop lost for longer than a moment is let pass twice, and a stranger on the second": (
+        576,
+        Direction.ENTRY,
+        True,
+        MustHold.NO_STRANGER_IN,
+    ),
+    "in a lane that is held open, the look at one that drives shows the next": (
+        668,
+        Direction.ENTRY,
+        True,
+        MustHold.COUNTED_ONCE,
+    ),
+}
+"""What the lane's core still does wrong, beyond the streets above, and a street that shows it. Whoever mends one takes
+it from here."""
+
+
+@pytest.mark.parametrize("known", NOT_MENDED_YET)
+def test_what_is_not_mended_yet(known: str) -> None:
+    seed, direction, disturbed, what = NOT_MENDED_YET[known]
+    seen, _ = played(seed, direction, disturbed=disturbed)
+    assert what in {broken.what for broken in seen.broken}, f"mended, so take it from the list: {known}"
+
+
+def closes_on_whoever_is_under_it(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lane, "_passing", lambda self, now: [LowerArm()])
+
+
+def does_not_raise_a_falling_arm(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lane, "_passing", lambda self, now: [])
+
+
+def lets_everyone_in(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.LOOKING], Input.HOLD_BACK, State.OPENING)
+
+
+def opens_for_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.CLOSING], Input.ARM_DOWN, State.OPENING)
+
+
+def keeps_them_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.LOOKING], Input.LET_PASS, State.HELD_BACK)
+
+
+def counts_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Record, "passage", lambda *args, **kwargs: None)
+
+
+def counts_twice(patch: pytest.MonkeyPatch) -> None:
+    passage = Record.passage
+
+    def twice(self: Record, *args: object, **kwargs: object) -> None:
+        for _ in range(2):
+            passage(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    patch.setattr(Record, "passage", twice)
+
+
+def counts_who_went_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UnderArm, "crossing", Crossing.CROSSED)
+
+
+def doubts_without_a_reason(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UnderArm, "is_silent", True)
+
+
+def stays_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.OPEN], Input.WAITED, State.OPEN)
+
+
+def writes_everything_down(patch: pytest.MonkeyPatch) -> None:
+    decide = Passage.decide
+    patch.setattr(Passage, "decide", lambda self, *args, **kwargs: decide(self, *args, asked=True))
+
+
+MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], MustHold] = {
+    closes_on_whoever_is_under_it: MustHold.BARRIER_CLEAR,
+    does_not_raise_a_falling_arm: MustHold.NO_STRIKE,
+    lets_everyone_in: MustHold.NO_STRANGER_IN,
+    opens_for_nobody: MustHold.OPENS_FOR_SOMEBODY,
+    keeps_them_waiting: MustHold.NOBODY_WAITS,
+    counts_nobody: MustHold.CROSSED_IS_COUNTED,
+    counts_twice: MustHold.COUNTED_ONCE,
+    counts_who_went_back: MustHold.SEEN_HAS_CROSSED,
+    doubts_without_a_reason: MustHold.DOUBTS_FOR_A_REASON,
+    stays_up: MustHold.ENDS_AT_REST,
+    writes_everything_down: MustHold.LOG_BOUNDED,
+}
+"""A lane that does one thing wrong, and what does not hold then."""
+
+
+MUTANT_SEEDS = range(30)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_lane_that_does_wrong_is_found_out(mutant: Callable[[pytest.MonkeyPatch], None]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        for seed in MUTANT_SEEDS:
+            seen, _ = played(seed, Direction.ENTRY, disturbed=True)
+            if any(broken.what is MUTANTS[mutant] for broken in seen.broken):
+                return
+    pytest.fail(f"{mutant.__name__} breaks nothing")
