@@ -11,9 +11,7 @@ which something was wrong:
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -23,34 +21,31 @@ from domain.plate import Plate
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
-    CodeSeen,
     Command,
     Event,
     FireAlarm,
     Look,
     LookAway,
-    Looked,
     LookForCode,
     LowerArm,
     ModeSet,
     Photocell,
     RaiseArm,
     SafetyLoop,
-    Sight,
-    Tell,
 )
 from gate_firmware.lane_states import State
 from hardware.barrier import Position
 from hardware.lights import Signal
 from tests.gate_firmware.gate import KEY_KNOWN, NOW, Gate, right, spot, spot_id, stay
 from tests.gate_firmware.street_cars import TICK_MS, Car, Doing, Shown, ahead_and_behind
+from tests.gate_firmware.street_lane import Lasting, StreetArm, StreetCamera
 from tests.gate_firmware.street_plan import Disturbance, Plan, Trouble, drawn
+from tests.gate_firmware.street_story import Story, in_short
 from tests.gate_firmware.street_witness import MustHold, Seen, Witness
 
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  a folder of its own is made there
 """Where the stores lie: no street is about a disk, and tens of thousands of commits would wait for it."""
 
-RISES_MS = 1_500
 SETTLES_MS_MAX = 20_000
 """Whatever the lane still waits for once nobody is there, and nothing is disturbed any more, is over by then."""
 
@@ -59,98 +54,13 @@ WAKEUPS_MAX = 20
 """In one tick: a lane that asks for more is busy with nothing."""
 
 
-@dataclass(slots=True)
-class StreetArm:
-    """The barrier's arm, which goes where it was asked last. The protection that a real barrier has of its own is left
-    out: what it would make up for shows here."""
-
-    raised: float = 0.0
-    goes_up: bool = False
-
-    def move(self) -> None:
-        """What happens in one tick."""
-        way = TICK_MS / RISES_MS
-        self.raised = min(1.0, self.raised + way) if self.goes_up else max(0.0, self.raised - way)
-
-    @property
-    def position(self) -> Position:
-        if self.raised in (0.0, 1.0):
-            return Position.UP if self.raised else Position.DOWN
-        return Position.BETWEEN
-
-    @property
-    def rests(self) -> bool:
-        return self.raised == (1.0 if self.goes_up else 0.0)
-
-
-@dataclass(slots=True)
-class StreetCamera:
-    """Shows whoever stands foremost before the arm as a look comes to its end."""
-
-    random: Random
-    due_ms: int | None = None
-    passage_id: str = ""
-    is_for_code: bool = False
-
-    def asked(self, command: Look | LookForCode, now_ms: int) -> None:
-        self.passage_id, self.is_for_code = command.passage_id, isinstance(command, LookForCode)
-        takes_ms = (1_500, 3_000) if self.is_for_code else (400, 900, 2_000, 4_000)
-        self.due_ms = now_ms + self.random.choice(takes_ms)
-
-    def sees(self, cars: Iterable[Car], now_ms: int) -> Event | None:
-        """What has come of the look that is due."""
-        in_view = [car for car in cars if car.is_here and -2.5 < car.front_m < 3.2]
-        car = max(in_view, key=lambda car: car.front_m, default=None)
-        self.due_ms = None
-        if self.is_for_code:
-            if car is not None and car.driver.ticket is not None:
-                return CodeSeen(self.passage_id, car.driver.ticket)
-            self.due_ms = now_ms + 2_000
-            return None
-        if car is None:
-            return Looked(self.passage_id, Sight.UNSURE, None, None, 0)
-        driver = car.driver
-        code = driver.ticket if self.random.random() < 0.6 else None
-        if not driver.readable and self.random.random() < 0.8:
-            return Looked(self.passage_id, Sight.UNSURE, None, None, 3, code)
-        if driver.number is None:
-            return Looked(self.passage_id, Sight.STRANGER, driver.plate, None, 3)
-        return Looked(self.passage_id, Sight.KNOWN, driver.plate, -0.2, 3, code)
-
-
-class Lasting:
-    """Until when each trouble lasts."""
-
-    def __init__(self) -> None:
-        self._ends_ms: dict[Trouble, int] = {}
-
-    def begins(self, disturbance: Disturbance, now_ms: int) -> None:
-        self._ends_ms[disturbance.trouble] = now_ms + disturbance.lasts_ms
-
-    def ended(self, now_ms: int) -> list[Trouble]:
-        """What has come to its end; said once."""
-        over = [trouble for trouble, ends_ms in self._ends_ms.items() if ends_ms <= now_ms]
-        for trouble in over:
-            self.forget(trouble)
-        return over
-
-    def forget(self, trouble: Trouble) -> None:
-        self._ends_ms.pop(trouble, None)
-
-    def __contains__(self, trouble: Trouble) -> bool:
-        return trouble in self._ends_ms
-
-    def __bool__(self) -> bool:
-        return bool(self._ends_ms)
-
-
 class Street:
     """One street, played."""
 
-    def __init__(self, plan: Plan, gate: Gate) -> None:
+    def __init__(self, plan: Plan, gate: Gate, story: Story) -> None:
         self.plan = plan
         self.now_ms = 0
-        self.story: list[str] = []
+        self._story = story
         self._gate = gate
         self._cars = [Car(index, driver, plan.ground) for index, driver in enumerate(plan.drivers)]
         self._arm = StreetArm()
@@ -171,6 +81,7 @@ class Street:
         self._do(self._gate.start())
         while any(car.doing is not Doing.GONE for car in self._cars) and self.now_ms < LASTS_MS_MAX:
             self._tick()
+        assert all(car.doing is Doing.GONE for car in self._cars), "drivers lose patience: this street is drawn wrongly"
         quiet_ms = self.now_ms
         while self.now_ms - quiet_ms < SETTLES_MS_MAX and not self._is_at_rest():
             self._tick()
@@ -217,19 +128,14 @@ class Street:
 
     def _happens(self, event: Event) -> None:
         self._gate.now = NOW.later(self.now_ms)
-        self._tell(_in_short(event), self._gate.happens(event))
+        self._tell(in_short(event), self._gate.happens(event))
 
     def _tell(self, what: str, commands: list[Command]) -> None:
-        lane = self._gate.lane
-        said = ", ".join(_in_short(command) for command in commands)
-        at = f"{lane.state.value} {lane._passage.passage_id}".strip()
-        before = lane._car.before
-        behind = "" if before is None else f" behind {before.passage_id}"
-        self._says(f"{what:<32} -> {at}{behind}: {said}")
+        self._story.tells(what, self._gate.lane, commands, self.now_ms)
         self._do(commands)
 
     def _says(self, line: str) -> None:
-        self.story.append(f"{self.now_ms / 1_000:8.2f} s  {line}")
+        self._story.says(line, self.now_ms)
 
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
@@ -355,30 +261,11 @@ class Street:
                 self._happens(seen)
 
 
-def _in_short(said: Event | Command) -> str:
-    """For the story; without plates."""
-    what = ""
-    match said:
-        case Looked():
-            what = f"{said.passage_id}: {said.sight.value}{'' if said.code is None else ', and a ticket'}"
-        case Look() | LookForCode() | CodeSeen():
-            what = said.passage_id
-        case Tell():
-            what = f"{said.signal.value} {said.line1!r}"
-        case ArrivalLoop(on) | SafetyLoop(on) | Photocell(on) | FireAlarm(on):
-            what = "on" if on else "off"
-        case ArmMoved():
-            what = said.position.value
-        case ModeSet():
-            what = said.mode.value
-    return f"{type(said).__name__} {what}".strip()
-
-
 def played(seed: int, direction: Direction, *, disturbed: bool) -> tuple[Seen, list[str]]:
     """The street of a seed: what was seen there, and its story in readable lines."""
     with TemporaryDirectory(dir=IN_MEMORY) as folder, closing(Gate(Path(folder), direction)) as gate:
-        street = Street(drawn(seed, direction, disturbed=disturbed), gate)
-        return street.play(), street.story
+        story = Story()
+        return Street(drawn(seed, direction, disturbed=disturbed), gate, story).play(), story.lines
 
 
 def main() -> None:
