@@ -23,8 +23,10 @@ OPENS_MS_MAX = 5_000
 
 FACTS_PER_CAR_MAX = 6
 FACTS_PER_DISTURBANCE_MAX = 4
+"""Measured without disturbances: 5 a car."""
+
 WAITS_MS_MAX = 15_000
-"""At the stop line with nobody ahead, for whoever can be known."""
+"""At the stop line with nobody ahead, for whoever can be known. Measured: 10 seconds."""
 
 
 class MustHold(Enum):
@@ -69,6 +71,8 @@ class Seen:
 
 @dataclass
 class Witness:
+    """Told of everything as it happens, and asked once at the end."""
+
     plan: Plan
     cars: list[Car]
     broken: list[Broken] = field(default_factory=list)
