@@ -1,0 +1,200 @@
+"""What holds on every street, judged by the truth of who has crossed: a fixed number of streets, the same each time.
+
+Whoever changes the lane's core plays many more, with the stories of those that do not hold:
+`python -m tests.gate_firmware.street_of_cars 0..5000 entry`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from cloud_sync.link.v1.facts import Direction
+from gate_firmware.events import LowerArm
+from gate_firmware.lane import Lane
+from gate_firmware.lane_states import STEPS, Input, State
+from gate_firmware.passage import Passage
+from gate_firmware.record import Record
+from gate_firmware.under_arm import Crossing, UnderArm
+from tests.gate_firmware.street_of_cars import played
+from tests.gate_firmware.street_witness import MustHold, Seen
+
+SEEDS = range(150)
+
+IN_DOUBT_MAX = {False: 0.08, True: 0.11}
+"""Of the cars that cross, without and with disturbances: for so many a passage unseen is written down of one that went
+back from the arm, at the most. Measured: 0.06, and 0.09."""
+
+UNCOUNTED_MAX = 0.06
+"""Likewise of cars that no passage is written down of: they have followed another so closely that no loop was free in
+between. Measured: 0.04."""
+
+
+@cache
+def seen_on_all(direction: Direction, disturbed: bool) -> tuple[Seen, ...]:
+    return tuple(played(seed, direction, disturbed=disturbed)[0] for seed in SEEDS)
+
+
+@pytest.mark.parametrize("disturbed", [False, True], ids=["undisturbed", "disturbed"])
+@pytest.mark.parametrize("direction", Direction)
+class TestStreets:
+    def test_everything_holds(self, direction: Direction, disturbed: bool) -> None:
+        streets = zip(SEEDS, seen_on_all(direction, disturbed), strict=True)
+        assert [f"{seed}: {broken}" for seed, seen in streets for broken in seen.broken] == []
+
+    def test_few_are_in_doubt(self, direction: Direction, disturbed: bool) -> None:
+        all_seen = seen_on_all(direction, disturbed)
+        crossed = sum(seen.crossed for seen in all_seen)
+        assert crossed > len(SEEDS)
+        assert sum(seen.in_doubt for seen in all_seen) <= IN_DOUBT_MAX[disturbed] * crossed
+        assert sum(seen.uncounted for seen in all_seen) <= UNCOUNTED_MAX * crossed
+
+
+@dataclass(frozen=True, slots=True)
+class Unmended:
+    """What the lane's core does wrong, and a street that shows it."""
+
+    how: str
+    what: MustHold
+    seed: int
+    direction: Direction = Direction.ENTRY
+    disturbed: bool = True
+
+
+NOT_MENDED_YET = [
+    Unmended(
+        "in a queue in which the arrival loop is never free, the third car goes back, and is counted as seen",
+        MustHold.SEEN_HAS_CROSSED,
+        438,
+        disturbed=False,
+    ),
+    Unmended(
+        "one went back, and is counted as seen as the next, who may pass too, drives with another one close behind",
+        MustHold.SEEN_HAS_CROSSED,
+        306,
+        disturbed=False,
+    ),
+    Unmended(
+        "one went back, and is counted as seen as the next drives in while the lane is held open",
+        MustHold.SEEN_HAS_CROSSED,
+        217,
+    ),
+    Unmended(
+        "one went back, and is counted as seen as the next drives right after a restart, before it was looked at",
+        MustHold.SEEN_HAS_CROSSED,
+        466,
+        Direction.EXIT,
+    ),
+    Unmended(
+        "one went back just before a fire alarm, and is counted as seen as the next drives during it",
+        MustHold.SEEN_HAS_CROSSED,
+        752,
+        Direction.EXIT,
+    ),
+    Unmended(
+        "one went back, and the arm stays up, and is opened, for them after the next has crossed",
+        MustHold.OPENS_FOR_SOMEBODY,
+        366,
+    ),
+    Unmended(
+        "one whom the arrival loop lost for longer than a moment is let pass twice, and a stranger on the second",
+        MustHold.NO_STRANGER_IN,
+        576,
+    ),
+    Unmended(
+        "in a lane that is held open, the look at one that drives shows the next",
+        MustHold.COUNTED_ONCE,
+        668,
+    ),
+]
+"""All of it beyond the streets above. Whoever mends one takes it from here."""
+
+
+@pytest.mark.parametrize("known", NOT_MENDED_YET, ids=lambda known: known.seed)
+def test_what_is_not_mended_yet(known: Unmended) -> None:
+    seen, _ = played(known.seed, known.direction, disturbed=known.disturbed)
+    assert known.what in {broken.what for broken in seen.broken}, "it holds by now: take it from the list"
+
+
+def closes_on_whoever_is_under_it(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lane, "_passing", lambda self, now: [LowerArm()])
+
+
+def does_not_raise_a_falling_arm(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lane, "_passing", lambda self, now: [])
+
+
+def lets_everyone_in(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.LOOKING], Input.HOLD_BACK, State.OPENING)
+
+
+def opens_for_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.CLOSING], Input.ARM_DOWN, State.OPENING)
+
+
+def keeps_them_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.LOOKING], Input.LET_PASS, State.HELD_BACK)
+
+
+def counts_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Record, "passage", lambda *args, **kwargs: None)
+
+
+def counts_twice(patch: pytest.MonkeyPatch) -> None:
+    passage = Record.passage
+
+    def twice(self: Record, *args: object, **kwargs: object) -> None:
+        for _ in range(2):
+            passage(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    patch.setattr(Record, "passage", twice)
+
+
+def counts_who_went_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UnderArm, "crossing", Crossing.CROSSED)
+
+
+def doubts_without_a_reason(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UnderArm, "is_silent", True)
+
+
+def stays_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(STEPS[State.OPEN], Input.WAITED, State.OPEN)
+
+
+def writes_everything_down(patch: pytest.MonkeyPatch) -> None:
+    decide = Passage.decide
+    patch.setattr(Passage, "decide", lambda self, *args, **kwargs: decide(self, *args, asked=True))
+
+
+MUTANTS = [
+    (closes_on_whoever_is_under_it, Direction.ENTRY, MustHold.BARRIER_CLEAR),
+    (does_not_raise_a_falling_arm, Direction.ENTRY, MustHold.NO_STRIKE),
+    (lets_everyone_in, Direction.ENTRY, MustHold.NO_STRANGER_IN),
+    (opens_for_nobody, Direction.ENTRY, MustHold.OPENS_FOR_SOMEBODY),
+    (keeps_them_waiting, Direction.ENTRY, MustHold.NOBODY_WAITS),
+    (keeps_them_waiting, Direction.EXIT, MustHold.INSIDE_GETS_OUT),
+    (counts_nobody, Direction.EXIT, MustHold.CROSSED_IS_COUNTED),
+    (counts_twice, Direction.ENTRY, MustHold.COUNTED_ONCE),
+    (counts_who_went_back, Direction.EXIT, MustHold.SEEN_HAS_CROSSED),
+    (doubts_without_a_reason, Direction.ENTRY, MustHold.DOUBTS_FOR_A_REASON),
+    (stays_up, Direction.ENTRY, MustHold.ENDS_AT_REST),
+    (writes_everything_down, Direction.ENTRY, MustHold.LOG_BOUNDED),
+]
+"""Lanes that do one thing wrong, and what does not hold then."""
+
+MUTANT_SEEDS = range(30)
+
+
+@pytest.mark.parametrize(("mutant", "direction", "what"), MUTANTS)
+def test_a_lane_that_does_wrong_is_found_out(
+    mutant: Callable[[pytest.MonkeyPatch], None], direction: Direction, what: MustHold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutant(monkeypatch)
+    streets = (played(seed, direction, disturbed=True)[0] for seed in MUTANT_SEEDS)
+    assert any(broken.what is what for seen in streets for broken in seen.broken)
+
+
+def test_every_judgement_can_find_something() -> None:
+    assert {what for _, _, what in MUTANTS} == set(MustHold)
