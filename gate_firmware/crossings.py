@@ -79,16 +79,19 @@ class Crossings:
         `for_everyone`: the arm is up whoever comes.
         """
         passage, crossing = self._car.passage, self.under.crossing
-        in_doubt = crossing is Crossing.PERHAPS and passage.may_pass and not for_everyone
+        in_doubt = crossing is Crossing.PERHAPS and passage.may_pass
         if crossing is Crossing.ON_FOOT:
             self._glimpse(arrival=arrival, for_everyone=for_everyone, now=now)
         elif self._is_the_one_before(crossing):
-            self._the_one_before(now, unseen=in_doubt, stays=passage.may_pass and arrival)
+            either = in_doubt or (self.under.was_for_everyone and passage.passage_id != "")
+            self._the_one_before(now, unseen=either, stays=passage.may_pass and arrival)
         elif in_doubt and not self._arrivals.is_stuck:
-            self._has_let_pass, passage.is_resumed = True, False
-            self._car.is_doubted(now)
+            self._has_let_pass = True
+            self._record.noted(Noted.IN_DOUBT, passage.passage_id, now)
+            self.is_in_doubt(now)
         elif crossing is not Crossing.NOT_CROSSED or for_everyone:
-            self.complete(now, unseen=False, may_pass=passage.may_pass or for_everyone)
+            self.complete(now, unseen=passage.is_unread, may_pass=passage.may_pass or for_everyone)
+            self._before_has_gone(now)  # who came behind it would have had to drive through it
 
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It is the car before that has crossed; `unseen`: unless the one that stands there had, and came back."""
@@ -96,6 +99,11 @@ class Crossings:
             self.may_have_passed(self._car.before, now)
         self._gap_ends_ms, self._has_let_pass = None, True
         self._car.before_crossed(now, unseen=unseen, stays=stays)
+
+    def is_in_doubt(self, now: Now) -> None:
+        """The car was under the arm, and has crossed or gone back: whoever stands there now is looked at."""
+        self._car.passage.is_resumed = False
+        self._car.is_doubted(now)
 
     def settle(self, now: Now, looked: Looked | None = None) -> None:
         """Whether the car has crossed that was in doubt: it has where a look shows another one in its place.
@@ -144,10 +152,7 @@ class Crossings:
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""
-        before, reservation_id = self._car.before, self._car.passage.reservation_id
-        if before is not None and reservation_id is not None and before.reservation_id == reservation_id:
-            self._car.before, self._gap_ends_ms = None, None
-            self._record.noted(Noted.BACKED_OUT, before.passage_id, now)
+        self.is_back(now)
         passage_id = self._car.completed(now, unseen=unseen)
         if self._has_let_pass and not may_pass:
             self._record.noted(Noted.TAILGATED, passage_id, now)
@@ -172,6 +177,13 @@ class Crossings:
         self._car.passage, self._car.before, self._gap_ends_ms = self._car.before, None, None
         self._car.passage.crosses_by_ms = None
         return True
+
+    def is_back(self, now: Now) -> None:
+        """Where the car that stands there may pass on the right of the one before, it is that one, and went back."""
+        before, reservation_id = self._car.before, self._car.passage.reservation_id
+        if before is not None and reservation_id is not None and before.reservation_id == reservation_id:
+            self._car.before, self._gap_ends_ms = None, None
+            self._record.noted(Noted.BACKED_OUT, before.passage_id, now)
 
     def leaves_an_open_arm(self, now: Now) -> None:
         """Whoever has left the arrival loop, while the arm is up for everyone, has driven or gone back."""

@@ -161,7 +161,7 @@ class Identification:
 
     def is_the_next(self, looked: Looked, state: State, now: Now) -> bool:
         """Whether surely another car stands here than the one that was let pass before a restart."""
-        was_resumed, self.passage.is_resumed = self.passage.is_resumed, False
+        was_resumed, self.passage.is_resumed, self.passage.is_unread = self.passage.is_resumed, False, False
         return was_resumed and state in ARM_IS_UP_FOR_IT and self.is_another(self.passage, looked, now)
 
     def _decide_unseen(self, judgement: Judgement, now: Now) -> Input | None:

@@ -137,6 +137,7 @@ class Lane:
             self._blockage.watch(now)
         self._car.mode = self._record.last_mode()
         let_pass = resumed(self._journal, self._replica, self._boot, now, under=safety)
+        let_pass = self._perhaps_crossed(let_pass, now)
         for car in reversed(let_pass):
             if self._passage.passage_id:
                 self._crossings.next_has_come(now)
@@ -161,6 +162,16 @@ class Lane:
             return self._resume(last, now)
         return self._machine.enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
 
+    def _perhaps_crossed(self, let_pass: list[Resumed], now: Now) -> list[Resumed]:
+        """The last one may have crossed before the restart; nobody was ahead of it then. Who goes on else."""
+        if not let_pass or not let_pass[0].in_doubt:
+            return [car for car in let_pass if not car.in_doubt]
+        self._car.passage = Passage(let_pass[0].passage_id, now.mono_ms, let_pass[0].judgement)
+        self._crossings.is_in_doubt(now)
+        if not self._arrivals.occupied:
+            self._crossings.settle(now)
+        return []
+
     def _resume(self, last: Resumed, now: Now) -> list[Command]:
         """The arm is up, or moves, for a car that is not over the safety loop."""
         if self._arrivals.occupied and last.is_before:
@@ -168,7 +179,10 @@ class Lane:
             raised = [] if self._arm.is_up else [*self._arm.raised(now)]
             return [*raised, *self._machine.enter(State.LOOKING, now)]
         commands = self._machine.drives_on(now)
-        return [*commands, self._passage.look()] if self._arrivals.occupied and not last.is_awaited else commands
+        if not self._arrivals.occupied or last.is_awaited:
+            return commands
+        self._passage.is_unread = True
+        return [*commands, self._passage.look()]
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
@@ -289,13 +303,16 @@ class Lane:
             if self._passage.judgement is not None or self.state is State.FIRE:
                 self._crossings.leaves_an_open_arm(now)
             return []
-        is_known = self._passage.is_awaited or (self._arrivals.dropped_out and self._crossings.comes_back())
-        if is_known or self.state is State.FIRE:
+        if self._passage.is_awaited or (self._arrivals.dropped_out and self._crossings.comes_back()):
             self._passage.is_awaited = False
             return []
         if self._passage.may_pass:
             self._crossings.next_has_come(now)
-        return self._car.comes(now)
+        if self.state is not State.FIRE:
+            return self._car.comes(now)
+        self._car.passage = Passage()
+        self._car.step_aside(now)
+        return []
 
     def _past_a_blocked_arm(self, is_car: bool, now: Now) -> list[Command]:
         """The arm is up for as long as something seems to be under it: whoever comes drives in or out, and it is known
@@ -309,8 +326,12 @@ class Lane:
         return self._car.comes(now) if self._arrivals.occupied else []
 
     def _note_meanwhile(self) -> None:
-        arm, arrival = self._arm, self._arrivals.occupied
-        self._under.while_there(arrival=arrival, arm_is_down=arm.is_down, arm_is_up=arm.is_up)
+        self._under.while_there(
+            arrival=self._arrivals.occupied,
+            arm_is_down=self._arm.is_down,
+            arm_is_up=self._arm.is_up,
+            for_everyone=self.state in UP_FOR_EVERYONE,
+        )
 
     def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
         """Something has come under the arm, or nothing is there any more."""
@@ -322,7 +343,8 @@ class Lane:
         if by is Input.CAR_CLEAR:
             self._blockage.is_over()
         if by is Input.CAR_UNDER and self.state in UP_FOR_EVERYONE:
-            return []
+            shows_the_next = self._passage.is_looked_at and self._car.before is None
+            return self._machine.look_away() if shows_the_next else []
         nobody_may = self._arm.is_down and self._passage.judgement is None
         if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may):
             return self._uninvited(now)
@@ -340,12 +362,20 @@ class Lane:
         is_for_everyone = self.state in UP_FOR_EVERYONE
         self._crossings.cleared(now, arrival=self._arrivals.occupied, for_everyone=is_for_everyone)
         if self.state is State.PASSING and self._passage.may_pass:
-            return self._machine.drives_on(now)
+            return self._drives_on(now)
         if self.state is State.PASSING and self._car.before is not None:
             return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
         if self.state is State.HELD_OPEN:
             return [*self._sign.go_if_new(DRIVE), *self._machine.next_to_look_at(now)]
         return self._machine.step(Input.CAR_CLEAR, now)
+
+    def _drives_on(self, now: Now) -> list[Command]:
+        """Somebody on foot was under the arm. The next car may have come meanwhile behind one that is on its way."""
+        is_on_its_way = self._passage.crosses_by_ms is not None
+        if is_on_its_way and self._arrivals.occupied and not self._arrivals.dropped_out:
+            self._crossings.next_has_come(now)
+            return self._machine.enter(State.LOOKING, now)
+        return self._machine.drives_on(now)
 
     def _fire_alarm(self, alarmed: bool, now: Now) -> list[Command]:
         if alarmed:

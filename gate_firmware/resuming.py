@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import GateDecided, GatePassed, LaneNoted
+from cloud_sync.link.v1.facts import GateDecided, GatePassed, LaneNoted, Noted
 from domain.admission import Decision
 from domain.fact import Fact
 from domain.now import Now, Trust
@@ -24,6 +24,9 @@ DECISIONS_MAX = 8
 CARS_MAX = 2
 """The last one, and the one ahead of it: there is no room for more between the loops."""
 
+ENDS = (GatePassed.kind, LaneNoted.kind)
+"""Facts that say of a car that it has crossed, or has gone, or that the arm has come down before it."""
+
 SINCE_MAX = 1_000
 """Facts since a decision; after more of them its car is not there any more."""
 
@@ -33,12 +36,14 @@ class Resumed:
     """A car that was let pass, and whose passage is not over, as far as this gate has stored.
 
     `is_awaited`: it was let in from afar, and had not come. `is_before`: another car had been decided on since.
+    `in_doubt`: it was under the arm, and had crossed or gone back.
     """
 
     passage_id: str
     judgement: Judgement
     is_awaited: bool
     is_before: bool
+    in_doubt: bool
 
 
 def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: bool) -> list[Resumed]:
@@ -56,9 +61,13 @@ def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: b
         if told.verdict not in PASSES or any(told.passage_id == other.passage_id for other in found):
             continue
         is_recent = _is_recent(decided, boot, now, unknown=under) if last is None else _is_just_before(decided, last)
-        if not is_recent or _is_over(journal, decided, told.passage_id):
+        since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
+        ends = [fact for fact in since if fact.kind in ENDS and fact.payload["passage_id"] == told.passage_id]
+        in_doubt = [fact for fact in ends if fact.payload.get("what") == Noted.IN_DOUBT.value]
+        if not is_recent or len(since) == SINCE_MAX or len(ends) > len(in_doubt):
             break
-        found.append(Resumed(told.passage_id, _judgement(told, replica), told.awaited, told.passage_id != newest))
+        judgement, is_before = _judgement(told, replica), told.passage_id != newest
+        found.append(Resumed(told.passage_id, judgement, told.awaited, is_before, bool(in_doubt)))
         if len(found) == CARS_MAX:
             break
         last = decided
@@ -89,10 +98,3 @@ def _is_recent(decided: Fact, boot: str, now: Now, *, unknown: bool) -> bool:
 def _is_just_before(decided: Fact, last: Fact) -> bool:
     """Whether it was decided on a car that may still have been between the loops as the last one was let pass."""
     return decided.boot == last.boot and last.mono_ms - decided.mono_ms <= AHEAD_WITHIN_MS
-
-
-def _is_over(journal: Journal, decided: Fact, passage_id: str) -> bool:
-    """Whether it was written since that the car has crossed, or has gone, or that the arm has come down before it."""
-    since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
-    ends = (fact for fact in since if fact.kind in (GatePassed.kind, LaneNoted.kind))
-    return len(since) == SINCE_MAX or any(fact.payload["passage_id"] == passage_id for fact in ends)

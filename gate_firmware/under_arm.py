@@ -27,6 +27,8 @@ class UnderArm:
         self._is_car = False
         self._has_left_arrival = self._arm_had_risen = self._arm_was_up = False
         self._unnoticed = 0
+        self.was_for_everyone = False
+        """Whether the arm was up whoever came, while something was under it last."""
 
     @property
     def occupied(self) -> bool:
@@ -72,9 +74,10 @@ class UnderArm:
         self._begin()
         return Input.CAR_UNDER
 
-    def while_there(self, *, arrival: bool, arm_is_down: bool, arm_is_up: bool) -> None:
+    def while_there(self, *, arrival: bool, arm_is_down: bool, arm_is_up: bool, for_everyone: bool) -> None:
         """How the rest of the lane is meanwhile; told at every change."""
         if self.occupied:
+            self.was_for_everyone = self.was_for_everyone or for_everyone
             self._has_left_arrival = self._has_left_arrival or not arrival
             self._arm_had_risen = self._arm_had_risen or not arm_is_down
             self._arm_was_up = self._arm_was_up or arm_is_up
@@ -86,6 +89,7 @@ class UnderArm:
 
     def _begin(self) -> None:
         self._is_car = self._has_left_arrival = self._arm_had_risen = self._arm_was_up = False
+        self.was_for_everyone = False
 
     def _clear(self) -> Input | None:
         return None if self.occupied else Input.CAR_CLEAR

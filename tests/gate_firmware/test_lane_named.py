@@ -185,6 +185,7 @@ class TestUsedTicket:
         entry.happens(ArmMoved(Arm.UP))
         entry.crash()
         assert entry.start(arrival=True, arm=Arm.UP) == [WELCOME, Look("p1")]
+        entry.seen("p1", Sight.UNSURE, None)
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         [passed] = entry.passages
         assert (passed.reservation_id, passed.ticket_id, passed.spot_id) == (rid(1), "t1", SPOT)

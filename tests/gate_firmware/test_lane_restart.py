@@ -132,6 +132,31 @@ class TestRestart:
         assert passed.plate == entry.decisions[0].plate
         assert entry.replica.spots.inside().keys() == {rid(1)}
 
+    def test_nobody_has_seen_who_drives_before_a_look_has_shown_them(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP))
+        self.up_again(entry, arrival=True, arm=Arm.UP)
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
+
+    @pytest.mark.parametrize("arm", [Arm.UP, Arm.BETWEEN, Arm.DOWN])
+    def test_who_has_perhaps_crossed_opens_for_nobody(self, entry: Gate, arm: Arm) -> None:
+        """The next one was close behind, and nobody had looked at them yet."""
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False))
+        assert RaiseArm() not in self.up_again(entry, arrival=True, arm=arm)
+        entry.seen(entry.lane._passage.passage_id, Sight.STRANGER, OTHER)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", False)]
+
+    def test_where_nobody_stands_there_any_more_it_counts_as_passed(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False))
+        self.up_again(entry, arm=Arm.UP)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
+
     @pytest.mark.parametrize("arm", Arm)
     def test_with_a_car_under_the_arm(self, entry: Gate, arm: Arm) -> None:
         entry.hub_says(right())

@@ -30,7 +30,7 @@ from gate_firmware.lane_states import State
 from gate_firmware.words import FIRE, FIRE_ENTRY
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
-from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right
+from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, PLATE, TIMING, Gate, brought_to, rid, right
 
 
 class TestBackingOut:
@@ -161,8 +161,8 @@ class TestNextCarBehind:
         """The first had gone back too."""
         two.hub_says(right(2, plate=OTHER))
         two.seen("p2", plate=OTHER)
-        assert LowerArm() not in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert LowerArm() in two.passes_ms(TIMING.gap_ms_max)
+        assert LowerArm() in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert two.noted == [(Noted.BACKED_OUT, "p1")]
         two.happens(ArmMoved(Arm.DOWN))
         two.seen(two.car_comes(), Sight.STRANGER, OTHER)
         assert RaiseArm() not in two.happens(ArrivalLoop(False))
@@ -204,6 +204,7 @@ class TestNextCarBehind:
         two.seen("p2", plate=OTHER)
         two.crash()
         assert LowerArm() not in two.start(arrival=True, arm=Arm.UP)
+        two.seen("p2", plate=OTHER)
         two.happens(SafetyLoop(True), SafetyLoop(False))
         two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert [(passed.reservation_id, passed.unseen) for passed in two.passages] == [(rid(1), True), (rid(2), False)]
@@ -214,6 +215,29 @@ class TestNextCarBehind:
         two.crash()
         two.start(arrival=True, arm=Arm.DOWN)
         assert [(passed.reservation_id, passed.unseen) for passed in two.passages] == [(rid(1), True)]
+
+    def test_it_is_the_first_that_has_come_back(self, two: Gate) -> None:
+        """It counts once, and opens for nobody else."""
+        two.seen("p2", plate=PLATE)
+        assert two.noted == [(Noted.BACKED_OUT, "p1")]
+        assert LowerArm() in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p2", rid(1))]
+
+    def test_in_a_lane_that_is_held_open_nobody_has_seen_which_of_them_it_was(self, two: Gate) -> None:
+        two.happens(ModeSet(Mode.HELD_OPEN, "Anna"), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in two.passages] == [("p1", True)]
+
+    def test_it_came_while_somebody_walked_through(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.car_leaves()
+        entry.happens(Photocell(True), ArrivalLoop(True))
+        assert Look("p2") in entry.happens(Photocell(False))
+
+    def test_it_came_during_a_fire(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.car_leaves()
+        entry.happens(FireAlarm(True), ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
 
 
 class TestNextCarBehindAStuckArm:
@@ -304,6 +328,12 @@ class TestHeldOpenInAQueue:
     def test_the_look_at_one_that_drives_does_not_show_the_next(self, held: Gate) -> None:
         held.car_comes()
         assert LookAway() in held.happens(SafetyLoop(True)) + held.happens(ArrivalLoop(False))
+
+    def test_nor_does_it_once_it_is_at_the_arm(self, held: Gate) -> None:
+        passage_id = held.car_comes()
+        assert LookAway() in held.happens(SafetyLoop(True))
+        held.happens(SafetyLoop(False))
+        assert held.lane._passage.passage_id != passage_id
 
     def test_one_that_goes_back_is_not_taken_for_who_comes_long_after(self, held: Gate) -> None:
         held.seen(held.car_comes())

@@ -241,6 +241,7 @@ class Noted(Enum):
     NOT_DRIVEN = "not_driven"  # the arm was up for a car, and it stood there
     NOT_COME = "not_come"  # the arm was up for a car that was let in from afar
     TAILGATED = "tailgated"  # a second car has crossed on one opening
+    IN_DOUBT = "in_doubt"  # a car has crossed, or gone back and stands there: who stands there is looked at next
 
 
 class LaneNoted(Payload):
