@@ -72,8 +72,8 @@ class Limits:
         if limit.other in self._stuck:
             return None
         words = (
-            f"{limit.other.value} has not opened, and {limit.value} is closed too: look at {limit.other.value} and its "
-            "cable. It is not believed until it opens"
+            f"{limit.other.value} has not opened, and {limit.value} is closed too: look at both and their cables. "
+            "Neither is believed until it opens"
         )
         self._stuck[limit.other] = words
         log.warning(words)
