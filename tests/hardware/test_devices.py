@@ -93,18 +93,44 @@ def test_display_writes_both_lines_to_its_device() -> None:
         os.close(theirs)
 
 
-def test_a_missing_display_is_logged_once_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_display_is_told_and_logged_once_and_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "hardware.display")
     device = tmp_path / "display"
     display = Display(device)
+    told: list[str] = []
+    display.when_faulty = told.append
     display.show("one")
     display.show("two")
+    assert told == [display.fault]
+    assert f"the display {device} is lost" in told[0]
     device.touch()
     display.show("three")
+    assert display.fault is None
     display.show("four")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert device.read_bytes().split(b"\x0c")[1:] == [b"three".ljust(40), b"four".ljust(40)]
     display.close()
+
+
+def test_a_display_that_is_lost_again_is_told_again_but_not_as_it_is_closed(tmp_path: Path) -> None:
+    device = tmp_path / "display"
+    device.touch()
+    display = Display(device)
+    told: list[str] = []
+    display.when_faulty = told.append
+    for _ in range(2):
+        display._release()
+        device.unlink()
+        display.show("nobody reads it")
+        device.touch()
+        display.show("somebody does")
+    assert len(told) == 2
+    display._release()
+    device.unlink()
+    display.close()
+    assert len(told) == 2
 
 
 def test_a_display_that_takes_nothing_does_not_block(tmp_path: Path) -> None:
