@@ -5,7 +5,7 @@ controller moves the arm. Its hard-wired protection (EN 12453, UL 325) stays in 
 of kind single-pulse has no close contact: it closes by itself once its own loop is free.
 
 Held here, whatever the caller does:
-- all relays are off before, during and after pin set-up and at close; no pulse at start, restart or end;
+- all relays are off before, during and after pin set-up and at release; no pulse at start, restart or end;
 - no relay goes on, or stays on longer, without a running timer that will end its pulse;
 - the two relays are never on together, and after one of them went off none goes on for `dead_ms`;
 - no close command while the safety loop is occupied, the photocell interrupted or the fire alarm on;
@@ -87,7 +87,7 @@ class Barrier:
         self._relays = _Relays.IDLE
         self._comes_down = False
         self._may_have_risen = True  # its lower limit has not moved since it was asked to, or since we know of it
-        self._closed = False
+        self._released = False
         self._open_relay = Output(wiring.open_relay, factory)
         self._close_relay = None if wiring.close_relay is None else Output(wiring.close_relay, factory)
         self._limits = Limits(wiring, factory)
@@ -148,10 +148,10 @@ class Barrier:
             self._comes_down = not self._is_surely_down
             self._pulse(self._close_relay, _Relays.CLOSING)
 
-    def close(self) -> None:
+    def release(self) -> None:
         """End any pulse, leave the relays off and release the pins."""
         with self._lock:
-            self._closed = True
+            self._released = True
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -162,7 +162,7 @@ class Barrier:
             self._all_off()
             for device in (self._open_relay, self._close_relay, self._limits):
                 if device is not None:
-                    device.close()
+                    device.release()
 
     def _check_clear(self) -> None:
         if self._fire is not None and self._fire.alarmed:
@@ -216,7 +216,7 @@ class Barrier:
 
     def _rise_from_what_is_under(self) -> None:
         with self._lock:
-            if self._closed:
+            if self._released:
                 return
             if self._comes_down and not self._is_surely_down:
                 self._rise("something is under the arm, which could not be raised; look at the barrier")
@@ -229,7 +229,7 @@ class Barrier:
     def _at_once(self, action: Callable[[], None], failed: str) -> None:
         """In the thread of the pin change, which an error would end for every pin."""
         with self._lock:
-            if self._closed:
+            if self._released:
                 return
             try:
                 action()

@@ -52,7 +52,7 @@ class Display:
         try:
             self._write(self._device, CLEAR + text.encode("cp437", errors="replace"))
         except OSError as error:
-            self._release()
+            self._hang_up()
             if self._fault is None:
                 log.warning("display %s lost: %s; check its cable and udev rule", self._device, error)
                 self._fault = (
@@ -65,11 +65,11 @@ class Display:
                 log.info("display %s back", self._device)
             self._fault = None
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Clear the display and release the device; no call follows."""
         self.when_faulty = None
         self.show("")
-        self._release()
+        self._hang_up()
 
     def _write(self, device: Path, data: bytes) -> None:
         if self._port is None:
@@ -79,7 +79,7 @@ class Display:
         if os.write(self._port, data) != len(data):
             raise BlockingIOError("the port took only a part")
 
-    def _release(self) -> None:
+    def _hang_up(self) -> None:
         if self._port is not None:
             os.close(self._port)
             self._port = None

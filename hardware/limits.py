@@ -79,7 +79,7 @@ class Limits:
         log.warning(words)
         return words
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Release the pins; no call follows."""
         for switch in self._switches.values():
-            switch.close()
+            switch.release()

@@ -29,10 +29,10 @@ class SafetyLoop(Loop):
         """The state at this very moment: occupied also while it is held."""
         return self._held is not None or super().active
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Release the pin; no call follows."""
         self._let_go()
-        super().close()
+        super().release()
 
     def _report(self, *, closed: bool) -> None:
         with self._lock:

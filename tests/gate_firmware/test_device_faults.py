@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.link.journal import Journal, Position
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.log import Position
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, payload_of
 from gate_firmware.bystanders import CALL_EVERY_MS

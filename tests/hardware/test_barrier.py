@@ -75,8 +75,8 @@ def bench(time: MovedTime) -> Bench:
     return Bench(time)
 
 
-def test_no_pulse_at_start_and_close(bench: Bench) -> None:
-    bench.barrier.close()
+def test_no_pulse_at_start_and_release(bench: Bench) -> None:
+    bench.barrier.release()
     assert bench.history == []
 
 
@@ -98,9 +98,9 @@ def test_relay_pins_are_pulled_down_before_they_become_outputs(time: MovedTime) 
     assert relay.index("down") < relay.index("output")
 
 
-def test_close_ends_a_running_pulse(bench: Bench) -> None:
+def test_release_ends_a_running_pulse(bench: Bench) -> None:
     bench.barrier.raise_arm()
-    bench.barrier.close()
+    bench.barrier.release()
     bench.time.pass_ms(1_000)
     assert bench.history == [(0, "open", True), (0, "open", False)]
 
@@ -532,7 +532,7 @@ def test_a_single_pulse_controller_is_never_asked_to_close(time: MovedTime) -> N
     bench.barrier.lower_arm()
     bench.time.pass_ms(5_000)
     assert bench.history == [(0, "open", True), (400, "open", False)]
-    bench.barrier.close()
+    bench.barrier.release()
     assert bench.factory.pin(SINGLE_PULSE.open_relay).state == 0
 
 
@@ -603,12 +603,12 @@ def test_an_alarm_that_cannot_raise_the_arm_is_still_heard(
 
 
 def test_an_alarm_at_the_very_end_finds_no_relay(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """Its thread was waiting for the barrier's lock while the barrier was closed."""
+    """Its thread was waiting for the barrier's lock while the barrier was released."""
     guards = (bench.fire, bench.loop, bench.photocell)
     late = [guard.when_activated for guard in guards]
     bench.set(WIRING.limit_up, active=True)
     bench.set(WIRING.limit_up, active=False)
-    bench.barrier.close()
+    bench.barrier.release()
     for raises in late:
         assert raises is not None
         raises()

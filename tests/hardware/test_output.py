@@ -15,8 +15,8 @@ def test_it_is_switched_off_before_it_is_let_go_of_and_pulled_down_then(time: Mo
     watched = Watched(factory, {"relay": PIN}, time)
     output = Output(PIN, factory)
     output.on()
-    output.close()
-    output.close()
+    output.release()
+    output.release()
     assert watched.history == [(0, "relay", True), (0, "relay", False)]
     line = factory.pin(PIN)
     assert (line.function, line.pull) == ("input", "down")
@@ -33,7 +33,7 @@ def test_it_stays_pulled_down_where_letting_go_of_a_pin_lets_go_of_its_pull() ->
     factory = MockFactory(pin_class=Freed)
     output = Output(PIN, factory)
     output.on()
-    output.close()
+    output.release()
     assert factory.pin(PIN).pull == "down"
 
 

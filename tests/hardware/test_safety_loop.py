@@ -80,24 +80,24 @@ def test_who_comes_just_before_that_was_there_all_the_time(bench: Bench, time: M
     assert bench.heard == [True]
 
 
-def test_a_listener_may_read_the_loop_and_close_it(bench: Bench, time: MovedTime) -> None:
-    def closes(occupied: bool) -> None:
+def test_a_listener_may_read_the_loop_and_release_it(bench: Bench, time: MovedTime) -> None:
+    def releases(occupied: bool) -> None:
         assert bench.loop.occupied is occupied
         bench.heard.append(occupied)
         if not occupied:
-            bench.loop.close()
+            bench.loop.release()
 
-    bench.loop.when_changed = closes
+    bench.loop.when_changed = releases
     bench.occupy(True)
     bench.occupy(False)
     time.pass_ms(WIRING.hold_ms)
     assert bench.heard == [True, False]
 
 
-def test_one_that_is_closed_leaves_no_timer_behind(bench: Bench, time: MovedTime) -> None:
+def test_one_that_is_released_leaves_no_timer_behind(bench: Bench, time: MovedTime) -> None:
     """The process would not end before it."""
     bench.occupy(True)
     bench.occupy(False)
     (timer,) = time.calls
-    bench.loop.close()
+    bench.loop.release()
     assert timer.cancelled
