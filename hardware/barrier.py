@@ -118,7 +118,8 @@ class Barrier:
     @property
     def fault(self) -> str | None:
         """What is wrong with the limit switches now, in words for attendants."""
-        return self._limits.stuck
+        with self._lock:
+            return self._limits.stuck
 
     def raise_arm(self) -> None:
         """Give one open command; a close pulse is cut short, a running open pulse begins anew."""
