@@ -47,6 +47,11 @@ class Sounder(Protocol):
 
 class Arm(Protocol):
     when_moved: Callable[[Position], None] | None
+    when_faulty: Callable[[str], None] | None
+    """Called in any thread, with words for attendants, once one of its limit switches is broken that was not."""
+
+    @property
+    def fault(self) -> str | None: ...
 
     @property
     def position(self) -> Position: ...
@@ -62,6 +67,12 @@ class Signals(Protocol):
 
 
 class Screen(Protocol):
+    when_faulty: Callable[[str], None] | None
+    """The same, once it is lost."""
+
+    @property
+    def fault(self) -> str | None: ...
+
     def show(self, line1: str, line2: str = "") -> None: ...
 
 

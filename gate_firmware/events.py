@@ -67,6 +67,14 @@ class ArmMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceFault:
+    """A device has found itself, or what hangs on it, broken: an alarm, in words for attendants."""
+
+    alarm: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """The end of looking at one car: `plate` is the expected plate, or else the best open read if there was one.
 
@@ -147,7 +155,17 @@ Said = Identified | OpenedBy | ModeSet
 """What somebody asks of the lane, and may be refused."""
 
 Event = (
-    ArrivalLoop | SafetyLoop | Photocell | FireAlarm | CallButton | CabinetDoor | ArmMoved | Looked | CodeSeen | Said
+    ArrivalLoop
+    | SafetyLoop
+    | Photocell
+    | FireAlarm
+    | CallButton
+    | CabinetDoor
+    | ArmMoved
+    | DeviceFault
+    | Looked
+    | CodeSeen
+    | Said
 )
 
 

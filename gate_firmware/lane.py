@@ -30,6 +30,7 @@ from gate_firmware.events import (
     CallButton,
     CodeSeen,
     Command,
+    DeviceFault,
     Event,
     FireAlarm,
     Identified,
@@ -201,10 +202,8 @@ class Lane:
                 commands = self._arm_moved(position, now)
             case FireAlarm(alarmed):
                 commands = self._fire_alarm(alarmed, now)
-            case CallButton(pressed):
-                commands = self._bystanders.called(pressed, now)
-            case CabinetDoor(is_open):
-                commands = self._bystanders.cabinet(is_open, now)
+            case CallButton() | CabinetDoor() | DeviceFault():
+                commands = self._bystanders.heard(event, now)
             case Looked():
                 commands = self._has_looked(event, now)
             case CodeSeen():
@@ -244,7 +243,7 @@ class Lane:
         """Something happens that may be the doing of a car that has perhaps crossed, or of the one that stands there,
         before a look has shown who that is."""
         match event:
-            case Looked() | ArmMoved() | CallButton() | CabinetDoor():
+            case Looked() | ArmMoved() | CallButton() | CabinetDoor() | DeviceFault():
                 pass
             case CodeSeen() if event.passage_id != self._passage.passage_id:
                 pass

@@ -38,6 +38,7 @@ from gate_firmware.events import (
     CallButton,
     CodeSeen,
     Command,
+    DeviceFault,
     FireAlarm,
     Inputs,
     Look,
@@ -229,6 +230,7 @@ class GateService:
             cabinet.when_changed = lambda is_open: tell(CabinetDoor(is_open))
         if devices.call_button is not None:
             devices.call_button.when_changed = lambda pressed: tell(CallButton(pressed))
+        self._listen_for_faults(devices)
         inputs = Inputs(
             arrival=devices.arrival_loop.occupied,
             safety=devices.safety_loop.occupied,
@@ -238,6 +240,18 @@ class GateService:
             cabinet_open=cabinet is not None and cabinet.open,
         )
         self._perform(self._lane.start(inputs, self._clock()))
+
+    def _listen_for_faults(self, devices: LaneDevices) -> None:
+        def limit_switch(detail: str) -> None:
+            self._waiting.broken(DeviceFault(alarm="limit-switch", detail=detail))
+
+        def display(detail: str) -> None:
+            self._waiting.broken(DeviceFault(alarm="display-lost", detail=detail))
+
+        devices.barrier.when_faulty, devices.display.when_faulty = limit_switch, display
+        for fault, tell in ((devices.barrier.fault, limit_switch), (devices.display.fault, display)):
+            if fault is not None:
+                tell(fault)
 
     async def _carry_events(self) -> None:
         while True:

@@ -2,7 +2,8 @@
 
 Inputs come in the threads of their pins, and may flicker for as long as the event loop is held up by a disk. What
 counts of an input is how it is now, and that it has changed: so of each contact the first changes wait, and of those on
-top only what they amount to. Whoever asks is told at once that too many wait.
+top only what they amount to. A device that is broken says so once until that was taken. Whoever asks is told at once
+that too many wait.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from gate_firmware.events import (
     CabinetDoor,
     CallButton,
     CodeSeen,
+    DeviceFault,
     FireAlarm,
     Looked,
     Photocell,
@@ -28,6 +30,9 @@ CHANGES_MAX = 16
 
 LOOKS_MAX = 8
 """Looks that have ended and wait; of more, the oldest are forgotten: another was begun since."""
+
+FAULTS_MAX = 16
+"""What devices say of themselves and waits; of more, the newest are forgotten: no lane has so many devices."""
 
 ASKED_MAX = 16
 """Who asks something of the lane; one more is asked to come again."""
@@ -50,7 +55,7 @@ class Asked:
     answer: asyncio.Future[Fact]
 
 
-Happening = Change | Looked | CodeSeen | Asked | Probe
+Happening = Change | DeviceFault | Looked | CodeSeen | Asked | Probe
 
 
 class Waiting:
@@ -73,16 +78,22 @@ class Waiting:
 
         Where `CHANGES_MAX` of it wait, this one takes the last one's place, and both go where things are as before.
         """
-        assert self._loop is not None, "it has begun"
         with self._lock:
             same = [place for place, other in enumerate(self._waiting) if type(other) is type(change)]
             if len(same) >= CHANGES_MAX:
                 del self._waiting[same.pop()]
             if len(same) < CHANGES_MAX - 1 or self._waiting[same[-1]] != change:
                 self._waiting.append(change)
-            call, self._is_called = not self._is_called, True
-        if call:  # else a loop that hangs would gather a call for each change
-            self._loop.call_soon_threadsafe(self._some.set)
+        self._call()
+
+    def broken(self, fault: DeviceFault) -> None:
+        """A device is broken; in any thread."""
+        with self._lock:
+            same = [other for other in self._waiting if isinstance(other, DeviceFault)]
+            if fault in same or len(same) >= FAULTS_MAX:
+                return
+            self._waiting.append(fault)
+        self._call()
 
     def looked(self, seen: Looked | CodeSeen) -> None:
         """A look has come to its end."""
@@ -117,6 +128,14 @@ class Waiting:
                 self._is_called = False
                 self._some.clear()
             await self._some.wait()
+
+    def _call(self) -> None:
+        """Have the loop look, from whatever thread."""
+        assert self._loop is not None, "it has begun"
+        with self._lock:
+            call, self._is_called = not self._is_called, True
+        if call:  # else a loop that hangs would gather a call for each change
+            self._loop.call_soon_threadsafe(self._some.set)
 
     def _add(self, happening: Happening) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ controller moves the arm. Its hard-wired protection (EN 12453, UL 325) stays in 
 of kind single-pulse has no close contact: it closes by itself once its own loop is free.
 
 Held here, whatever the caller does:
-- all relays are off before, during and after pin set-up and at close; no pulse at start, restart or end;
+- all relays are off before, during and after pin set-up and at release; no pulse at start, restart or end;
 - no relay goes on, or stays on longer, without a running timer that will end its pulse;
 - the two relays are never on together, and after one of them went off none goes on for `dead_ms`;
 - no close command while the safety loop is occupied, the photocell interrupted or the fire alarm on;
@@ -13,7 +13,8 @@ Held here, whatever the caller does:
 - what comes onto the safety loop or into the photocell while the arm comes down raises it, and cuts a close pulse
   short, in the thread of the pin change: an event loop that waits for a disk cannot hold a close command. The arm comes
   down from a close command, or from leaving its upper limit, until it is at a limit or is raised; one whose lower limit
-  is never reached is taken to be still on its way. Nothing under it raises an arm that is down;
+  is never reached is taken to be still on its way. Nothing under it raises an arm that is down: whose lower limit is
+  believed (`Limits`), and has moved since the arm was asked to rise last, and since the start;
 - a fire alarm raises the arm in the thread of the pin change, at `start` if it is on by then, and again whenever the
   arm leaves its upper limit while it is on. Its end moves nothing.
 """
@@ -26,8 +27,8 @@ from enum import Enum
 from gpiozero import Factory
 
 from domain.errors import Refused
-from hardware.contact import Contact
 from hardware.fire import FireAlarm
+from hardware.limits import Limit, Limits
 from hardware.loop import Loop
 from hardware.output import Output
 from hardware.photocell import Photocell
@@ -42,7 +43,7 @@ class Position(Enum):
 
     DOWN = "down"
     UP = "up"
-    BETWEEN = "between"  # neither switch, or both: moving, stuck, or a switch is broken
+    BETWEEN = "between"  # neither switch, or one that is not believed: moving, stuck, or a switch is broken
 
 
 class _Relays(Enum):
@@ -59,8 +60,9 @@ class Barrier:
     """One barrier; safe to call from any thread.
 
     `when_moved` is called with the new position at each change of a limit switch, in the thread of the pin change
-    (see `Contact`). `new_timer` times the pulses: a thread and not an event loop, so that a loop that hangs cannot
-    hold a relay.
+    (see `Contact`). `when_faulty` is called before it, with words for attendants, once a limit switch is stuck that was
+    not; what is wrong already says `fault`. `new_timer` times the pulses: a thread and not an event loop, so that a
+    loop that hangs cannot hold a relay.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Barrier:
         new_timer: TimerFactory = threading.Timer,
     ) -> None:
         self.when_moved: Callable[[Position], None] | None = None
+        self.when_faulty: Callable[[str], None] | None = None
         self._wiring = wiring
         self._safety_loop = safety_loop
         self._photocell = photocell
@@ -83,13 +86,12 @@ class Barrier:
         self._timer: Timer | None = None
         self._relays = _Relays.IDLE
         self._comes_down = False
-        self._closed = False
+        self._may_have_risen = True  # its lower limit has not moved since it was asked to, or since we know of it
+        self._released = False
         self._open_relay = Output(wiring.open_relay, factory)
         self._close_relay = None if wiring.close_relay is None else Output(wiring.close_relay, factory)
-        self._limit_up = Contact(wiring.limit_up, factory)
-        self._limit_down = Contact(wiring.limit_down, factory)
-        self._limit_up.when_changed = self._upper_limit_changed
-        self._limit_down.when_changed = self._lower_limit_changed
+        self._limits = Limits(wiring, factory)
+        self._limits.listen(self._limit_changed)
         if fire is not None:
             fire.when_activated = self._rise_for_fire
         safety_loop.when_activated = self._rise_from_what_is_under
@@ -109,10 +111,15 @@ class Barrier:
     @property
     def position(self) -> Position:
         """Where the arm is, read from the limit switches now."""
-        up, down = self._limit_up.active, self._limit_down.active
-        if up == down:
-            return Position.BETWEEN
-        return Position.UP if up else Position.DOWN
+        if self._limits.is_at(Limit.UP):
+            return Position.UP
+        return Position.DOWN if self._limits.is_at(Limit.DOWN) else Position.BETWEEN
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the limit switches now, in words for attendants."""
+        with self._lock:
+            return self._limits.stuck
 
     def raise_arm(self) -> None:
         """Give one open command; a close pulse is cut short, a running open pulse begins anew."""
@@ -125,7 +132,7 @@ class Barrier:
                     self._after(self._wiring.dead_ms, self._end_dead_time)
             else:
                 self._pulse(self._open_relay, _Relays.OPENING)
-            self._comes_down = False
+            self._comes_down, self._may_have_risen = False, True
 
     def lower_arm(self) -> None:
         """Give one close command; a running close pulse begins anew. Where the barrier closes itself, give none.
@@ -139,24 +146,24 @@ class Barrier:
                 return
             if self._relays not in (_Relays.IDLE, _Relays.CLOSING):
                 raise Refused("command_running", "another command has not ended; close after it")
-            self._comes_down = self.position is not Position.DOWN
+            self._comes_down = not self._is_surely_down
             self._pulse(self._close_relay, _Relays.CLOSING)
 
-    def close(self) -> None:
+    def release(self) -> None:
         """End any pulse, leave the relays off and release the pins."""
         with self._lock:
-            self._closed = True
+            self._released = True
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            self.when_moved = None
+            self.when_moved = self.when_faulty = None
             for guard in (self._fire, self._safety_loop, self._photocell):
                 if guard is not None:
                     guard.when_activated = None
             self._all_off()
-            for device in (self._open_relay, self._close_relay, self._limit_up, self._limit_down):
+            for device in (self._open_relay, self._close_relay, self._limits):
                 if device is not None:
-                    device.close()
+                    device.release()
 
     def _check_clear(self) -> None:
         if self._fire is not None and self._fire.alarmed:
@@ -210,9 +217,9 @@ class Barrier:
 
     def _rise_from_what_is_under(self) -> None:
         with self._lock:
-            if self._closed:
+            if self._released:
                 return
-            if self._comes_down and not self._limit_down.active:
+            if self._comes_down and not self._is_surely_down:
                 self._rise("something is under the arm, which could not be raised; look at the barrier")
             elif self._relays is _Relays.CLOSING:
                 self._at_once(self._end_pulse, "the dead time after a close pulse could not be timed")
@@ -223,26 +230,30 @@ class Barrier:
     def _at_once(self, action: Callable[[], None], failed: str) -> None:
         """In the thread of the pin change, which an error would end for every pin."""
         with self._lock:
-            if self._closed:
+            if self._released:
                 return
             try:
                 action()
             except Exception:  # whoever listens to the pin raises the arm too, and may die of this and start anew
                 log.exception(failed)
 
-    def _upper_limit_changed(self, active: bool) -> None:
+    @property
+    def _is_surely_down(self) -> bool:
+        """A switch that is stuck says so too, also once the arm was asked to rise."""
+        return self.position is Position.DOWN and not self._may_have_risen
+
+    def _limit_changed(self, limit: Limit, active: bool) -> None:
         with self._lock:
-            self._comes_down = not active
-        if not active and self._fire is not None and self._fire.alarmed:
-            self._rise_for_fire()
-        self._report()
-
-    def _lower_limit_changed(self, active: bool) -> None:
-        if active:
-            with self._lock:
+            fault = self._limits.note(limit, active)
+            if limit is Limit.DOWN:
+                self._may_have_risen = False
+            if not active and limit is Limit.UP:
+                self._comes_down = True
+            elif active and self._limits.is_believed(limit):
                 self._comes_down = False
-        self._report()
-
-    def _report(self) -> None:
+        if not active and limit is Limit.UP and self._fire is not None and self._fire.alarmed:
+            self._rise_for_fire()
+        if fault is not None and self.when_faulty is not None:
+            self.when_faulty(fault)
         if self.when_moved is not None:
             self.when_moved(self.position)

@@ -41,12 +41,12 @@ class Buzzer:
             self._warning = True
             self._play(WARNING_MS)
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Be silent and release the pin."""
         with self._lock:
             self._play(())
             if self._output is not None:
-                self._output.close()
+                self._output.release()
                 self._output = None
 
     def _play(self, steps_ms: tuple[int, ...]) -> None:

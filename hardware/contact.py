@@ -37,7 +37,7 @@ class Contact:
         """The state at this very moment, read from the pin and not debounced."""
         return self._means(closed=bool(self._input.is_active))
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Release the pin; no call follows."""
         self.when_changed = self.when_activated = None
         self._input.close()

@@ -7,6 +7,7 @@ default 9600 baud, 8N1.
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 COLUMNS = 20
@@ -16,18 +17,28 @@ log = logging.getLogger(__name__)
 
 
 class Display:
-    """Shows two lines; with no device it only remembers them. A missing display is logged once, never raised."""
+    """Shows two lines; with no device it only remembers them. A missing display is told and logged once, never raised.
+
+    `when_faulty` is called with words for attendants in the thread of the `show` that finds it lost; `fault` has them
+    until it is back. One that takes every byte and shows nothing is not noticed.
+    """
 
     def __init__(self, device: Path | None) -> None:
+        self.when_faulty: Callable[[str], None] | None = None
         self._device = device
         self._port: int | None = None
-        self._lost = False
+        self._fault: str | None = None
         self._lines = ("", "")
 
     @property
     def lines(self) -> tuple[str, str]:
         """The lines of the last `show`, without padding."""
         return self._lines
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with it, as far as the last `show` has found out."""
+        return self._fault
 
     def show(self, line1: str, line2: str = "") -> None:
         """Replace both lines, cut to 20 signs; signs outside code page 437 become question marks.
@@ -41,19 +52,24 @@ class Display:
         try:
             self._write(self._device, CLEAR + text.encode("cp437", errors="replace"))
         except OSError as error:
-            self._release()
-            if not self._lost:
+            self._hang_up()
+            if self._fault is None:
                 log.warning("display %s lost: %s; check its cable and udev rule", self._device, error)
-            self._lost = True
+                self._fault = (
+                    f"drivers see nothing: the display {self._device} is lost; look at its cable and its power"
+                )
+                if self.when_faulty is not None:
+                    self.when_faulty(self._fault)
         else:
-            if self._lost:
+            if self._fault is not None:
                 log.info("display %s back", self._device)
-            self._lost = False
+            self._fault = None
 
-    def close(self) -> None:
-        """Clear the display and release the device."""
+    def release(self) -> None:
+        """Clear the display and release the device; no call follows."""
+        self.when_faulty = None
         self.show("")
-        self._release()
+        self._hang_up()
 
     def _write(self, device: Path, data: bytes) -> None:
         if self._port is None:
@@ -63,7 +79,7 @@ class Display:
         if os.write(self._port, data) != len(data):
             raise BlockingIOError("the port took only a part")
 
-    def _release(self) -> None:
+    def _hang_up(self) -> None:
         if self._port is not None:
             os.close(self._port)
             self._port = None

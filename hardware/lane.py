@@ -91,7 +91,7 @@ class Lane:
 
     async def stop(self) -> None:
         """End every pulse, leave the relays off and the driver's signals dark and silent, and release all devices."""
-        self.barrier.close()
+        self.barrier.release()
         if isinstance(self.camera, VideoCamera):
             self.camera.stop()
         for contact in (
@@ -103,10 +103,10 @@ class Lane:
             self.call_button,
         ):
             if contact is not None:
-                contact.close()
-        self.lights.close()
-        self.buzzer.close()
-        self.display.close()
+                contact.release()
+        self.lights.release()
+        self.buzzer.release()
+        self.display.release()
 
     async def __aenter__(self) -> Self:
         try:

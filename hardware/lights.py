@@ -40,8 +40,8 @@ class Lights:
             self._green.on()
         self._showing = signal
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Go dark and release the pins."""
         self.show(Signal.OFF)
-        self._red.close()
-        self._green.close()
+        self._red.release()
+        self._green.release()

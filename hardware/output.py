@@ -24,7 +24,7 @@ class Output:
         """Drive the line low."""
         self._device.off()
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Turn off and release the pin, once."""
         if not self._device.closed:
             self.off()

@@ -13,13 +13,14 @@ class SafetyLoop(Loop):
     """A loop that is occupied at once, and free `hold_ms` after its contact says so, unless that has changed its mind.
 
     `when_changed` is called with False in the timer's thread. `active` and `occupied` are True until then, and no arm
-    is asked to close.
+    is asked to close. One is told after the other, so that what is told last is so: who comes onto the loop while it is
+    told that it is free is told after that.
     """
 
     def __init__(self, wiring: SafetyLoopWiring, factory: Factory, new_timer: TimerFactory) -> None:
         self._hold_s = wiring.hold_ms / 1_000
         self._new_timer = new_timer
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a listener may call back
         self._held: Timer | None = None  # what will say that it is free
         super().__init__(wiring, factory)
 
@@ -28,20 +29,21 @@ class SafetyLoop(Loop):
         """The state at this very moment: occupied also while it is held."""
         return self._held is not None or super().active
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Release the pin; no call follows."""
         self._let_go()
-        super().close()
+        super().release()
 
     def _report(self, *, closed: bool) -> None:
-        was_held = self._let_go()
-        if self._means(closed=closed):
-            if not was_held:
+        with self._lock:
+            was_held = self._let_go()
+            if self._means(closed=closed):
+                if not was_held:
+                    super()._report(closed=closed)
+            elif not self._hold_s or self.when_changed is None:  # nobody listens yet
                 super()._report(closed=closed)
-        elif not self._hold_s or self.when_changed is None:  # nobody listens yet
-            super()._report(closed=closed)
-        else:
-            self._hold(closed)
+            else:
+                self._hold(closed)
 
     def _hold(self, closed: bool) -> None:
         def is_free() -> None:
@@ -49,11 +51,9 @@ class SafetyLoop(Loop):
                 if self._held is not timer:
                     return  # it was occupied again, just now
                 self._held = None
-            super(SafetyLoop, self)._report(closed=closed)
+                super(SafetyLoop, self)._report(closed=closed)
 
-        timer = self._new_timer(self._hold_s, is_free)
-        with self._lock:
-            self._held = timer
+        timer = self._held = self._new_timer(self._hold_s, is_free)
         timer.start()
 
     def _let_go(self) -> bool:

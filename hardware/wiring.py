@@ -4,7 +4,8 @@ Pins are BCM numbers. Inputs are dry contacts to ground on the Pi's own pull-up;
 relay boards are not supported on purpose: until our process runs, GPIO 9 to 27 are pulled down (BCM2835 ARM
 Peripherals, 6.2, table "GPIO alternate function"), and gpiozero's lgpio back end claims every output low before it
 sets it, so such a relay would pulse at power-on and again at start-up. GPIO 2 to 8 are pulled up until then, and GPIO
-14 is driven high where the serial console is enabled, so no output may hang there. docs/wiring.md is the guide.
+14 is driven high where the serial console is enabled: nothing may hang there, neither an output nor a contact that
+would short it to ground. docs/wiring.md is the guide.
 """
 
 from collections import Counter
@@ -14,17 +15,21 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
-def _low_from_power_on(pin: int) -> int:
+def _not_the_consoles(pin: int) -> int:
     if pin == 14:
-        raise ValueError("GPIO 14 is the serial console's and may be high from power-on; take another for an output")
+        raise ValueError(
+            "GPIO 14 is the serial console's, which may drive it high from power-on: an output would be on, and a "
+            "contact that closes would short it to ground; take another pin"
+        )
     return pin
 
 
 InputName = Literal[
     "arrival_loop", "safety_loop", "photocell", "limit_up", "limit_down", "fire", "cabinet", "call_button"
 ]
-Pin = Annotated[int, Field(ge=2, le=27)]  # 0 and 1 belong to the EEPROM of add-on boards
-OutputPin = Annotated[int, Field(ge=9, le=27), AfterValidator(_low_from_power_on)]
+# 0 and 1 belong to the EEPROM of add-on boards
+Pin = Annotated[int, Field(ge=2, le=27), AfterValidator(_not_the_consoles)]
+OutputPin = Annotated[int, Field(ge=9, le=27), AfterValidator(_not_the_consoles)]
 
 
 class Section(BaseModel):

@@ -1,5 +1,6 @@
 """The unit files that we ship, as systemd itself reads them."""
 
+import configparser
 import os
 import re
 import shlex
@@ -58,6 +59,71 @@ def test_it_may_ask_the_kernel_for_the_time(unit: Path) -> None:
     assert "ProtectClock" not in text
     assert "ProcSubset" not in text
     assert re.search(r"^SystemCallFilter=.*\badjtimex clock_adjtime\b", text, re.MULTILINE)
+
+
+def values(path: Path, key: str) -> list[str]:
+    """What a unit or a drop-in says of this key, in order."""
+    return re.findall(rf"^{key}=(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+class TestWhatAGateMayOpen:
+    """No more than the devices that docs/wiring.md has for a lane."""
+
+    GATE = UNITS / "gatehouse-gate@.service"
+    PI_CAMERA = UNITS / "pi-camera.conf"
+
+    @pytest.fixture
+    def installed(self, tmp_path: Path) -> Path:
+        """A gate's unit with the drop-in, as installing has them."""
+        unit = tmp_path / self.GATE.name
+        text = self.GATE.read_text(encoding="utf-8")
+        unit.write_text(text.replace("/opt/gatehouse/bin/gatehouse", shutil.which("true") or ""), encoding="utf-8")
+        drop_in = tmp_path / f"{self.GATE.name}.d" / self.PI_CAMERA.name
+        drop_in.parent.mkdir()
+        shutil.copy(self.PI_CAMERA, drop_in)
+        return unit
+
+    def test_is_its_pins_a_v4l2_camera_and_whatever_a_serial_display_hangs_on(self) -> None:
+        kinds = ("gpiochip", "video4linux", "ttyUSB", "ttyACM", "ttyAMA", "ttyS")
+        assert values(self.GATE, "DevicePolicy") == ["closed"]
+        assert values(self.GATE, "DeviceAllow") == [f"char-{kind} rw" for kind in kinds]
+        assert values(self.GATE, "RestrictAddressFamilies") == ["AF_UNIX AF_INET AF_INET6"]
+
+    def test_is_for_the_pis_own_camera_what_libcamera_opens_on_top(self) -> None:
+        assert values(self.PI_CAMERA, "DeviceAllow") == ["char-media rw", "char-dma_heap rw"]
+        assert values(self.PI_CAMERA, "RestrictAddressFamilies") == ["AF_NETLINK"]
+
+    def test_is_understood_by_systemd(self, installed: Path) -> None:
+        done = analyze("verify", "--man=no", str(installed))
+        said = [line for line in done.stderr.splitlines() if not any(f"'{key}'" in line for key in NEWER)]
+        assert (done.returncode, said) == (0, [])
+
+    def test_a_line_of_the_drop_in_that_is_wrong_is_found(self, installed: Path) -> None:
+        (drop_in,) = installed.parent.glob("*/*.conf")
+        drop_in.write_text(drop_in.read_text(encoding="utf-8").replace("DeviceAllow=", "DeviceAlow="), encoding="utf-8")
+        assert "DeviceAlow" in analyze("verify", "--man=no", str(installed)).stderr
+
+    @pytest.mark.parametrize("name", ["pi-camera.conf", "watchdog.conf"])
+    def test_is_installed_where_the_file_says_it_belongs(self, name: str) -> None:
+        guide = (UNITS.parents[1] / "docs" / "installing.md").read_text(encoding="utf-8")
+        (place,) = re.findall(rf"^sudo install -D -m 644 packaging/systemd/{name} (\S+)$", guide, re.MULTILINE)
+        assert (UNITS / name).read_text(encoding="utf-8").startswith(f"# {place}, ")
+
+
+def test_the_hardware_watches_systemd_for_as_long_as_a_pis_can() -> None:
+    """Its counter ends after some 15 s; what asks for more is not watched at all. The guide says how long."""
+    settings = configparser.ConfigParser(delimiters="=")
+    settings.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's keys have capitals
+    settings.read(UNITS / "watchdog.conf", encoding="utf-8")
+    assert settings.sections() == ["Manager"]
+    manager = dict(settings["Manager"])
+    assert set(manager) == {"RuntimeWatchdogSec", "RebootWatchdogSec"}
+    microseconds = {
+        key: int(re.findall(r"s: (\d+)", analyze("timespan", said).stdout)[0]) for key, said in manager.items()
+    }
+    assert 5_000_000 <= microseconds["RuntimeWatchdogSec"] <= 15_000_000
+    guide = (UNITS.parents[1] / "docs" / "wiring.md").read_text(encoding="utf-8")
+    assert f"hardware's watchdog resets the Pi after {microseconds['RuntimeWatchdogSec'] // 1_000_000} s" in guide
 
 
 class TestLookingAtPictures:

@@ -27,6 +27,8 @@ class Arm:
 
     position: Position = Position.DOWN
     when_moved: Callable[[Position], None] | None = None
+    when_faulty: Callable[[str], None] | None = None
+    fault: str | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def raise_arm(self) -> None:
@@ -43,6 +45,9 @@ class Arm:
 
 
 class Told:
+    when_faulty: Callable[[str], None] | None = None
+    fault: str | None = None
+
     def show(self, *_: Signal | str) -> None: ...
     def beep(self) -> None: ...
     def warn(self) -> None: ...

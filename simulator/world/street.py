@@ -152,8 +152,11 @@ class _Loop:
 
 
 class _Barrier:
+    fault: str | None = None
+
     def __init__(self, lane: Lane, process: Process) -> None:
         self.when_moved: Callable[[Position], None] | None = None
+        self.when_faulty: Callable[[str], None] | None = None
         self._lane = lane
         self._process = process
 
@@ -213,7 +216,10 @@ class _Buzzer:
 
 
 class _Display:
+    fault: str | None = None
+
     def __init__(self, lane: Lane, process: Process) -> None:
+        self.when_faulty: Callable[[str], None] | None = None
         self._lane = lane
         self._process = process
 

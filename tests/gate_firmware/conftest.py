@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.link.v1.facts import Direction
+from domain.errors import OperatorError
+from gate_firmware import process
+from lpr.reader import PlateReader
 from tests.gate_firmware.gate import Gate
 
 
@@ -26,3 +29,13 @@ def _started(folder: Path, direction: Direction) -> Iterator[Gate]:
     gate.start()
     yield gate
     gate.close()
+
+
+@pytest.fixture
+def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No gate process loads a plate reader."""
+
+    def missing(*_: object, **__: object) -> PlateReader:
+        raise OperatorError("engine_missing", "no plate is read here")
+
+    monkeypatch.setattr(process, "engine", missing)

@@ -11,6 +11,7 @@ from gate_firmware.events import (
     CabinetDoor,
     CallButton,
     Command,
+    DeviceFault,
     Event,
     FireAlarm,
     Inputs,
@@ -37,12 +38,13 @@ RISE_MS = 1_500
 class Site:
     """One lane with everything that a lane may have, and an arm that goes where the relays send it.
 
-    `jammed`: it does not get past the middle of its way.
+    `jammed`: it does not get past the middle of its way. `stuck` is what broken contacts say, whatever is so.
     """
 
     def __init__(self, gate: Gate, factory: MockFactory, time: MovedTime) -> None:
         self.gate = gate
         self.jammed = False
+        self.stuck: dict[InputName, bool] = {}
         self.pins = Watched(factory, WIRING.outputs, time)
         self._factory = factory
         self._time = time
@@ -59,8 +61,14 @@ class Site:
         """The command relays that were switched on, in order."""
         return [name for _, name, on in self.pins.history if on and name in ("open_relay", "close_relay")]
 
+    @property
+    def arm_is_up(self) -> bool:
+        """Whether it is, whatever its limit switches say."""
+        return self._way_ms == RISE_MS
+
     def set(self, name: InputName, *, active: bool) -> None:
-        """Open or close a contact."""
+        """Open or close a contact, unless it is stuck."""
+        active = self.stuck.get(name, active)
         pin, normally_closed = self._factory.pin(WIRING.inputs[name].pin), WIRING.inputs[name].normally == "closed"
         if active is normally_closed:
             pin.drive_high()
@@ -68,6 +76,11 @@ class Site:
             pin.drive_low()
         if name == "safety_loop" and not active:
             self.pass_ms(WIRING.safety_loop.hold_ms)
+
+    def stick(self, name: InputName, *, active: bool) -> None:
+        """A contact breaks, and says this from now on."""
+        self.stuck[name] = active
+        self.set(name, active=active)
 
     def pass_ms(self, ms: int) -> None:
         """Let time pass, with the arm on its way."""
@@ -97,6 +110,7 @@ class Site:
         devices.arrival_loop.when_changed = lambda on: self._happens(ArrivalLoop(on))
         devices.safety_loop.when_changed = lambda on: self._happens(SafetyLoop(on))
         devices.barrier.when_moved = lambda position: self._happens(ArmMoved(position))
+        devices.barrier.when_faulty = lambda detail: self._happens(DeviceFault("limit-switch", detail))
         assert devices.photocell is not None
         assert devices.fire is not None
         assert devices.cabinet is not None

@@ -9,6 +9,7 @@ from cloud_sync.link.v1.facts import LaneNoted, Noted
 from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.events import Sight
+from gate_firmware.lane_states import State
 from gate_firmware.under_arm import UNNOTICED_MAX
 from hardware import lane as lanes
 from hardware.wiring import InputName
@@ -91,6 +92,77 @@ def test_a_closing_arm_goes_up_again_over_whoever_comes_under_it(site: Site, nam
     assert site.devices.barrier.position.value == "up"
     site.set(name, active=False)
     assert site.pulses == [OPEN, CLOSE, OPEN, CLOSE]
+
+
+class TestALimitSwitchThatIs:
+    """Stuck, or whose cable is cut. The arm is where the relays have sent it, whatever they say."""
+
+    @pytest.fixture(params=["site", "out"])
+    def lane(self, request: pytest.FixtureRequest) -> Site:
+        """An entry and an exit."""
+        site: Site = request.getfixturevalue(request.param)
+        return site
+
+    @pytest.mark.parametrize("guard", ["safety_loop", "photocell"])
+    @pytest.mark.parametrize("broken", ["limit_up", "limit_down"])
+    @pytest.mark.parametrize("active", [True, False], ids=["welded", "cut"])
+    def test_broken_lets_no_arm_down_on_who_comes_under_it(
+        self, lane: Site, broken: InputName, active: bool, guard: InputName
+    ) -> None:
+        """The one before has passed, and its arm is half-way down."""
+        lane.stick(broken, active=active)
+        lane.comes()
+        lane.pass_ms(RISE_MS + STEP_MS)
+        lane.drives_through()
+        while lane.pulses[-1] is not CLOSE:
+            lane.pass_ms(STEP_MS)
+        lane.pass_ms(RISE_MS // 2)
+        before = len(lane.pulses)
+        lane.set(guard, active=True)
+        lane.pass_ms(STEP_MS)
+        assert lane.pulses[before:] == [OPEN]
+        lane.pass_ms(10 * MOTION_MS_MAX)
+        assert set(lane.pulses[before:]) == {OPEN}
+        assert lane.arm_is_up
+
+    @pytest.mark.parametrize("broken", ["limit_up", "limit_down"])
+    def test_welded_is_an_alarm_that_names_it_once(self, lane: Site, broken: InputName) -> None:
+        for _ in range(3):
+            if broken == "limit_down":
+                lane.stick(broken, active=True)
+            lane.comes()
+            lane.pass_ms(MOTION_MS_MAX)
+            lane.stick(broken, active=True)
+            lane.drives_through()
+            lane.pass_ms(10 * MOTION_MS_MAX)
+        told = dict(zip(lane.gate.alarms, lane.gate.alarm_details, strict=True))
+        assert lane.gate.alarms.count("limit-switch") == 1
+        assert told["limit-switch"].startswith(f"{broken} has not opened")
+
+    @pytest.mark.parametrize("broken", ["limit_up", "limit_down"])
+    def test_cut_is_an_arm_that_does_not_arrive(self, lane: Site, broken: InputName) -> None:
+        lane.stick(broken, active=False)
+        lane.comes()
+        lane.pass_ms(MOTION_MS_MAX)
+        lane.drives_through()
+        lane.pass_ms(10 * MOTION_MS_MAX)
+        assert set(lane.gate.alarms) == {"arm-stuck"}
+        assert len(lane.gate.passages) == 1
+
+    def test_mended_serves_the_lane_again(self, site: Site) -> None:
+        site.stick("limit_down", active=True)
+        site.comes()
+        site.pass_ms(RISE_MS + STEP_MS)
+        site.drives_through()
+        site.pass_ms(10 * MOTION_MS_MAX)
+        site.stick("limit_down", active=False)
+        del site.stuck["limit_down"]
+        site.pass_ms(MOTION_MS_MAX)
+        assert site.gate.lane.state is State.IDLE
+        before = len(site.pulses)
+        site.set("safety_loop", active=True)
+        site.pass_ms(1_000)
+        assert site.pulses[before:] == [], "nobody opens it by driving up to it"
 
 
 def test_a_car_that_backs_out(site: Site) -> None:

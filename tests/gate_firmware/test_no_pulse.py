@@ -15,13 +15,10 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store
 from cloud_sync.link.v1.facts import Direction, LaneModeChanged, Mode
-from domain.errors import OperatorError
-from gate_firmware import process
 from gate_firmware.process import GateProcess
 from gate_firmware.settings import GateSettings
 from hardware import lane as lanes
 from hardware.wiring import InputName, Wiring
-from lpr.reader import PlateReader
 from tests.gate_firmware.gate import NOW
 from tests.gate_firmware.test_process import true
 from tests.gate_firmware.test_service import gate_settings
@@ -107,14 +104,6 @@ class Pi:
         new = self._watched.history[self._noted :]
         self.history += [(name, is_on) for _, name, is_on in new]
         self._noted += len(new)
-
-
-@pytest.fixture
-def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object, **__: object) -> PlateReader:
-        raise OperatorError("engine_missing", "no plate is read here")
-
-    monkeypatch.setattr(process, "engine", missing)
 
 
 @pytest.fixture(params=Direction)

@@ -14,9 +14,9 @@ from cloud_sync.link.host import this_machine
 from cloud_sync.link.v1.facts import Direction
 from domain.errors import TryLater
 from domain.now import Trust
-from gate_firmware.events import ArmMoved, ArrivalLoop, CodeSeen, FireAlarm, OpenedBy, SafetyLoop
+from gate_firmware.events import ArmMoved, ArrivalLoop, CodeSeen, DeviceFault, FireAlarm, OpenedBy, SafetyLoop
 from gate_firmware.service import GateService
-from gate_firmware.waiting import ASKED_MAX, CHANGES_MAX, LOOKS_MAX, Change, Happening, Probe, Waiting
+from gate_firmware.waiting import ASKED_MAX, CHANGES_MAX, FAULTS_MAX, LOOKS_MAX, Change, Happening, Probe, Waiting
 from hardware.barrier import Position
 from tests.gate_firmware.test_service import gate_settings
 from tests.parts import soon
@@ -95,6 +95,32 @@ class TestInputs:
             waiting.changed(SafetyLoop(True))
             waiting.changed(SafetyLoop(False))
         assert len(calls) == 1
+
+
+class TestFaults:
+    async def test_wait_each_once_in_order_with_the_inputs(self, waiting: Waiting) -> None:
+        switch, display = DeviceFault("limit-switch", "stuck"), DeviceFault("display-lost", "dark")
+
+        def devices() -> None:
+            waiting.broken(switch)
+            waiting.changed(ArmMoved(Position.BETWEEN))
+            for _ in range(100):
+                waiting.broken(display)
+                waiting.broken(switch)
+
+        first = asyncio.create_task(waiting.next())
+        await asyncio.sleep(0)
+        pins = threading.Thread(target=devices)
+        pins.start()
+        pins.join()
+        assert await soon(first) == switch
+        assert await taken(waiting) == [ArmMoved(Position.BETWEEN), display]
+
+    async def test_are_bounded(self, waiting: Waiting) -> None:
+        faults = [DeviceFault("limit-switch", f"number {number}") for number in range(2 * FAULTS_MAX)]
+        for fault in [*faults, *faults]:
+            waiting.broken(fault)
+        assert await taken(waiting) == faults[:FAULTS_MAX]
 
 
 async def test_of_looks_the_last_are_kept(waiting: Waiting) -> None:

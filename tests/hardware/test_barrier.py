@@ -75,8 +75,8 @@ def bench(time: MovedTime) -> Bench:
     return Bench(time)
 
 
-def test_no_pulse_at_start_and_close(bench: Bench) -> None:
-    bench.barrier.close()
+def test_no_pulse_at_start_and_release(bench: Bench) -> None:
+    bench.barrier.release()
     assert bench.history == []
 
 
@@ -98,9 +98,9 @@ def test_relay_pins_are_pulled_down_before_they_become_outputs(time: MovedTime) 
     assert relay.index("down") < relay.index("output")
 
 
-def test_close_ends_a_running_pulse(bench: Bench) -> None:
+def test_release_ends_a_running_pulse(bench: Bench) -> None:
     bench.barrier.raise_arm()
-    bench.barrier.close()
+    bench.barrier.release()
     bench.time.pass_ms(1_000)
     assert bench.history == [(0, "open", True), (0, "open", False)]
 
@@ -251,6 +251,7 @@ def test_whatever_is_asked_the_relays_keep_apart(steps: list[str]) -> None:
     bench = Bench(MovedTime())
     limits = {"up": WIRING.limit_up, "down": WIRING.limit_down}
     active = dict.fromkeys((*GUARDS, *limits), False)
+    is_surely_down = False
     for step in steps:
         before = list(bench.history)
         try:
@@ -268,7 +269,10 @@ def test_whatever_is_asked_the_relays_keep_apart(steps: list[str]) -> None:
             assert bench.history == before
         if any(active[guard] for guard in GUARDS):
             assert not bench.factory.pin(WIRING.close_relay).state, "a close pulse goes on with something there"
-        if step in UNDER_ARM and active["down"]:
+        if step in ("down", "up", "raise", "fire_alarm"):
+            is_surely_down = (is_surely_down or step == "down") and step != "raise" and not active["fire_alarm"]
+            is_surely_down = is_surely_down and active["down"] and not active["up"]
+        if step in UNDER_ARM and is_surely_down:
             opened = [name for _, name, on in bench.history[len(before) :] if on]
             assert opened == [], "an arm that is down is opened by who stands before it"
     for (ended, name, on), (begun, other, _) in pairwise(bench.history):
@@ -288,6 +292,147 @@ def test_position_and_its_callback(bench: Bench) -> None:
     up.drive_low()
     down.drive_low()  # both at once: a broken switch
     assert seen == [Position.DOWN, Position.BETWEEN, Position.UP, Position.BETWEEN]
+
+
+SWITCHES = {"limit_up": WIRING.limit_up, "limit_down": WIRING.limit_down}
+
+
+class Welded(Bench):
+    """A bench whose arm is down; one of its limit switches says the same whatever becomes of the arm."""
+
+    def __init__(self, stuck: str, *, active: bool, arm: Position = Position.DOWN) -> None:
+        super().__init__(MovedTime())
+        self._stuck = stuck
+        self.set(SWITCHES[stuck], active=active)
+        self.told: list[str] = []
+        self.barrier.when_faulty = self.told.append
+        self.goes(arm)
+
+    def goes(self, to: Position) -> None:
+        """The arm is there."""
+        for name, at in (("limit_up", Position.UP), ("limit_down", Position.DOWN)):
+            if name != self._stuck:
+                self.set(SWITCHES[name], active=at is to)
+
+    def is_mended(self, *, active: bool) -> None:
+        self.set(SWITCHES[self._stuck], active=active)
+
+    def opened(self) -> int:
+        """How often the arm was asked to rise."""
+        return sum(name == "open" and on for _, name, on in self.history)
+
+    def rises(self, *, as_far_as: Position = Position.UP) -> None:
+        self.barrier.raise_arm()
+        self.goes(Position.BETWEEN)
+        self.goes(as_far_as)
+        self.time.pass_ms(1_000)
+
+    def falls(self, *, as_far_as: Position = Position.BETWEEN) -> None:
+        self.barrier.lower_arm()
+        self.goes(Position.BETWEEN)
+        self.goes(as_far_as)
+        self.time.pass_ms(1_000)
+
+
+STUCK = [(name, active) for name in SWITCHES for active in (True, False)]
+
+
+@pytest.mark.parametrize("guard", UNDER_ARM)
+@pytest.mark.parametrize(("stuck", "active"), STUCK)
+@pytest.mark.parametrize("as_far_as", [Position.UP, Position.BETWEEN])
+def test_a_limit_switch_that_is_stuck_or_cut_keeps_nobody_from_raising_a_falling_arm(
+    stuck: str, active: bool, as_far_as: Position, guard: str
+) -> None:
+    """Also one that was stopped on its way up, which no switch tells."""
+    bench = Welded(stuck, active=active)
+    bench.rises(as_far_as=as_far_as)
+    bench.falls()
+    assert bench.opened() == 1
+    bench.set(GUARDS[guard], active=True)
+    assert bench.opened() == 2
+
+
+@pytest.mark.parametrize(
+    ("stuck", "says", "opposite"),
+    [("limit_up", Position.UP, Position.DOWN), ("limit_down", Position.DOWN, Position.UP)],
+)
+def test_a_welded_limit_switch_is_not_believed_until_it_opens_and_told_once(
+    stuck: str, says: Position, opposite: Position
+) -> None:
+    """Nor is the other one while both are closed."""
+    bench = Welded(stuck, active=True, arm=opposite)
+    for place in (opposite, Position.BETWEEN, says, Position.BETWEEN, opposite, Position.BETWEEN):
+        bench.goes(place)
+        assert bench.barrier.position is Position.BETWEEN
+    (told,) = bench.told
+    assert told.startswith(f"{stuck} has not opened")
+    assert bench.barrier.fault == told
+    bench.is_mended(active=False)
+    assert bench.barrier.fault is None
+    bench.is_mended(active=True)
+    assert bench.barrier.position is says
+    bench.goes(opposite)
+    assert bench.told == [told, told], "it is stuck anew"
+
+
+def test_the_other_switch_is_believed_again_once_it_opens() -> None:
+    bench = Welded("limit_down", active=True)
+    bench.goes(Position.UP)
+    bench.goes(Position.BETWEEN)
+    bench.is_mended(active=False)
+    bench.goes(Position.UP)
+    assert bench.barrier.position is Position.UP
+
+
+def test_a_limit_switch_that_chatters_is_told_once(bench: Bench) -> None:
+    """It may be the other one: what is told names the one that has not opened, and both."""
+    told: list[str] = []
+    bench.barrier.when_faulty = told.append
+    bench.set(WIRING.limit_up, active=True)
+    for _ in range(10):
+        bench.set(WIRING.limit_down, active=True)
+        bench.set(WIRING.limit_down, active=False)
+        assert bench.barrier.position is Position.BETWEEN
+    assert len(told) == 1
+    assert "limit_up" in told[0]
+    assert "limit_down" in told[0]
+
+
+def with_closed(*contacts: ContactWiring) -> MockFactory:
+    """Pins of which some hang on contacts that are closed, whoever takes the pin and pulls at it."""
+
+    class Wired(MockPin):  # type: ignore[misc]  # gpiozero ships no types
+        def _set_pull(self, value: str) -> None:
+            super()._set_pull(value)
+            if self.info.name in {f"GPIO{contact.pin}" for contact in contacts}:
+                self.drive_low()
+
+    return MockFactory(pin_class=Wired)
+
+
+def test_of_an_arm_that_was_not_seen_to_move_nobody_knows_that_it_is_down(time: MovedTime) -> None:
+    """The gate has started with the arm half-way, and its lower limit switch is stuck."""
+    factory = with_closed(WIRING.limit_down, SAFETY)
+    open_relay = Watched(factory, {"open": WIRING.open_relay}, time)
+    barrier = Barrier(WIRING, Loop(SAFETY, factory), factory, new_timer=time.new_timer)
+    barrier.lower_arm()
+    time.pass_ms(1_000)
+    factory.pin(SAFETY.pin).drive_high()
+    assert open_relay.history == [(1_000, "open", True)]
+
+
+def test_two_closed_limit_switches_at_the_start_are_a_fault_from_there_on(time: MovedTime) -> None:
+    factory = with_closed(WIRING.limit_up, WIRING.limit_down, SAFETY)
+    barrier = Barrier(WIRING, Loop(SAFETY, factory), factory, new_timer=time.new_timer)
+    assert barrier.position is Position.BETWEEN
+    assert barrier.fault is not None
+    assert barrier.fault.startswith("limit_up and limit_down are both closed")
+    factory.pin(WIRING.limit_up.pin).drive_high()
+    assert barrier.position is Position.BETWEEN, "the arm was up, or the switch was stuck"
+    factory.pin(WIRING.limit_down.pin).drive_high()
+    assert barrier.fault is None
+    factory.pin(WIRING.limit_down.pin).drive_low()
+    assert barrier.position is Position.DOWN
 
 
 class NoTimer:
@@ -387,7 +532,7 @@ def test_a_single_pulse_controller_is_never_asked_to_close(time: MovedTime) -> N
     bench.barrier.lower_arm()
     bench.time.pass_ms(5_000)
     assert bench.history == [(0, "open", True), (400, "open", False)]
-    bench.barrier.close()
+    bench.barrier.release()
     assert bench.factory.pin(SINGLE_PULSE.open_relay).state == 0
 
 
@@ -458,12 +603,12 @@ def test_an_alarm_that_cannot_raise_the_arm_is_still_heard(
 
 
 def test_an_alarm_at_the_very_end_finds_no_relay(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """Its thread was waiting for the barrier's lock while the barrier was closed."""
+    """Its thread was waiting for the barrier's lock while the barrier was released."""
     guards = (bench.fire, bench.loop, bench.photocell)
     late = [guard.when_activated for guard in guards]
     bench.set(WIRING.limit_up, active=True)
     bench.set(WIRING.limit_up, active=False)
-    bench.barrier.close()
+    bench.barrier.release()
     for raises in late:
         assert raises is not None
         raises()

@@ -72,10 +72,10 @@ def test_a_timer_that_fires_too_late_ends_nothing(bench: Bench) -> None:
 
 def test_the_end_is_silent(bench: Bench) -> None:
     bench.buzzer.warn()
-    bench.buzzer.close()
+    bench.buzzer.release()
     bench.time.pass_ms(5_000)
     bench.buzzer.beep()
-    bench.buzzer.close()
+    bench.buzzer.release()
     assert bench.history == [(0, True), (0, False)]
 
 
@@ -100,7 +100,7 @@ def test_a_lane_without_one_is_silent(time: MovedTime) -> None:
     buzzer = Buzzer(None, MockFactory(), new_timer=time.new_timer)
     buzzer.beep()
     buzzer.warn()
-    buzzer.close()
+    buzzer.release()
     assert time.calls == []
 
 

@@ -33,7 +33,7 @@ def test_loop_reports_each_change_once(normally: str) -> None:
         drive()
     assert seen == [True, False, True]
     assert loop.occupied
-    loop.close()
+    loop.release()
     assert factory.pin(17).when_changed is None
 
 
@@ -59,7 +59,7 @@ def test_each_contact_says_in_its_own_word_that_it_is_active(
     assert not says(contact)
     factory.pin(17).drive_high()
     assert seen == [False, True]
-    contact.close()
+    contact.release()
 
 
 def test_lights_are_never_both_lit_and_dark_at_start_and_end() -> None:
@@ -73,7 +73,7 @@ def test_lights_are_never_both_lit_and_dark_at_start_and_end() -> None:
         assert lights.showing is signal
         shown.append((red.state, green.state))
     lights.show(Signal.GREEN)
-    lights.close()
+    lights.release()
     assert shown == [(False, False), (True, False), (False, True), (True, False), (False, False)]
     assert (red.state, green.state) == (False, False)
 
@@ -86,25 +86,51 @@ def test_display_writes_both_lines_to_its_device() -> None:
         display.show("Willkommen in Köln, Spot 1-042", "→ left")
         assert os.read(ours, 100) == b"\x0cWillkommen in K\x94ln, ? left".ljust(41)
         assert display.lines == ("Willkommen in Köln, ", "→ left")
-        display.close()
+        display.release()
         assert os.read(ours, 100) == b"\x0c" + b" " * 40
     finally:
         os.close(ours)
         os.close(theirs)
 
 
-def test_a_missing_display_is_logged_once_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_display_is_told_and_logged_once_and_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "hardware.display")
     device = tmp_path / "display"
     display = Display(device)
+    told: list[str] = []
+    display.when_faulty = told.append
     display.show("one")
     display.show("two")
+    assert told == [display.fault]
+    assert f"the display {device} is lost" in told[0]
     device.touch()
     display.show("three")
+    assert display.fault is None
     display.show("four")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert device.read_bytes().split(b"\x0c")[1:] == [b"three".ljust(40), b"four".ljust(40)]
-    display.close()
+    display.release()
+
+
+def test_a_display_that_is_lost_again_is_told_again_but_not_as_it_is_released(tmp_path: Path) -> None:
+    device = tmp_path / "display"
+    device.touch()
+    display = Display(device)
+    told: list[str] = []
+    display.when_faulty = told.append
+    for _ in range(2):
+        display._hang_up()
+        device.unlink()
+        display.show("nobody reads it")
+        device.touch()
+        display.show("somebody does")
+    assert len(told) == 2
+    display._hang_up()
+    device.unlink()
+    display.release()
+    assert len(told) == 2
 
 
 def test_a_display_that_takes_nothing_does_not_block(tmp_path: Path) -> None:
@@ -115,7 +141,7 @@ def test_a_display_that_takes_nothing_does_not_block(tmp_path: Path) -> None:
         display = Display(fifo)
         for _ in range(5_000):  # far more than a pipe holds
             display.show("full")
-        display.close()
+        display.release()
     finally:
         os.close(reader)
 

@@ -1,7 +1,7 @@
 """One output line on a mock pin."""
 
 import pytest
-from gpiozero.pins.mock import MockFactory
+from gpiozero.pins.mock import MockFactory, MockPin
 
 from hardware.output import Output
 from tests.hardware.conftest import MovedTime
@@ -15,11 +15,26 @@ def test_it_is_switched_off_before_it_is_let_go_of_and_pulled_down_then(time: Mo
     watched = Watched(factory, {"relay": PIN}, time)
     output = Output(PIN, factory)
     output.on()
-    output.close()
-    output.close()
+    output.release()
+    output.release()
     assert watched.history == [(0, "relay", True), (0, "relay", False)]
     line = factory.pin(PIN)
     assert (line.function, line.pull) == ("input", "down")
+
+
+def test_it_stays_pulled_down_where_letting_go_of_a_pin_lets_go_of_its_pull() -> None:
+    """As lgpio does, on a Pi. What hangs there would float, or be pulled up by a relay board."""
+
+    class Freed(MockPin):  # type: ignore[misc]  # gpiozero ships no types
+        def close(self) -> None:
+            super().close()
+            self.pull = "floating"
+
+    factory = MockFactory(pin_class=Freed)
+    output = Output(PIN, factory)
+    output.on()
+    output.release()
+    assert factory.pin(PIN).pull == "down"
 
 
 @pytest.mark.parametrize("left", ["floating", "up", "down"])

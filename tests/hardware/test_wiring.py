@@ -32,7 +32,7 @@ pin = 7
 pin = 8
 normally = "open"
 [call_button]
-pin = 14
+pin = 15
 [buzzer]
 pin = 18
 [camera]
@@ -83,6 +83,8 @@ def test_a_safety_loop_is_normally_closed_where_only_its_pin_is_given() -> None:
         ({"buzzer": {"pin": 8}}, "greater than or equal to 9"),
         ({"lights": {"green": 3}}, "greater than or equal to 9"),
         ({"buzzer": {"pin": 14}}, "serial console"),
+        ({"barrier": {"limit_down": {"pin": 14}}}, "short it to ground"),
+        ({"safety_loop": {"pin": 14}}, "short it to ground"),
         ({"fire": {"pin": 22}}, "pin 22 is wired 2 times"),
         ({"simulated": {}}, "needs kind"),
         ({"camera": {"source": -1}}, "greater than or equal to 0"),
