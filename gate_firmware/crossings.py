@@ -7,7 +7,7 @@ it counts as passed unseen: nobody pays for not having come who may be inside.
 
 from cloud_sync.link.v1.facts import Noted
 from domain.now import Now
-from gate_firmware.arrival_watch import ArrivalWatch
+from gate_firmware.arrival_watch import MOMENT_MS, ArrivalWatch
 from gate_firmware.events import Looked
 from gate_firmware.identification import Identification
 from gate_firmware.passage import Passage
@@ -37,13 +37,13 @@ class Crossings:
         """Whoever crosses now has not followed anybody through; nor does the car before cross any more."""
         self._has_let_pass = False
         if self._car.before is not None and not self.under.occupied:
-            self._before_has_gone(now)
+            self.before_has_gone(now)
             self._car.withdrawals_due(now)
 
     def next_has_come(self, now: Now) -> None:
         """The next car is there while the one that may pass is between the loops, or has backed out. There is no room
         for two between them: one that was before that has gone."""
-        self._before_has_gone(now)
+        self.before_has_gone(now)
         before = self._car.before = self._car.passage
         before.crosses_by_ms = before.crosses_by_ms or now.mono_ms + self._gap_ms_max
         self._gap_ends_ms = before.crosses_by_ms
@@ -64,12 +64,13 @@ class Crossings:
         if self.under.occupied:  # by that car, perhaps
             self._gap_ends_ms = now.mono_ms + self._gap_ms_max
             return False
-        self._before_has_gone(now)
+        self.before_has_gone(now)
         self._car.withdrawals_due(now)
         return True
 
     def has_gone(self, now: Now) -> None:
         """The car that may pass has left the arrival loop, and was not seen to cross in time."""
+        self._car.passage.has_gone = True
         if self._gone(self._car.passage, now):
             self._car.begin(Passage(), now)
 
@@ -91,7 +92,7 @@ class Crossings:
             self.is_in_doubt(now)
         elif crossing is not Crossing.NOT_CROSSED or for_everyone:
             self.complete(now, unseen=passage.is_unread, may_pass=passage.may_pass or for_everyone)
-            self._before_has_gone(now)  # who came behind it would have had to drive through it
+            self.before_has_gone(now)  # who came behind it would have had to drive through it
 
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It is the car before that has crossed; `unseen`: unless the one that stands there had, and came back."""
@@ -165,10 +166,17 @@ class Crossings:
             self._record.passage(before.passage_id, before.judgement, now, unseen=True)
             self._has_let_pass = True
 
-    def _before_has_gone(self, now: Now) -> None:
+    def before_has_gone(self, now: Now) -> None:
+        """It is not between the loops, or may not pass."""
         before, self._car.before, self._gap_ends_ms = self._car.before, None, None
         if before is not None:
             self._gone(before, now)
+
+    def was_there(self, now: Now) -> bool:
+        """Whether the loop had only lost the car that may pass, for a moment, and not the next one behind it."""
+        crosses_by_ms = self._car.passage.crosses_by_ms
+        left_ms = None if crosses_by_ms is None else crosses_by_ms - self._gap_ms_max
+        return self._arrivals.dropped_out and (left_ms is None or now.mono_ms - left_ms < MOMENT_MS)
 
     def comes_back(self) -> bool:
         """The loop had only lost the car before: whether that is the one which stands there."""

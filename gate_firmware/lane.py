@@ -179,11 +179,9 @@ class Lane:
             self._crossings.next_has_come(now)
             raised = [] if self._arm.is_up else [*self._arm.raised(now)]
             return [*raised, *self._machine.enter(State.LOOKING, now)]
+        self._passage.is_unread = self._arrivals.occupied and not last.is_awaited
         commands = self._machine.drives_on(now)
-        if not self._arrivals.occupied or last.is_awaited:
-            return commands
-        self._passage.is_unread = True
-        return [*commands, self._passage.look()]
+        return [*commands, self._passage.look()] if self._passage.is_unread else commands
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """What is to be done now, in this order; what it follows from is stored already.
@@ -270,7 +268,7 @@ class Lane:
         if self._passage.is_awaited:
             self._passage.is_awaited = False
             return self._machine.try_again(now) if self.state is State.FAULT else []
-        if self._arrivals.dropped_out:  # it was there all the time
+        if self._crossings.was_there(now):
             self._passage.crosses_by_ms = None
             return self._machine.enter(State.OPEN, now) if self.state is State.OPEN else []
         self._crossings.next_has_come(now)
@@ -342,8 +340,8 @@ class Lane:
         if by is Input.CAR_CLEAR:
             self._blockage.is_over()
         if by is Input.CAR_UNDER and self.state in UP_FOR_EVERYONE:
-            shows_the_next = self._passage.is_looked_at and self._car.before is None
-            return self._machine.look_away() if shows_the_next else []
+            is_known = self.state is State.HELD_OPEN and self._passage.passage_id and self._car.before is None
+            return self._machine.look_away() if is_known else []  # a look would show the next car
         nobody_may = self._arm.is_down and self._passage.judgement is None
         if by is Input.CAR_UNDER and (self.state in UNDECIDED or nobody_may):
             return self._uninvited(now)
@@ -360,7 +358,7 @@ class Lane:
             return self._machine.step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
         self._crossings.cleared(now, arrival=self._arrivals.occupied, for_everyone=is_for_everyone)
-        if self.state is State.PASSING and self._passage.may_pass:
+        if self.state is State.PASSING and self._passage.may_pass and not self._passage.has_gone:
             return self._drives_on(now)
         if self.state is State.PASSING and self._car.before is not None:
             return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
@@ -385,11 +383,13 @@ class Lane:
         """The arm comes down again; but whoever may pass, and has left the arrival loop, may be on their way to it."""
         if by not in STEPS[self.state] or self._under.occupied or self.mode is Mode.HELD_OPEN:
             return self._machine.step(by, now)
-        if self._car.may_pass_by_itself:
+        if self._car.may_pass_by_itself and not self._passage.has_gone:
             return self._machine.drives_on(now)
+        if self._car.before is not None and self._car.before.is_refused:
+            self._crossings.before_has_gone(now)
         if self._car.before is not None:
             return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
-        if self._passage.passage_id and not self._arrivals.occupied:
+        if self._passage.passage_id and not self._arrivals.occupied and not self._passage.is_refused:
             return self._machine.drives_on(now)
         return self._machine.step(by, now)
 

@@ -15,7 +15,7 @@ from gate_firmware.arrival_watch import ArrivalWatch
 from gate_firmware.blockage import Blockage
 from gate_firmware.bystanders import Bystanders
 from gate_firmware.crossings import Crossings
-from gate_firmware.events import Command, LookAway
+from gate_firmware.events import Command, LookAway, Tell
 from gate_firmware.identification import Identification
 from gate_firmware.lane_states import STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
 from gate_firmware.passage import Passage
@@ -184,7 +184,7 @@ class Machine:
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
         self._crossings.is_back(now)
         self._passage.drives_by_ms = self._passage.crosses_by_ms = None
-        commands: list[Command] = [*self._arm.raised(now), self._sign.go(self._words())]
+        commands: list[Command] = [*self._arm.raised(now), self._tell_whom_it_is_up_for()]
         if self._passage.is_sure:
             commands += self.look_away()
         return [*commands, *self.step(Input.ARM_UP, now)] if self._arm.is_up else commands
@@ -197,9 +197,15 @@ class Machine:
         if not is_here and passage.crosses_by_ms is None:
             passage.crosses_by_ms = now.mono_ms + self._timing.gap_ms_max
         self.until_ms = passage.drives_by_ms if is_here else passage.crosses_by_ms
-        decided = self._passage.judgement is not None or self._direction is Direction.EXIT
-        told = self._sign.go(self._words()) if decided else self._sign.stop(IDLE)
+        told = self._tell_whom_it_is_up_for()
         return [told, *self.step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
+
+    def _tell_whom_it_is_up_for(self) -> Tell:
+        """Green for nobody who may be another car than the one that was let pass."""
+        if self._passage.is_unread:
+            return self._sign.stop(LOOKING)
+        is_known = self._passage.judgement is not None or self._direction is Direction.EXIT
+        return self._sign.go(self._words()) if is_known else self._sign.stop(IDLE)
 
     def _passing(self, now: Now) -> list[Command]:
         if self._under.loop:

@@ -23,7 +23,7 @@ class Passage:
     `look_again_ms`: when to begin the next look at its plate,
     whatever is said of it until then. `drives_by_ms`: when it is to have driven off the
     arrival loop, since the arm is up. `crosses_by_ms`: when it is to have crossed that is between the loops, whoever
-    comes behind it.
+    comes behind it. `has_gone`: it has not, and is not waited for; should it come all the same, it is known.
     """
 
     passage_id: str = ""
@@ -38,10 +38,15 @@ class Passage:
     look_again_ms: int | None = None
     drives_by_ms: int | None = None
     crosses_by_ms: int | None = None
+    has_gone: bool = False
 
     @property
     def may_pass(self) -> bool:
         return self.judgement is not None and self.judgement.passes
+
+    @property
+    def is_refused(self) -> bool:
+        return self.judgement is not None and not self.judgement.passes
 
     @property
     def is_sure(self) -> bool:

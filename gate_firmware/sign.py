@@ -10,11 +10,11 @@ class Sign:
     def __init__(self, lines: tuple[str, str]) -> None:
         self.told = Tell(Signal.RED, *lines)
 
-    def stop(self, lines: tuple[str, str]) -> Command:
+    def stop(self, lines: tuple[str, str]) -> Tell:
         """Red, and why."""
         return self._tell(Signal.RED, lines)
 
-    def go(self, lines: tuple[str, str]) -> Command:
+    def go(self, lines: tuple[str, str]) -> Tell:
         """Green, and where to."""
         return self._tell(Signal.GREEN, lines)
 
@@ -22,6 +22,6 @@ class Sign:
         """Green, where that, or where to, is news."""
         return [] if self.told == Tell(Signal.GREEN, *lines) else [self.go(lines)]
 
-    def _tell(self, signal: Signal, lines: tuple[str, str]) -> Command:
+    def _tell(self, signal: Signal, lines: tuple[str, str]) -> Tell:
         self.told = Tell(signal, *lines)
         return self.told

@@ -184,8 +184,8 @@ class TestUsedTicket:
         entry.seen(entry.car_comes(), Sight.UNSURE, None, code=ticket())
         entry.happens(ArmMoved(Arm.UP))
         entry.crash()
-        assert entry.start(arrival=True, arm=Arm.UP) == [WELCOME, Look("p1")]
-        entry.seen("p1", Sight.UNSURE, None)
+        assert entry.start(arrival=True, arm=Arm.UP) == [Tell(Signal.RED, *LOOKING), Look("p1")]
+        assert entry.seen("p1", Sight.UNSURE, None) == [WELCOME]
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         [passed] = entry.passages
         assert (passed.reservation_id, passed.ticket_id, passed.spot_id) == (rid(1), "t1", SPOT)

@@ -123,9 +123,11 @@ class TestRestart:
         entry.hub_says(right())
         entry.admitted()
         entry.happens(ArmMoved(Arm.UP))
-        shown = [WELCOME] if arm is Arm.UP else [RaiseArm(), WELCOME, LookAway()]
+        waits = Tell(Signal.RED, *LOOKING)
+        shown = [waits] if arm is Arm.UP else [RaiseArm(), waits, LookAway()]
         assert self.up_again(entry, arrival=True, arm=arm) == [*shown, Look("p1")]
         entry.happens(ArmMoved(Arm.UP))
+        assert WELCOME in entry.seen("p1")
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         [passed] = entry.passages
         assert (passed.passage_id, passed.reservation_id) == ("p1", rid(1))

@@ -60,6 +60,11 @@ FAILED_ONCE = [
     (576, Direction.ENTRY, True),  # one whom the arrival loop lost for longer than a moment comes back
     (668, Direction.ENTRY, True),  # in a lane that is held open, the look at one that drives shows the next
     (1003, Direction.ENTRY, True),  # somebody walks through as the next comes up behind one that went back
+    (1753, Direction.EXIT, True),  # the loop loses the next one for a moment behind one that went back
+    (1985, Direction.ENTRY, True),  # in a lane that is held open, the code of the next car shows
+    (2197, Direction.ENTRY, True),  # a restart as the next one is looked at behind one that went back
+    (2819, Direction.ENTRY, True),  # one that may not pass goes back in a fire, and it is over
+    (3436, Direction.ENTRY, True),  # somebody walks under an arm that comes down after one that went back
 ]
 """Beyond the streets above, what the lane did not do right at first."""
 
