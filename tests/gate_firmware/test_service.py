@@ -291,8 +291,8 @@ async def test_everyone_gets_out_without_a_reader(
     monkeypatch.setattr(process, "engine", missing)
     async with serving(tmp_path, Direction.EXIT) as site:
         await site.passes(OTHER)
-        alarms = [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)]
-        assert alarms == ["reader-missing"]
+        alarms = [(said.alarm, said.detail) for said in site.facts() if isinstance(said, AlarmRaised)]
+        assert alarms == [("reader-missing", "no plate is read: no such library")]
     assert "gate.reader_missing" in caplog.text
 
 
