@@ -408,6 +408,14 @@ class TestProcess:
         assert told is not None
         assert told.payload["alarm"] == "clock-untrusted"
 
+    async def test_nobody_else_in_the_network_reaches_its_local_interface(self, tmp_path: Path) -> None:
+        """127.0.0.2 is another of this machine's addresses: who listens on all of them answers there too."""
+        async with serving(tmp_path, Direction.ENTRY) as site, httpx.AsyncClient() as client:
+            port = site.settings.api.port
+            assert (await client.get(f"http://127.0.0.1:{port}/state")).status_code == 200
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://127.0.0.2:{port}/state")
+
     async def test_a_port_that_is_taken_is_the_operators(self, tmp_path: Path) -> None:
         settings = gate_settings(tmp_path, Direction.ENTRY)
         with bound_socket("127.0.0.1", settings.api.port), pytest.raises(OperatorError) as refused:
