@@ -64,7 +64,9 @@ class Card:
         self.log: list[Fact] = []
         """As it was at the end of the last life."""
 
-    def lives(self, steps: tuple[Step, ...], *, waits_for_the_disk: bool = True, goes_dark: bool = True) -> list[Command]:
+    def lives(
+        self, steps: tuple[Step, ...], *, waits_for_the_disk: bool = True, goes_dark: bool = True
+    ) -> list[Command]:
         """The gate does these; then it has no power, in the middle of writing down what follows.
 
         The store is as the gate opens it, unless its commits are not to wait for the disk.

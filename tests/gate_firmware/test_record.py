@@ -122,7 +122,9 @@ def test_a_passage_is_written_whole_or_not_at_all(entry: Gate, monkeypatch: pyte
         lambda record, gate: record.passage("p1", None, gate.now),
     ],
 )
-def test_when_the_call_returns_it_is_there_for_the_process_that_is_started_next(entry: Gate, write: Callable[[Record, Gate], None]) -> None:
+def test_when_the_call_returns_it_is_there_for_the_process_that_is_started_next(
+    entry: Gate, write: Callable[[Record, Gate], None]
+) -> None:
     write(record_of(entry), entry)
     stored = entry.stored()
     entry.crash()
