@@ -176,7 +176,9 @@ class TestCheckIn:
         assert problem(await typed(screen, "/check-in")) == (409, "no_car")
 
     async def test_at_an_exit(self, way_out: httpx.AsyncClient) -> None:
-        assert problem(await typed(way_out, "/check-in")) == (409, "wrong_direction")
+        answer = await typed(way_out, "/check-in")
+        assert problem(answer) == (409, "wrong_direction")
+        assert "POST /check-out" in answer.json()["detail"]
 
     async def test_while_another_car_passes(self, entry: Gate, screen: httpx.AsyncClient) -> None:
         entry.hub_says(right(), right(2, plate=OTHER))
@@ -227,4 +229,6 @@ class TestCheckOut:
         assert problem(await typed(way_out, "/check-out")) == (409, "no_car")
 
     async def test_at_an_entry(self, screen: httpx.AsyncClient) -> None:
-        assert problem(await typed(screen, "/check-out")) == (409, "wrong_direction")
+        answer = await typed(screen, "/check-out")
+        assert problem(answer) == (409, "wrong_direction")
+        assert "POST /check-in" in answer.json()["detail"]

@@ -58,7 +58,7 @@ from simulator.street.lane_client import StreetClient
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, policy, rid, right
 from tests.parts import ENTRY, EXIT, LOT, NOON, PATIENCE_S, running, soon
 
-TIMING = Timing(identify_ms_max=60_000, exit_identify_ms_max=4_000, retry_ms=500, drive_ms_max=3_000)
+TIMING = Timing(identify_ms_max=60_000, exit_identify_ms_max=4_000, retry_ms=500, drive_ms_max=3_000, gap_ms_max=3_000)
 
 
 def gate_settings(folder: Path, direction: Direction) -> GateSettings:
