@@ -229,6 +229,7 @@ class TestStreet:
         alarms = [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)]
         assert alarms[:3] == ["cabinet-open", "call", "fire"]
 
+    @pytest.mark.usefixtures("few_frames_will_do")
     async def test_a_stranger_is_refused(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
             await site.street.arrive("c1", frames(OTHER), patience_ms=60_000)

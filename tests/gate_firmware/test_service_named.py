@@ -67,6 +67,7 @@ def decisions(site: Site) -> list[GateDecided]:
 
 
 class TestPhone:
+    @pytest.mark.usefixtures("few_frames_will_do")
     async def test_a_booking_that_was_made_after_the_gate_was_cut_off_opens_it(self, tmp_path: Path) -> None:
         """By its ticket alone, which is held up after a refusal."""
         async with serving(tmp_path, Direction.ENTRY, KEY_KNOWN) as site:
