@@ -22,6 +22,7 @@ from gate_firmware.frames import FrameKeeper
 from gate_firmware.process import GateProcess
 from gate_firmware.service import OVERDUE_MS_MAX, GateService
 from hardware.camera import NoCamera
+from hardware.lane import Lane as Devices
 from simulator.street.quick_lane import QuickLane
 from tests.gate_firmware.test_service import gate_settings
 from tests.parts import NOON, PATIENCE_S
@@ -93,7 +94,7 @@ def test_a_process_whose_lane_hangs_is_silent_while_its_event_loop_runs(
     monkeypatch.setattr(systemd_words, "notify", said.append)
     monkeypatch.setattr(process, "serve_http", _for_ever)
     monkeypatch.setattr(process, "engine", lambda *_, **__: None)
-    monkeypatch.setattr(process.Devices, "from_wiring", lambda _wiring: Lane())
+    monkeypatch.setattr(Devices, "from_wiring", lambda _wiring: Lane())
     monkeypatch.setattr(FrameKeeper, "run", _for_ever)
     monkeypatch.setattr(Link, "run", _for_ever)
 
