@@ -76,7 +76,8 @@ def local_api(
 
     async def _typed(typed: Typed, at: Direction) -> Fact:
         if at is not direction:
-            raise Refused("wrong_direction", f"{gate_id} is an {direction.value} lane")
+            path = "/check-in" if direction is Direction.ENTRY else "/check-out"
+            raise Refused("wrong_direction", f"{gate_id} is an {direction.value} lane: ask it by POST {path}")
         return await typed_ids.typed(typed.reservation_id)
 
     return app

@@ -24,7 +24,7 @@ from cloud_sync.link.clock import Clock
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
 from domain.errors import GatehouseError, NotFound
-from domain.now import parse_instant, rfc3339
+from domain.now import Trust, parse_instant, rfc3339
 from hardware.camera import Frame
 
 log = logging.getLogger(__name__)
@@ -192,11 +192,14 @@ class FrameKeeper:
         self._do(lambda folder: folder.add(passage_id, [_jpeg(frame) for frame in new], at))
 
     async def run(self) -> None:
-        """Delete what is old, now and then, until cancelled."""
+        """Delete what is old, now and then, until cancelled. While nobody trusts the clock nothing is."""
         try:
             while True:
-                keep, now = self._keep(), self._clock().utc
-                self._do(lambda folder: folder.sweep(keep, now))  # noqa: B023  done before they are others
+                keep, now = self._keep(), self._clock()
+                if keep and now.trust is Trust.NONE:  # nobody knows which of them are old
+                    self._do(FrameFolder.make_room)
+                else:
+                    self._do(lambda folder: folder.sweep(keep, now.utc))  # noqa: B023  done before they are others
                 await asyncio.sleep(SWEEP_EVERY_S)
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)

@@ -372,7 +372,8 @@ class Lane:
         if is_on_its_way and self._arrivals.occupied and not self._arrivals.dropped_out:
             self._crossings.next_has_come(now)
             return self._machine.enter(State.LOOKING, now)
-        return self._machine.drives_on(now)
+        commands = self._machine.drives_on(now)
+        return [*commands, self._passage.look()] if self._passage.is_unread else commands
 
     def _fire_alarm(self, alarmed: bool, now: Now) -> list[Command]:
         if alarmed:

@@ -52,9 +52,10 @@ class Requests:
     async def _carried_out(self, request: Request) -> dict[str, Any]:
         said = _said(request)
         if request.gate_id != self._gate_id:
-            raise Refused("wrong_gate", f"this is {self._gate_id}")
+            raise Refused("wrong_gate", f"this is {self._gate_id}: ask {request.gate_id} on its own topic")
         if isinstance(request, AdmitRequest) and request.direction is not self._direction:
-            raise Refused("wrong_direction", f"{self._gate_id} is an {self._direction.value} lane")
+            other = f"ask an {request.direction.value} lane, or correct the gate's direction in the hub's file"
+            raise Refused("wrong_direction", f"{self._gate_id} is an {self._direction.value} lane: {other}")
         self._challenge.take(request.challenge, self._clock())
         stored = await self._ask(said)
         answer = ModeAnswer if isinstance(request, ModeRequest) else AdmitAnswer

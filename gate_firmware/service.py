@@ -21,7 +21,7 @@ from cloud_sync.link.store import Store
 from cloud_sync.link.unit import Unit
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, LaneModeChanged
 from cloud_sync.link.v1.messages import Ack, Reply
-from domain.errors import Refused, TryLater
+from domain.errors import GatehouseError, Refused, TryLater
 from domain.fact import Fact
 from domain.tries import Tries
 from gate_firmware.api import local_api
@@ -30,30 +30,7 @@ from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
 from gate_firmware.devices import Eyes, LaneDevices
-from gate_firmware.events import (
-    ArmMoved,
-    ArrivalLoop,
-    Beep,
-    CabinetDoor,
-    CallButton,
-    CodeSeen,
-    Command,
-    DeviceFault,
-    FireAlarm,
-    Inputs,
-    Look,
-    LookAway,
-    Looked,
-    LookForCode,
-    LowerArm,
-    ModeSet,
-    Photocell,
-    RaiseArm,
-    SafetyLoop,
-    Said,
-    Tell,
-    Warn,
-)
+from gate_firmware.events import CodeSeen, Command, Look, LookAway, Looked, LookForCode, ModeSet, Said
 from gate_firmware.frames import FrameKeeper
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
@@ -63,6 +40,7 @@ from gate_firmware.replica import Replica
 from gate_firmware.requests import Requests
 from gate_firmware.screens import Screens
 from gate_firmware.settings import GateSettings
+from gate_firmware.shell import Shell
 from gate_firmware.spare import IN_MEMORY
 from gate_firmware.waiting import Asked, Probe, Waiting
 from hardware.camera import NoCamera
@@ -203,7 +181,7 @@ class GateService:
 
     async def work(self, devices: LaneDevices, looker: Eyes) -> None:
         """Be the lane's gate with these devices, without a local interface, until cancelled."""
-        self._devices, self._looker = devices, looker
+        self._shell, self._looker = Shell(devices, self._do_look), looker
         async with asyncio.TaskGroup() as self._tasks:
             self._begin()
             self._tasks.create_task(self._carry_events())
@@ -216,42 +194,10 @@ class GateService:
 
     def _begin(self) -> None:
         """Listen to the devices, and begin with them as they are."""
-        devices, tell = self._devices, self._waiting.changed
         self._waiting.begin()
-        devices.arrival_loop.when_changed = lambda occupied: tell(ArrivalLoop(occupied))
-        devices.safety_loop.when_changed = lambda occupied: tell(SafetyLoop(occupied))
-        devices.barrier.when_moved = lambda position: tell(ArmMoved(position))
-        photocell, fire, cabinet = devices.photocell, devices.fire, devices.cabinet
-        if photocell is not None:
-            photocell.when_changed = lambda interrupted: tell(Photocell(interrupted))
-        if fire is not None:
-            fire.when_changed = lambda alarmed: tell(FireAlarm(alarmed))
-        if cabinet is not None:
-            cabinet.when_changed = lambda is_open: tell(CabinetDoor(is_open))
-        if devices.call_button is not None:
-            devices.call_button.when_changed = lambda pressed: tell(CallButton(pressed))
-        self._listen_for_faults(devices)
-        inputs = Inputs(
-            arrival=devices.arrival_loop.occupied,
-            safety=devices.safety_loop.occupied,
-            arm=devices.barrier.position,
-            photocell=photocell is not None and photocell.interrupted,
-            fire=fire is not None and fire.alarmed,
-            cabinet_open=cabinet is not None and cabinet.open,
-        )
+        inputs = self._shell.listen(self._waiting.changed)
+        self._shell.listen_for_faults(self._waiting.broken)
         self._perform(self._lane.start(inputs, self._clock()))
-
-    def _listen_for_faults(self, devices: LaneDevices) -> None:
-        def limit_switch(detail: str) -> None:
-            self._waiting.broken(DeviceFault(alarm="limit-switch", detail=detail))
-
-        def display(detail: str) -> None:
-            self._waiting.broken(DeviceFault(alarm="display-lost", detail=detail))
-
-        devices.barrier.when_faulty, devices.display.when_faulty = limit_switch, display
-        for fault, tell in ((devices.barrier.fault, limit_switch), (devices.display.fault, display)):
-            if fault is not None:
-                tell(fault)
 
     async def _carry_events(self) -> None:
         while True:
@@ -277,7 +223,8 @@ class GateService:
             await asyncio.shield(loading)
         except Exception as error:
             log.exception("gate.reader_missing")
-            self.alarm("reader-missing", f"no plate is read: {type(error).__name__}")
+            why = error.message if isinstance(error, GatehouseError) else type(error).__name__
+            self.alarm("reader-missing", f"no plate is read: {why}")
             self._sender.nudge()
 
     def _code_reader(self) -> QrChain:
@@ -365,30 +312,8 @@ class GateService:
             self._wake.clear()
 
     def _perform(self, commands: list[Command]) -> None:
-        """Carry the core's commands out, in order; what they follow from is stored already."""
-        devices = self._devices
-        for command in commands:
-            match command:
-                case RaiseArm():
-                    devices.barrier.raise_arm()
-                case LowerArm():
-                    try:
-                        devices.barrier.lower_arm()
-                    except Refused as refused:  # the lane tries again, or raises an alarm
-                        log.warning("gate.close_refused", extra={"why": refused.code})
-                case Beep():
-                    devices.buzzer.beep()
-                case Warn():
-                    devices.buzzer.warn()
-                case Tell(signal, line1, line2):
-                    devices.lights.show(signal)
-                    devices.display.show(line1, line2)
-                case Look(passage_id):
-                    self._begin_look(self._looker.look(passage_id))
-                case LookForCode(passage_id, but):
-                    self._begin_look(self._looker.look_for_code(passage_id, but))
-                case LookAway():
-                    self._look_away()
+        """Carry the core's commands out, and whoever else wants to know hears that something has happened."""
+        self._shell.perform(commands)
         self._sender.nudge()
         self._wake.set()
         self._screens.changed()
@@ -402,17 +327,19 @@ class GateService:
         self._decided = decided
         self._keep_frames(decided.payload["passage_id"])
 
-    def _begin_look(self, look: Coroutine[Any, Any, Looked | CodeSeen]) -> None:
-        self._look_away()
-        self._look = self._tasks.create_task(self._report(look))
+    def _do_look(self, command: Look | LookForCode | LookAway) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        match command:
+            case Look(passage_id):
+                self._look = self._tasks.create_task(self._report(self._looker.look(passage_id)))
+            case LookForCode(passage_id, but):
+                self._look = self._tasks.create_task(self._report(self._looker.look_for_code(passage_id, but)))
+            case LookAway():
+                self._look = None
 
     async def _report(self, look: Coroutine[Any, Any, Looked | CodeSeen]) -> None:
         self._waiting.looked(await look)
-
-    def _look_away(self) -> None:
-        if self._look is not None:
-            self._look.cancel()
-        self._look = None
 
     def _in_status(self) -> dict[str, Any]:
         return {"challenge": self._challenge.current, "mode": self._lane.mode}

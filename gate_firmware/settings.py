@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from cloud_sync.link.pruning import Limits
 from cloud_sync.link.settings import Broker, ClockSection, Location, Secret, Section, StoreSection, UnitId, UnitSettings
@@ -84,6 +84,9 @@ class Timing(Section):
     `retry_ms`: between two looks at a car that was held back; `drive_ms_max`: from the open arm to a car under it;
     `gap_ms_max`: from a car that has left the arrival loop to the same car under the open arm, else it has backed out;
     `stuck_ms`: how long a car may be held back before the arrival loop is called stuck.
+
+    An arm waits no longer for a car that has left the loop than for one that stands there: `gap_ms_max` is
+    `drive_ms_max` at most.
     """
 
     identify_ms_max: int = Field(default=6_000, ge=500, le=60_000)
@@ -92,6 +95,13 @@ class Timing(Section):
     drive_ms_max: int = Field(default=30_000, ge=1_000, le=600_000)
     gap_ms_max: int = Field(default=8_000, ge=1_000, le=60_000)
     stuck_ms: int = Field(default=900_000, ge=60_000, le=86_400_000)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.gap_ms_max > self.drive_ms_max:
+            is_longer = f"gap_ms_max ({self.gap_ms_max}) is longer than drive_ms_max ({self.drive_ms_max})"
+            raise ValueError(f"{is_longer}: set it to that at most")
+        return self
 
     def decide_ms_max(self, direction: Direction) -> int:
         """After this the lane decides without a read."""

@@ -35,9 +35,13 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
-@pytest.mark.parametrize("settings", [GateSettings, HubSettings, CentralSettings])
-def test_every_setting_is_documented(settings: type[BaseModel]) -> None:
-    words = set(re.findall(r"\w+", DOCS["configuration.md"]))
+@pytest.mark.parametrize(
+    ("settings", "unit"), [(GateSettings, "Gate"), (HubSettings, "Hub"), (CentralSettings, "Central")]
+)
+def test_every_setting_is_documented(settings: type[BaseModel], unit: str) -> None:
+    """Where its unit's are, or where those of all units are."""
+    sections = dict(re.findall(r"^## (\w+)(.+?)(?=^## |\Z)", DOCS["configuration.md"], re.MULTILINE | re.DOTALL))
+    words = set(re.findall(r"\w+", sections["Brokers"] + sections[unit]))
     assert set(keys_of(settings)) - words == set()
 
 
@@ -55,6 +59,14 @@ def test_every_alarm_is_documented() -> None:
     alarms = {alarm for source in sources for alarm in re.findall(raised, source)}
     assert {"fenced", "log-lost", "no-spot", "fact-set-aside"} <= alarms, "each way of raising one is seen"
     assert [alarm for alarm in alarms if f"`{alarm}`" not in DOCS["running.md"]] == []
+
+
+def test_every_event_that_a_lot_logs_is_documented() -> None:
+    rooms = ("hub", "gate_firmware", "cloud_sync/link")
+    sources = [path.read_text(encoding="utf-8") for room in rooms for path in (ROOT / room).glob("*.py")]
+    events = {event for source in sources for event in re.findall(r'log\.\w+\(\s*"([a-z_]+\.[a-z_]+)"', source)}
+    assert {"gate.camera_blind", "gate.reader_missing", "facts.pruned"} <= events, "each way of logging is seen"
+    assert [event for event in sorted(events) if f"`{event}`" not in DOCS["running.md"]] == []
 
 
 def topic_patterns() -> set[str]:

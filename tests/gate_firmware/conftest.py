@@ -1,14 +1,16 @@
-"""An entry and an exit for each test."""
+"""An entry and an exit for each test, and a vote of few frames."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cloud_sync.link.v1.facts import Direction
 from domain.errors import OperatorError
-from gate_firmware import process
+from gate_firmware import looking, process
 from lpr.reader import PlateReader
+from lpr.voting import Vote
 from tests.gate_firmware.gate import Gate
 
 
@@ -22,6 +24,12 @@ def entry(tmp_path: Path) -> Iterator[Gate]:
 def exit_(tmp_path: Path) -> Iterator[Gate]:
     """An exit lane with nothing in its replica, started."""
     yield from _started(tmp_path / "exit", Direction.EXIT)
+
+
+@pytest.fixture
+def few_frames_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is surely nobody's is refused after so many frames as a slow machine reads within a test's patience."""
+    monkeypatch.setattr(looking, "Vote", partial(Vote, 4))
 
 
 def _started(folder: Path, direction: Direction) -> Iterator[Gate]:

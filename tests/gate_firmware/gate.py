@@ -211,7 +211,10 @@ class Gate:
         self.store.close()
 
     def crash(self) -> None:
-        """Power off and on: what is on disk is all that is left."""
+        """The process ends and is started anew, on its store: what it knew and had not written down is gone.
+
+        The store is closed in order; what a cut of the power leaves of one is in test_power_cut.py.
+        """
         self.store.close()
         self._open()
 

@@ -1,29 +1,13 @@
 """A lane's core on real devices, with mock pins: contacts are driven, relays are watched, and time is moved."""
 
+from collections.abc import Collection
+
 from gpiozero.pins.mock import MockFactory
 
 from domain.errors import Refused
 from domain.plate import Plate
-from gate_firmware.events import (
-    ArmMoved,
-    ArrivalLoop,
-    Beep,
-    CabinetDoor,
-    CallButton,
-    Command,
-    DeviceFault,
-    Event,
-    FireAlarm,
-    Inputs,
-    Look,
-    LowerArm,
-    Photocell,
-    RaiseArm,
-    SafetyLoop,
-    Sight,
-    Tell,
-    Warn,
-)
+from gate_firmware.events import Event, Look, LookAway, LookForCode, Sight
+from gate_firmware.shell import Shell
 from hardware.lane import Lane
 from hardware.wiring import InputName, Wiring
 from tests.gate_firmware.gate import PLATE, Gate
@@ -33,6 +17,7 @@ from tests.hardware.pins import Watched
 WIRING = Wiring.model_validate({"kind": "gpiozero"} | MORE)
 STEP_MS = 100
 RISE_MS = 1_500
+AT_REST: tuple[InputName, ...] = ("limit_down",)
 
 
 class Site:
@@ -41,7 +26,10 @@ class Site:
     `jammed`: it does not get past the middle of its way. `stuck` is what broken contacts say, whatever is so.
     """
 
-    def __init__(self, gate: Gate, factory: MockFactory, time: MovedTime) -> None:
+    def __init__(
+        self, gate: Gate, factory: MockFactory, time: MovedTime, active: Collection[InputName] = AT_REST
+    ) -> None:
+        """`active`: the contacts that are, when the gate starts."""
         self.gate = gate
         self.jammed = False
         self.stuck: dict[InputName, bool] = {}
@@ -52,9 +40,13 @@ class Site:
         self._look = ""
         self.devices = Lane.from_wiring(WIRING, new_timer=time.new_timer)
         for name in WIRING.inputs:
-            self.set(name, active=name == "limit_down")
-        self._listen()
-        self._perform(self.gate.lane.start(_inputs(self.devices), self.gate.now))
+            self._set(name, active=name in active)
+        time.pass_ms(WIRING.safety_loop.hold_ms)
+        self._lower = self.devices.barrier.lower_arm
+        self.devices.barrier.lower_arm = self._lower_arm  # type: ignore[method-assign]
+        self._shell = Shell(self.devices, self._looks)
+        self._shell.perform(self.gate.lane.start(self._shell.listen(self._happens), self.gate.now))
+        self._shell.listen_for_faults(self._happens)
 
     @property
     def pulses(self) -> list[str]:
@@ -68,14 +60,16 @@ class Site:
 
     def set(self, name: InputName, *, active: bool) -> None:
         """Open or close a contact, unless it is stuck."""
-        active = self.stuck.get(name, active)
+        self._set(name, active=self.stuck.get(name, active))
+        if name == "safety_loop" and not active:
+            self.pass_ms(WIRING.safety_loop.hold_ms)
+
+    def _set(self, name: InputName, *, active: bool) -> None:
         pin, normally_closed = self._factory.pin(WIRING.inputs[name].pin), WIRING.inputs[name].normally == "closed"
         if active is normally_closed:
             pin.drive_high()
         else:
             pin.drive_low()
-        if name == "safety_loop" and not active:
-            self.pass_ms(WIRING.safety_loop.hold_ms)
 
     def stick(self, name: InputName, *, active: bool) -> None:
         """A contact breaks, and says this from now on."""
@@ -87,11 +81,11 @@ class Site:
         for _ in range(0, ms, STEP_MS):
             self._time.pass_ms(STEP_MS)
             self._move_arm()
-            self._perform(self.gate.passes_ms(STEP_MS))
+            self._shell.perform(self.gate.passes_ms(STEP_MS))
 
     def read(self, sight: Sight = Sight.KNOWN, plate: Plate | None = PLATE) -> None:
         """What the camera has seen of the car that is looked at."""
-        self._perform(self.gate.seen(self._look, sight, plate))
+        self._shell.perform(self.gate.seen(self._look, sight, plate))
 
     def comes(self, sight: Sight = Sight.KNOWN) -> None:
         """A car comes onto the arrival loop, and its plate is read."""
@@ -105,46 +99,20 @@ class Site:
         self.pass_ms(1_000)
         self.set("safety_loop", active=False)
 
-    def _listen(self) -> None:
-        devices = self.devices
-        devices.arrival_loop.when_changed = lambda on: self._happens(ArrivalLoop(on))
-        devices.safety_loop.when_changed = lambda on: self._happens(SafetyLoop(on))
-        devices.barrier.when_moved = lambda position: self._happens(ArmMoved(position))
-        devices.barrier.when_faulty = lambda detail: self._happens(DeviceFault("limit-switch", detail))
-        assert devices.photocell is not None
-        assert devices.fire is not None
-        assert devices.cabinet is not None
-        assert devices.call_button is not None
-        devices.photocell.when_changed = lambda on: self._happens(Photocell(on))
-        devices.fire.when_changed = lambda on: self._happens(FireAlarm(on))
-        devices.cabinet.when_changed = lambda on: self._happens(CabinetDoor(on))
-        devices.call_button.when_changed = lambda on: self._happens(CallButton(on))
-
     def _happens(self, event: Event) -> None:
-        self._perform(self.gate.happens(event))
+        self._shell.perform(self.gate.happens(event))
 
-    def _perform(self, commands: list[Command]) -> None:
-        for command in commands:
-            match command:
-                case RaiseArm():
-                    self.devices.barrier.raise_arm()
-                case LowerArm():
-                    try:
-                        self.devices.barrier.lower_arm()
-                    except Refused as refused:
-                        if refused.code != "command_running":  # the lane does not ask for what would be refused
-                            raise
-                case Tell(signal, line1, line2):
-                    self.devices.lights.show(signal)
-                    self.devices.display.show(line1, line2)
-                case Beep():
-                    self.devices.buzzer.beep()
-                case Warn():
-                    self.devices.buzzer.warn()
-                case Look(passage_id):
-                    self._look = passage_id
-                case _:
-                    pass
+    def _looks(self, command: Look | LookForCode | LookAway) -> None:
+        if isinstance(command, Look):
+            self._look = command.passage_id
+
+    def _lower_arm(self) -> None:
+        try:
+            self._lower()
+        except Refused as refused:
+            if refused.code != "command_running":
+                raise AssertionError("the lane asks for what a guard refuses") from refused
+            raise
 
     def _move_arm(self) -> None:
         barrier = WIRING.barrier
@@ -158,15 +126,3 @@ class Site:
         self._way_ms = min(max(self._way_ms + self._goes, least), most)
         self.set("limit_down", active=self._way_ms == 0)
         self.set("limit_up", active=self._way_ms == RISE_MS)
-
-
-def _inputs(lane: Lane) -> Inputs:
-    """How a lane's contacts are now."""
-    return Inputs(
-        arrival=lane.arrival_loop.occupied,
-        safety=lane.safety_loop.occupied,
-        arm=lane.barrier.position,
-        photocell=lane.photocell is not None and lane.photocell.interrupted,
-        fire=lane.fire is not None and lane.fire.alarmed,
-        cabinet_open=lane.cabinet is not None and lane.cabinet.open,
-    )

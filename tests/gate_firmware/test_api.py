@@ -10,6 +10,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+import gate_firmware
+from cloud_sync.link import limits
 from cloud_sync.link.mqtt import Link
 from cloud_sync.link.process import bound_socket, serve_http
 from cloud_sync.link.settings import Broker
@@ -25,6 +27,9 @@ from gate_firmware.lane_states import State
 from gate_firmware.screens import Screens
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, Gate, rid, right, stay
 from tests.parts import ENTRY, EXIT, running
+
+ANSWERS = ("api", "keypad", "problems", "screens", "service", "identification")
+"""What its answers come from."""
 
 RUNNING = Path(__file__).parents[2] / "docs" / "running.md"
 
@@ -127,6 +132,18 @@ def test_there_is_nothing_but_what_is_documented(entry: Gate) -> None:
     assert offered == set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", section, re.MULTILINE)) != set()
 
 
+async def test_so_is_each_field_of_the_state_and_each_error(screen: httpx.AsyncClient) -> None:
+    section = RUNNING.read_text(encoding="utf-8").partition("## The gate's local interface")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)`", section))
+    assert set((await screen.get("/state")).json()) - named == set()
+    files = [*(Path(gate_firmware.__path__[0]) / f"{name}.py" for name in ANSWERS), Path(limits.__file__)]
+    sources = [path.read_text(encoding="utf-8") for path in files]
+    raised = r'(?:Refused|TryLater|BadInput|problem)\((?:\d+, )?"([a-z_]+)"'
+    codes = {code for source in sources for code in re.findall(raised, source)}
+    assert {"no_car", "lane_busy", "input_invalid", "body_too_large", "internal_error"} <= codes, "each way is seen"
+    assert codes - named == set()
+
+
 async def test_and_no_other_method(screen: httpx.AsyncClient) -> None:
     assert (await screen.get("/openapi.json")).status_code == 404
     assert (await screen.post("/state")).status_code == 405
@@ -176,7 +193,9 @@ class TestCheckIn:
         assert problem(await typed(screen, "/check-in")) == (409, "no_car")
 
     async def test_at_an_exit(self, way_out: httpx.AsyncClient) -> None:
-        assert problem(await typed(way_out, "/check-in")) == (409, "wrong_direction")
+        answer = await typed(way_out, "/check-in")
+        assert problem(answer) == (409, "wrong_direction")
+        assert "POST /check-out" in answer.json()["detail"]
 
     async def test_while_another_car_passes(self, entry: Gate, screen: httpx.AsyncClient) -> None:
         entry.hub_says(right(), right(2, plate=OTHER))
@@ -227,4 +246,6 @@ class TestCheckOut:
         assert problem(await typed(way_out, "/check-out")) == (409, "no_car")
 
     async def test_at_an_entry(self, screen: httpx.AsyncClient) -> None:
-        assert problem(await typed(screen, "/check-out")) == (409, "wrong_direction")
+        answer = await typed(screen, "/check-out")
+        assert problem(answer) == (409, "wrong_direction")
+        assert "POST /check-in" in answer.json()["detail"]

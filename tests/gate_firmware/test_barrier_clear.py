@@ -107,6 +107,8 @@ OFTEN: dict[str, tuple[object, ...]] = {
 BEHIND_ANOTHER = ["comes", ArmMoved(Arm.UP), ArrivalLoop(False), 2_500, "comes", "drives"]
 """A second car comes in on the same decision as the first, which has gone back."""
 
+FALLS_ON_WHOEVER_IS_THERE = [ArmMoved(Arm.UP), SafetyLoop(True), ArmMoved(Arm.BETWEEN)]
+
 
 @dataclass
 class Bystander:
@@ -187,11 +189,18 @@ class Bystander:
                 except (Refused, TryLater):
                     assert gate.stored() == stored
             case ArrivalLoop() | SafetyLoop() | Photocell() | FireAlarm() | ArmMoved() | CallButton() | CabinetDoor():
-                was_under = self.safety or self.photocell
-                self.sees(happening)
-                self.check(gate.happens(happening))
-                if (self.safety or self.photocell) and not was_under and self.arm is not Arm.DOWN:
-                    assert not self.is_asked_down, "lets the arm come down on whoever has come under it"
+                self.changes(happening, gate)
+
+    def changes(self, event: Event, gate: Gate) -> None:
+        """An input does, and nothing comes down on whoever is under the arm then."""
+        was_under, was_up = self.safety or self.photocell, self.arm is Arm.UP
+        self.sees(event)
+        commands = gate.happens(event)
+        self.check(commands)
+        if was_up and was_under and self.arm is not Arm.UP:
+            assert RaiseArm() in commands, "lets the arm fall on whoever is under it"
+        if (self.safety or self.photocell) and not was_under and self.arm is not Arm.DOWN:
+            assert not self.is_asked_down, "lets the arm come down on whoever has come under it"
 
     def sees(self, event: Event) -> None:
         match event:
@@ -229,6 +238,9 @@ class Bystander:
 )
 @example(Direction.ENTRY, ["comes", SafetyLoop(True), SafetyLoop(False), ArmMoved(Arm.UP), "drives"])
 @example(Direction.EXIT, ["comes", ArmMoved(Arm.UP), ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN)])
+@example(Direction.ENTRY, ["comes", *FALLS_ON_WHOEVER_IS_THERE])
+@example(Direction.ENTRY, [ModeSet(Mode.HELD_OPEN, "Anna"), *FALLS_ON_WHOEVER_IS_THERE])
+@example(Direction.ENTRY, [FireAlarm(True), *FALLS_ON_WHOEVER_IS_THERE])
 @example(Direction.EXIT, ["comes", SafetyLoop(True), 30_000, SafetyLoop(False)])
 @example(Direction.ENTRY, [*BEHIND_ANOTHER, ArmMoved(Arm.DOWN), ArrivalLoop(True), ArrivalLoop(False)])
 @example(Direction.ENTRY, [*BEHIND_ANOTHER, ArrivalLoop(True), ArmMoved(Arm.BETWEEN), (Sight.STRANGER, OTHER)])

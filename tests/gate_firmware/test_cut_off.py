@@ -141,6 +141,9 @@ async def test_what_happens_while_the_broker_is_away_is_told_once_when_it_is_bac
         assert len(passed) == CARS_EACH_WAY
         assert decided.keys() == passed.keys()
         assert set(passed.values()) == {1}
+    whole = {(True, None): BOOKED, (False, "no-right"): CARS_EACH_WAY - BOOKED}
+    assert stays(folder, lot.lot_id, "stay") == whole
+    assert stays(folder, "central", "stays") == whole
     with closing(sqlite3.connect(folder / "data" / "central.db")) as central:
         done = central.execute("SELECT count(*) FROM reservations WHERE status = 'completed'").fetchone()
     assert done == (BOOKED,)
@@ -173,6 +176,18 @@ async def settled(folder: Path) -> None:
                 await asyncio.sleep(0.2)
     except TimeoutError:
         return
+
+
+def stays(folder: Path, unit: str, table: str) -> dict[tuple[bool, str | None], int]:
+    """How many cars came in and left again, by a unit's own tables: with a booking or without, and in what conflict."""
+    sql = (
+        f"SELECT reservation_id IS NOT NULL, conflict, count(*), count(entered_at), count(left_at) FROM {table}"  # noqa: S608
+        " GROUP BY 1, 2"
+    )
+    with closing(sqlite3.connect(folder / "data" / f"{unit}.db")) as store:
+        rows = store.execute(sql).fetchall()
+    assert all(count == entered == left for *_, count, entered, left in rows)
+    return {(bool(is_booked), conflict): count for is_booked, conflict, count, *_ in rows}
 
 
 def by_passage(kept: Kept, hub: str, gate_id: str, kind: str) -> Counter[str]:

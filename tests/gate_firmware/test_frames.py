@@ -14,7 +14,7 @@ import pytest
 
 from cloud_sync.link.seal import Seal
 from domain.errors import NotFound, PeerError
-from domain.now import Now, rfc3339
+from domain.now import Now, Trust, rfc3339
 from gate_firmware import frames
 from gate_firmware.frames import FrameFolder, FrameKeeper, export
 from hardware.camera import Frame
@@ -224,6 +224,39 @@ class TestKeeper:
         folder.add("p1", [JPEG], at(0))
         later = Now(0, at(73))
         async with running(FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: later, lambda: DAYS).run()):
+            await soon(_until(lambda: files(tmp_path) == []))
+
+    @pytest.mark.parametrize("hours", [-24 * 365, 24 * 365])
+    async def test_nothing_is_old_while_nobody_trusts_the_clock(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+    ) -> None:
+        """It says that they are a year old, or dated a year ahead."""
+        folder.add("p1", [JPEG], at(0))
+        looked_for_room: list[Path] = []
+
+        def usage(path: Path) -> SimpleNamespace:
+            looked_for_room.append(path)
+            return SimpleNamespace(total=100, free=50)
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        keeper = FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: Now(0, at(hours), Trust.NONE), lambda: DAYS)
+        async with running(keeper.run()):
+            await soon(_until(lambda: looked_for_room))
+        assert files(tmp_path) == ["p1-0.sealed"]
+
+    async def test_but_what_there_is_no_room_for_goes(
+        self, folder: FrameFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder.add("p1", [JPEG], at(0))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=100, free=4))
+        now = Now(0, at(0), Trust.NONE)
+        async with running(FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: now, lambda: DAYS).run()):
+            await soon(_until(lambda: files(tmp_path) == []))
+
+    async def test_and_so_does_all_where_none_are_to_be_kept(self, folder: FrameFolder, tmp_path: Path) -> None:
+        folder.add("p1", [JPEG], at(0))
+        now = Now(0, at(-1), Trust.NONE)
+        async with running(FrameKeeper(tmp_path / "gate.frames", SEAL, lambda: now, timedelta).run()):
             await soon(_until(lambda: files(tmp_path) == []))
 
     async def test_more_than_it_can_write_is_left_out(

@@ -1,51 +1,62 @@
 """The table of the lane: every event in every state."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from cloud_sync.link.v1.facts import Mode
+from domain.errors import TryLater
+from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     Event,
     FireAlarm,
     ModeSet,
+    OpenedBy,
     SafetyLoop,
+    Sight,
     Warn,
 )
 from gate_firmware.lane_states import STEPS, UNDECIDED, Input, State
 from hardware.barrier import Position as Arm
-from tests.gate_firmware.gate import (
-    Gate,
-    brought_to,
-)
+from tests.gate_firmware.gate import OTHER, Gate, brought_to
 
-# Every step of the table, as an event in a state. Those not named change nothing.
-TABLE = {
-    State.IDLE: {Input.CAR_HERE: State.LOOKING},
-    State.LOOKING: {Input.CAR_GONE: State.IDLE},
-    State.HELD_BACK: {Input.CAR_GONE: State.IDLE},
-    State.OPENING: {Input.ARM_UP: State.OPEN, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.OPEN: {
-        Input.CAR_GONE: State.OPEN,
-        Input.CAR_HERE: State.LOOKING,
-        Input.CAR_UNDER: State.PASSING,
-        Input.ARM_FELL: State.OPENING,
-    },
-    State.PASSING: {Input.CAR_CLEAR: State.CLOSING},
-    State.CLOSING: {Input.ARM_DOWN: State.IDLE, Input.CAR_HERE: State.LOOKING, Input.CAR_UNDER: State.PASSING},
-    State.FAULT: {
-        Input.ARM_UP: State.OPEN,
-        Input.ARM_DOWN: State.IDLE,
-        Input.CAR_HERE: State.LOOKING,
-        Input.CAR_UNDER: State.PASSING,
-    },
-    State.FIRE: {Input.ALARM_OVER: State.CLOSING},
-    State.HELD_OPEN: {Input.AS_USUAL: State.CLOSING},
+RUNNING = Path(__file__).parents[2] / "docs" / "running.md"
+IN_WORDS = {
+    "a car comes": Input.CAR_HERE,
+    "another car comes": Input.CAR_HERE,
+    "it leaves": Input.CAR_GONE,
+    "it may pass": Input.LET_PASS,
+    "it may not": Input.HOLD_BACK,
+    "the arm is up": Input.ARM_UP,
+    "the arm is down": Input.ARM_DOWN,
+    "the arm leaves its upper limit": Input.ARM_FELL,
+    "something is under the arm": Input.CAR_UNDER,
+    "nothing is under it any more": Input.CAR_CLEAR,
+    "it takes too long": Input.WAITED,
+    "the alarm is over": Input.ALARM_OVER,
+    "it is not held open any more": Input.AS_USUAL,
 }
-for state, row in TABLE.items():
-    row[Input.ALARM] = State.FIRE
-    if state is not State.FIRE:
-        row[Input.HOLD_OPEN] = State.HELD_OPEN
+
+
+def documented() -> dict[State, dict[Input, State]]:
+    """The table of the documentation, with what the sentence below it says of all states."""
+    section = RUNNING.read_text(encoding="utf-8").partition("## What a lane is about")[2].partition("\n## ")[0]
+    table = {}
+    for name, steps in re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", section, re.MULTILINE):
+        row = {IN_WORDS[by]: State(to) for by, to in re.findall(r"(?:^|; )([^;:]+): `(\w+)`", steps)}
+        row[Input.ALARM] = State.FIRE
+        if name != State.FIRE.value:
+            row[Input.HOLD_OPEN] = State.HELD_OPEN
+        table[State(name)] = row
+    return table
+
+
+TABLE = documented()
+"""Every step, as something that happens in a state. Those not named change nothing."""
+
 EVENTS: dict[Input, Event] = {
     Input.CAR_HERE: ArrivalLoop(True),
     Input.CAR_GONE: ArrivalLoop(False),
@@ -77,6 +88,36 @@ class TestTable:
         assert entry.lane.state is TABLE[state].get(by, state)
 
     @pytest.mark.parametrize("state", State)
+    def test_somebody_of_the_lot_lets_it_pass_in_each_state(self, entry: Gate, state: State) -> None:
+        brought_to(entry, state)
+        after = TABLE[state].get(Input.LET_PASS)
+        if after is None:
+            with pytest.raises(TryLater):
+                entry.happens(OpenedBy("Anna"))
+        else:
+            entry.happens(OpenedBy("Anna"))
+        assert entry.lane.state is (after or state)
+
+    @pytest.mark.parametrize("state", State)
+    def test_it_may_not_pass_in_each_state(self, entry: Gate, state: State) -> None:
+        """By what the camera sees of it, where it still looks."""
+        brought_to(entry, state)
+        entry.seen(entry.lane._passage.passage_id, Sight.STRANGER, OTHER)
+        assert entry.lane.state is TABLE[state].get(Input.HOLD_BACK, state)
+
+    @pytest.mark.parametrize("state", State)
+    def test_each_state_for_as_long_as_it_may_last(self, entry: Gate, state: State) -> None:
+        """An arm that comes down is asked so often first. Who is looked at for too long is held back."""
+        brought_to(entry, state)
+        after = TABLE[state].get(Input.WAITED)
+        assert (after is not None) is (state in (State.OPENING, State.OPEN, State.CLOSING))
+        for _ in range(CLOSE_TRIES_MAX):
+            wakeup_ms = entry.lane.next_wakeup_ms()
+            if entry.lane.state is state and wakeup_ms is not None:
+                entry.passes_ms(wakeup_ms - entry.now.mono_ms)
+        assert entry.lane.state is (State.HELD_BACK if state is State.LOOKING else after or state)
+
+    @pytest.mark.parametrize("state", State)
     def test_what_it_has_no_step_for_commands_nothing(self, entry: Gate, state: State) -> None:
         brought_to(entry, state)
         does = (*ALWAYS, Input.CAR_HERE) if state is State.HELD_OPEN else ALWAYS
@@ -88,8 +129,7 @@ class TestTable:
         assert entry.lane.state is state
 
     def test_it_is_the_table_that_is_documented(self) -> None:
-        for state, steps in STEPS.items():
-            assert {by: to for by, to in steps.items() if by in EVENTS} == TABLE[state]
+        assert documented() == STEPS
 
     @pytest.mark.parametrize("position", Arm)
     def test_a_moving_arm_is_no_event(self, entry: Gate, position: Arm) -> None:

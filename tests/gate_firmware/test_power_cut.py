@@ -64,12 +64,17 @@ class Card:
         self.log: list[Fact] = []
         """As it was at the end of the last life."""
 
-    def lives(self, steps: tuple[Step, ...], *, synchronous: str = "FULL", goes_dark: bool = True) -> list[Command]:
-        """The gate does these; then it has no power, in the middle of writing down what follows."""
+    def lives(
+        self, steps: tuple[Step, ...], *, waits_for_the_disk: bool = True, goes_dark: bool = True
+    ) -> list[Command]:
+        """The gate does these; then it has no power, in the middle of writing down what follows.
+
+        The store is as the gate opens it, unless its commits are not to wait for the disk.
+        """
         commands: list[Command] = []
 
         def life(_process: Process) -> None:
-            self._starts(synchronous)
+            self._starts(waits_for_the_disk=waits_for_the_disk)
             for step in steps:
                 commands[:] = step(self.gate)
             self.log = self.gate.journal.after(Position(), 1_000)
@@ -81,11 +86,12 @@ class Card:
         lived(self.disk, life)
         return commands
 
-    def _starts(self, synchronous: str) -> None:
+    def _starts(self, *, waits_for_the_disk: bool) -> None:
         self.gate.store.close()
         self.gate.folder = self.disk.path.parent
         self.gate._open()
-        self.gate.store.connection.execute(f"PRAGMA synchronous = {synchronous}")
+        if not waits_for_the_disk:
+            self.gate.store.connection.execute("PRAGMA synchronous = NORMAL")
         self.gate.journal.begin_run()
         self.gate.start()
 
@@ -120,7 +126,7 @@ def test_what_the_arm_moved_on_is_there_and_the_log_goes_on(card: Card, count: i
 
 
 def test_it_would_not_be_if_a_commit_did_not_wait_for_the_disk(card: Card) -> None:
-    card.lives(STREET[:2], synchronous="NORMAL")
+    card.lives(STREET[:2], waits_for_the_disk=False)
     assert [fact.kind for fact in card.log] == [GateDecided.kind]
     card.lives((), goes_dark=False)
     assert card.log == []

@@ -230,6 +230,7 @@ async def test_a_gate_starts_from_a_disk_that_is_broken_already(
     async with serving_as_it_is(tmp_path, settings) as gate:
         assert await drives_out(gate, 1) < EXIT_S_MAX
     assert store.read_bytes() == b"no database " * 1_000, "whoever looks at it finds it as it was"
+    assert not settings.store.frames.exists(), "and no pictures beside it: their disk is the same"
     assert "gate.store_failed" in caplog.text
 
 

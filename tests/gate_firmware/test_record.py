@@ -118,11 +118,13 @@ def test_a_passage_is_written_whole_or_not_at_all(entry: Gate, monkeypatch: pyte
 @pytest.mark.parametrize(
     "write",
     [
-        lambda record, gate: record.alarm("motion-too-long", "arm", gate.now),
+        lambda record, gate: record.alarm("arm-stuck", "arm", gate.now),
         lambda record, gate: record.passage("p1", None, gate.now),
     ],
 )
-def test_when_the_call_returns_it_survives_a_power_cut(entry: Gate, write: Callable[[Record, Gate], None]) -> None:
+def test_when_the_call_returns_it_is_there_for_the_process_that_is_started_next(
+    entry: Gate, write: Callable[[Record, Gate], None]
+) -> None:
     write(record_of(entry), entry)
     stored = entry.stored()
     entry.crash()
@@ -131,6 +133,6 @@ def test_when_the_call_returns_it_survives_a_power_cut(entry: Gate, write: Calla
 
 
 def test_an_alarm_says_what(entry: Gate) -> None:
-    record_of(entry).alarm("motion-too-long", "the arm", entry.now)
+    record_of(entry).alarm("arm-stuck", "the arm", entry.now)
     (told,) = entry.told(AlarmRaised)
-    assert (told.alarm, told.detail) == ("motion-too-long", "the arm")
+    assert (told.alarm, told.detail) == ("arm-stuck", "the arm")

@@ -58,7 +58,7 @@ from simulator.street.lane_client import StreetClient
 from tests.gate_firmware.gate import OTHER, PLATE, SEAL, SPOT, policy, rid, right
 from tests.parts import ENTRY, EXIT, LOT, NOON, PATIENCE_S, running, soon
 
-TIMING = Timing(identify_ms_max=60_000, exit_identify_ms_max=4_000, retry_ms=500, drive_ms_max=3_000)
+TIMING = Timing(identify_ms_max=60_000, exit_identify_ms_max=4_000, retry_ms=500, drive_ms_max=3_000, gap_ms_max=3_000)
 
 
 def gate_settings(folder: Path, direction: Direction) -> GateSettings:
@@ -229,6 +229,7 @@ class TestStreet:
         alarms = [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)]
         assert alarms[:3] == ["cabinet-open", "call", "fire"]
 
+    @pytest.mark.usefixtures("few_frames_will_do")
     async def test_a_stranger_is_refused(self, tmp_path: Path) -> None:
         async with serving(tmp_path, Direction.ENTRY, booked()) as site:
             await site.street.arrive("c1", frames(OTHER), patience_ms=60_000)
@@ -291,8 +292,8 @@ async def test_everyone_gets_out_without_a_reader(
     monkeypatch.setattr(process, "engine", missing)
     async with serving(tmp_path, Direction.EXIT) as site:
         await site.passes(OTHER)
-        alarms = [said.alarm for said in site.facts() if isinstance(said, AlarmRaised)]
-        assert alarms == ["reader-missing"]
+        alarms = [(said.alarm, said.detail) for said in site.facts() if isinstance(said, AlarmRaised)]
+        assert alarms == [("reader-missing", "no plate is read: no such library")]
     assert "gate.reader_missing" in caplog.text
 
 
@@ -407,6 +408,14 @@ class TestProcess:
             told = gate._journal.last_own(AlarmRaised.kind)
         assert told is not None
         assert told.payload["alarm"] == "clock-untrusted"
+
+    async def test_nobody_else_in_the_network_reaches_its_local_interface(self, tmp_path: Path) -> None:
+        """127.0.0.2 is another of this machine's addresses: who listens on all of them answers there too."""
+        async with serving(tmp_path, Direction.ENTRY) as site, httpx.AsyncClient() as client:
+            port = site.settings.api.port
+            assert (await client.get(f"http://127.0.0.1:{port}/state")).status_code == 200
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://127.0.0.2:{port}/state")
 
     async def test_a_port_that_is_taken_is_the_operators(self, tmp_path: Path) -> None:
         settings = gate_settings(tmp_path, Direction.ENTRY)

@@ -45,6 +45,10 @@ def test_an_exit_cannot_be_set_to_wait_longer_than_five_seconds() -> None:
         Timing(exit_identify_ms_max=4_001)
 
 
+def test_an_arm_may_wait_as_long_for_a_car_that_has_left_the_loop_as_for_one_that_stands_there() -> None:
+    assert Timing(gap_ms_max=5_000, drive_ms_max=5_000).gap_ms_max == 5_000
+
+
 @pytest.mark.parametrize(
     ("wrong", "instead", "complaint"),
     [
@@ -54,6 +58,16 @@ def test_an_exit_cannot_be_set_to_wait_longer_than_five_seconds() -> None:
         ('kind = "simulated"', 'kind = "simulated"\n[reader]\nengine = "tesseract"', "no plate reader is called that"),
         ('kind = "simulated"', 'kind = "simulated"\n[reader]\ncountries = ["xx"]', "no plate formats are known of xx"),
         ('kind = "simulated"', 'kind = "simulated"\n[timing]\nretry_ms = 1', "retry_ms"),
+        (
+            'kind = "simulated"',
+            'kind = "simulated"\n[timing]\ngap_ms_max = 1001\ndrive_ms_max = 1000',
+            r"timing.*gap_ms_max \(1001\) is longer than drive_ms_max \(1000\)",
+        ),
+        (
+            'kind = "simulated"',
+            'kind = "simulated"\n[timing]\ndrive_ms_max = 7999',
+            r"gap_ms_max \(8000\) is longer than drive_ms_max \(7999\)",
+        ),
         ('kind = "simulated"', 'kind = "simulated"\n[keypad]\ntries_max = 0', "tries_max"),
         ('kind = "simulated"', 'kind = "simulated"\ncolour = "red"', "colour"),
         ('kind = "simulated"', 'kind = "imagined"', "kind"),
