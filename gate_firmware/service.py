@@ -54,6 +54,7 @@ from gate_firmware.events import (
     Warn,
 )
 from gate_firmware.frames import FrameKeeper
+from gate_firmware.hub_presence import HubPresence
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.lane_states import State
@@ -112,7 +113,7 @@ class GateService:
         self._challenge_used = asyncio.Event()
         self._unit = Unit(self._journal, host, topics.gate_status(gate_id), self._fenced, self._in_status)
         self._log_lost = False
-        self._link = self._unit.connect(settings.broker, with_status=True)
+        self._link = self._unit.connect(settings.broker, parent="the hub")
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
         self._pruning = self._pruned()
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock, self._boot)
@@ -132,11 +133,10 @@ class GateService:
         keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
         self.typed_ids = TypedIds(keypad, self._ask, lambda typed: self._replica.right(typed) is not None, self._clock)
         self._screens = Screens()
-        self._link.when_connected(self._screens.changed)
-        self._link.when_lost(self._screens.changed)
+        hub = HubPresence(self._link, lot_id, self._sender, self._screens.changed)
         self._waiting = Waiting()
         self._wake = asyncio.Event()
-        self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids, self._screens)
+        self.api = local_api(gate_id, direction, self._lane, self._journal, hub, self.typed_ids, self._screens)
         """The local interface."""
         self._look: asyncio.Task[None] | None = None
         self._keep_frames: Callable[[str], None] = lambda _passage_id: None

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from cloud_sync.link.pruning import Limits
 from cloud_sync.link.settings import Broker, ClockSection, Location, Secret, Section, StoreSection, UnitId, UnitSettings
@@ -128,3 +128,11 @@ class GateSettings(UnitSettings):
     api: LocalApi = LocalApi()
     keypad: KeypadSection = KeypadSection()
     clock: ClockSection = ClockSection()
+
+    @model_validator(mode="after")
+    def _is_itself(self) -> Self:
+        """The broker takes a gate's name for its id: with another's it connects, and is denied all that is its own."""
+        username = self.broker.username
+        if username is not None and username != self.gate.gate_id:
+            raise ValueError(f"broker.username: must be gate.gate_id, {self.gate.gate_id}")
+        return self
