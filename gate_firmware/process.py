@@ -55,8 +55,8 @@ class GateProcess:
         self._has_begun = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had, or the
-        store is another's.
+        """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had, the
+        store is another's, or the hub has said that this lane is the other way.
 
         What is a bug ends the process: its pins go to their safe levels, and it is started anew with the lane as it
         then is.
@@ -88,6 +88,8 @@ class GateProcess:
         store.when_failed = lambda error: None if failed.done() else failed.set_result(error)
         try:
             service = GateService(self._settings, self._host, store)
+            if self._service is None:
+                service.check_direction()
         except sqlite3.DatabaseError as error:
             if not is_failing(error):
                 raise

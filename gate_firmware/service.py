@@ -30,6 +30,7 @@ from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
 from gate_firmware.devices import Eyes, LaneDevices
+from gate_firmware.direction import DirectionCheck
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
@@ -118,10 +119,11 @@ class GateService:
         self._pruning = self._pruned()
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock, self._boot)
         self._unit.senders.append(self._sender)
+        self._direction = DirectionCheck(gate_id, direction, self.alarm)
         down = Receiver(
             lot_id,
             self._journal,
-            self._replica.apply,
+            self._apply,
             self.alarm,
             forget=self._replica.forget,
             copy=ComparedReplica(self._store),
@@ -150,6 +152,10 @@ class GateService:
     def replica(self) -> Replica:
         """What this gate knows of its lot: what it may expect to see."""
         return self._replica
+
+    def check_direction(self) -> None:
+        """Raises OperatorError where the hub has said that this lane is the other way; for the start of a process."""
+        self._direction.at_start(self._journal)
 
     def let_screens_go(self) -> None:
         """End the streams of whoever follows the lane: the process ends."""
@@ -318,6 +324,10 @@ class GateService:
         ack = call()
         self._sender.nudge()
         return ack
+
+    def _apply(self, fact: Fact) -> None:
+        self._replica.apply(fact)
+        self._direction.heard(fact)
 
     def _withdrawn(self, reservation_id: str, revision: int) -> None:
         self._lane.withdrawn(reservation_id, revision, self._clock())

@@ -273,10 +273,10 @@ class Journal:
         sql = "SELECT * FROM fact WHERE kind = ? ORDER BY at DESC, seq DESC LIMIT ?"
         return [fact_of(row) for row in self._sql.execute(sql, (kind, limit))]
 
-    def about(self, kind: str, subject: str) -> Fact | None:
-        """The latest fact of a kind about this subject in this unit's own log."""
+    def about(self, kind: str, subject: str, unit: str | None = None) -> Fact | None:
+        """The latest fact of a kind about this subject in this unit's own log, or as another `unit` has told it."""
         found = "latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? AND latest.kind = ? AND subject = ?"
-        row = self._sql.execute(f"SELECT fact.* FROM {found}", (self.unit, kind, subject)).fetchone()  # noqa: S608
+        row = self._sql.execute(f"SELECT fact.* FROM {found}", (unit or self.unit, kind, subject)).fetchone()  # noqa: S608
         return None if row is None else fact_of(row)
 
     def last_own(self, kind: str) -> Fact | None:
