@@ -15,8 +15,6 @@ from domain.fact import Fact
 
 log = logging.getLogger(__name__)
 
-DIFFERS = "direction-differs"
-
 _DIRECTIONS = frozenset(direction.value for direction in Direction)
 
 
@@ -37,7 +35,7 @@ class DirectionCheck:
                 "direction_differs",
                 f"gate.direction is {self._direction.value}, and the hub has {self._gate_id} as {hubs}: correct"
                 f" one of the two. If the hub's was changed while this gate could not hear it, start this gate with"
-                f" {hubs} until it has heard its hub, which it tells by the alarm {DIFFERS}",
+                f" {hubs} until it has heard its hub, which it tells by the alarm direction-differs",
             )
 
     def heard(self, fact: Fact) -> None:
@@ -48,7 +46,7 @@ class DirectionCheck:
         if hubs is not None and not self._differs:
             detail = f"gate.direction is {self._direction.value}, and the hub has this gate as {hubs}"
             log.error("gate.direction_differs", extra={"why": detail})
-            self._alarm(DIFFERS, detail)
+            self._alarm("direction-differs", detail)
         self._differs = hubs is not None
 
     def _another(self, fact: Fact) -> str | None:

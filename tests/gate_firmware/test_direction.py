@@ -8,7 +8,7 @@ import pytest
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateChanged
 from domain.errors import OperatorError
 from gate_firmware import process
-from gate_firmware.direction import DIFFERS, DirectionCheck
+from gate_firmware.direction import DirectionCheck
 from gate_firmware.process import GateProcess
 from hub.settings import GateEntry
 from lpr.reader import PlateReader
@@ -17,6 +17,8 @@ from tests.gate_firmware.test_process import alarms, breaks, drives_out, told, t
 from tests.gate_firmware.test_service import gate_settings, serving, serving_as_it_is
 from tests.hub.test_runs import Runs
 from tests.parts import ENTRY, EXIT, BrokerSite, linked, soon
+
+DIFFERS = "direction-differs"
 
 
 def lane(direction: Direction, gate_id: str = ENTRY) -> GateChanged:
