@@ -95,4 +95,4 @@ def _is_over(journal: Journal, decided: Fact, passage_id: str) -> bool:
     """Whether it was written since that the car has crossed, or has gone, or that the arm has come down before it."""
     since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
     ends = (fact for fact in since if fact.kind in (GatePassed.kind, LaneNoted.kind))
-    return len(since) == SINCE_MAX or any(fact.payload["passage_id"] == passage_id for fact in ends)
+    return len(since) == SINCE_MAX or any(fact.payload.get("passage_id") == passage_id for fact in ends)
