@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, FastAPI
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from cloud_sync.link.carrier import Carrier
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.limits import BodyLimit
 from cloud_sync.link.v1.facts import Direction, GateDecided
@@ -19,6 +18,13 @@ from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.problems import answer_with_problems, problem
 from gate_firmware.screens import Screens
+
+
+class Hub(Protocol):
+    """The lot's hub, as seen from here."""
+
+    @property
+    def connected(self) -> bool: ...
 
 
 class Typed(BaseModel):
@@ -32,7 +38,7 @@ def local_api(
     direction: Direction,
     lane: Lane,
     journal: Journal,
-    link: Carrier,
+    hub: Hub,
     typed_ids: TypedIds,
     screens: Screens,
 ) -> FastAPI:
@@ -49,7 +55,7 @@ def local_api(
             "mode": lane.mode.value,
             "signal": lane.told.signal.value,
             "display": [lane.told.line1, lane.told.line2],
-            "hub_connected": link.connected,
+            "hub_connected": hub.connected,
             "last_decision": None if last is None else gate_answer(last),
         }
 

@@ -39,6 +39,9 @@ TRY_EVERY_S = 3_600.0
 QUIET_EVERY_S = 2.0
 """How often to look, once the disk works again, whether nobody is in the lane and the hub has all."""
 
+LOOK_EVERY_S = 5.0
+"""How often to look whether the store's files are still those that this process has open."""
+
 DETAIL_MAX = 300
 """Signs of why, in an alarm."""
 
@@ -55,8 +58,8 @@ class GateProcess:
         self._has_begun = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had, or the
-        store is another's.
+        """Serve the lane until cancelled, once. Raises OperatorError where pins or port are not to be had, the
+        store is another's, or the hub has said that this lane is the other way.
 
         What is a bug ends the process: its pins go to their safe levels, and it is started anew with the lane as it
         then is.
@@ -88,16 +91,19 @@ class GateProcess:
         store.when_failed = lambda error: None if failed.done() else failed.set_result(error)
         try:
             service = GateService(self._settings, self._host, store)
+            if self._service is None:
+                service.check_direction()
         except sqlite3.DatabaseError as error:
             if not is_failing(error):
                 raise
             return error
         work = self._tasks.create_task(_until_it_fails(self._serving(service)))
         ahead = self._tasks.create_task(self._spare.keep_ahead(store))
-        await asyncio.wait((failed, work), return_when=asyncio.FIRST_COMPLETED)
-        why = failed.result() if failed.done() else work.result()
-        ahead.cancel()
-        work.cancel()
+        gone = self._tasks.create_task(_until_it_is_gone(store))
+        await asyncio.wait((failed, work, gone), return_when=asyncio.FIRST_COMPLETED)
+        why = next(ended for ended in (failed, work, gone) if ended.done()).result()
+        for task in (ahead, work, gone):
+            task.cancel()
         self._tasks.create_task(_left(work, store))  # its link may take its leave for a while: a car may be waiting
         return why
 
@@ -186,6 +192,13 @@ async def _until_it_fails(serving: Coroutine[Any, Any, None]) -> Exception:
             raise
         return _first(failures)
     raise AssertionError("a service runs until it is cancelled")
+
+
+async def _until_it_is_gone(store: Store) -> Exception:
+    """How the files of a store fail that were deleted, or replaced, while it is in use."""
+    while store.is_in_place:  # noqa: ASYNC110  nothing tells of it
+        await asyncio.sleep(LOOK_EVERY_S)
+    return OperatorError(STORE_FAILS, "the store's files were deleted or replaced while the gate was running")
 
 
 async def _quiet(service: GateService) -> None:

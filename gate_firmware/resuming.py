@@ -62,7 +62,7 @@ def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: b
             continue
         is_recent = _is_recent(decided, boot, now, unknown=under) if last is None else _is_just_before(decided, last)
         since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
-        ends = [fact for fact in since if fact.kind in ENDS and fact.payload["passage_id"] == told.passage_id]
+        ends = [fact for fact in since if fact.kind in ENDS and fact.payload.get("passage_id") == told.passage_id]
         in_doubt = [fact for fact in ends if fact.payload.get("what") == Noted.IN_DOUBT.value]
         if not is_recent or len(since) == SINCE_MAX or len(ends) > len(in_doubt):
             break

@@ -30,8 +30,10 @@ from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
 from gate_firmware.devices import Eyes, LaneDevices
+from gate_firmware.direction import DirectionCheck
 from gate_firmware.events import CodeSeen, Command, Look, LookAway, Looked, LookForCode, ModeSet, Said
 from gate_firmware.frames import FrameKeeper
+from gate_firmware.hub_presence import HubPresence
 from gate_firmware.keypad import TypedIds
 from gate_firmware.lane import Lane
 from gate_firmware.lane_states import State
@@ -91,15 +93,16 @@ class GateService:
         self._challenge_used = asyncio.Event()
         self._unit = Unit(self._journal, host, topics.gate_status(gate_id), self._fenced, self._in_status)
         self._log_lost = False
-        self._link = self._unit.connect(settings.broker, with_status=True)
+        self._link = self._unit.connect(settings.broker, parent="the hub")
         up = Sender(self._journal, lot_id, self._unit.tenure, self._take_back, parent=True)
         self._pruning = self._pruned()
         self._sender = FactSender(self._link, topics.gate_facts(gate_id, "up"), up, self._clock, self._boot)
         self._unit.senders.append(self._sender)
+        self._direction = DirectionCheck(gate_id, direction, self.alarm)
         down = Receiver(
             lot_id,
             self._journal,
-            self._replica.apply,
+            self._apply,
             self.alarm,
             forget=self._replica.forget,
             copy=ComparedReplica(self._store),
@@ -111,11 +114,10 @@ class GateService:
         keypad = Tries("ids", tries_max=settings.keypad.tries_max, locked_s=settings.keypad.locked_s)
         self.typed_ids = TypedIds(keypad, self._ask, lambda typed: self._replica.right(typed) is not None, self._clock)
         self._screens = Screens()
-        self._link.when_connected(self._screens.changed)
-        self._link.when_lost(self._screens.changed)
+        hub = HubPresence(self._link, lot_id, self._sender, self._screens.changed)
         self._waiting = Waiting()
         self._wake = asyncio.Event()
-        self.api = local_api(gate_id, direction, self._lane, self._journal, self._link, self.typed_ids, self._screens)
+        self.api = local_api(gate_id, direction, self._lane, self._journal, hub, self.typed_ids, self._screens)
         """The local interface."""
         self._look: asyncio.Task[None] | None = None
         self._keep_frames: Callable[[str], None] = lambda _passage_id: None
@@ -129,6 +131,10 @@ class GateService:
     def replica(self) -> Replica:
         """What this gate knows of its lot: what it may expect to see."""
         return self._replica
+
+    def check_direction(self) -> None:
+        """Raises OperatorError where the hub has said that this lane is the other way; for the start of a process."""
+        self._direction.at_start(self._journal)
 
     def let_screens_go(self) -> None:
         """End the streams of whoever follows the lane: the process ends."""
@@ -279,6 +285,10 @@ class GateService:
         ack = call()
         self._sender.nudge()
         return ack
+
+    def _apply(self, fact: Fact) -> None:
+        self._replica.apply(fact)
+        self._direction.heard(fact)
 
     def _withdrawn(self, reservation_id: str, revision: int) -> None:
         self._lane.withdrawn(reservation_id, revision, self._clock())

@@ -138,3 +138,11 @@ class GateSettings(UnitSettings):
     api: LocalApi = LocalApi()
     keypad: KeypadSection = KeypadSection()
     clock: ClockSection = ClockSection()
+
+    @model_validator(mode="after")
+    def _is_itself(self) -> Self:
+        """The broker takes a gate's name for its id: with another's it connects, and is denied all that is its own."""
+        username = self.broker.username
+        if username is not None and username != self.gate.gate_id:
+            raise ValueError(f"broker.username: must be gate.gate_id, {self.gate.gate_id}")
+        return self

@@ -18,8 +18,10 @@ from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
 from cloud_sync.link.pruning import Limits
 from cloud_sync.link.store import STORE_FAILS, Store
+from cloud_sync.link.v1.facts import GateDecided, LaneModeChanged
 from domain.errors import OperatorError
 from gate_firmware.replica import Replica
+from gate_firmware.resuming import DECISIONS_MAX
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +110,7 @@ def copied(path: Path, gate_id: str) -> Store:
             failed = error
             store.close()
         else:
-            return store
+            return _looked_through(store, gate_id)  # the other way would only show an older state
     assert failed is not None, "each way has been tried"
     raise failed
 
@@ -126,7 +128,7 @@ def tried(path: Path, gate_id: str) -> Store:
     if found != "ok":
         store.close()
         raise OperatorError(STORE_FAILS, f"the database {path} is damaged: {found}")
-    return store
+    return _looked_through(store, gate_id)
 
 
 def bring_home(memory: Journal, disk: Store) -> None:
@@ -146,6 +148,18 @@ def _opened(store: Store, gate_id: str) -> tuple[Journal, Replica]:
     """The log and the replica in a store, in the shape of this version, for nothing that tells of this boot. Raises
     sqlite3.Error where they are not there and cannot be made."""
     return Journal(store, gate_id, boot=""), Replica(store)
+
+
+def _looked_through(store: Store, gate_id: str) -> Store:
+    """The store, if a lane can begin with it. Else it is closed, and this raises sqlite3.Error."""
+    try:
+        journal, _ = _opened(store, gate_id)
+        journal.own(GateDecided.kind, DECISIONS_MAX)
+        journal.about(LaneModeChanged.kind, gate_id)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _copy(sql: sqlite3.Connection, gate_id: str) -> None:

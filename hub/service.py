@@ -71,10 +71,10 @@ class HubService:
         self._wake = asyncio.Event()
         self._commits = GroupCommit(self._store, self._changed)  # also after refusals: holds may have expired before
         self._unit = Unit(journal, host, topics.lot_status(lot_id), self._fenced)
-        self._to_central = self._unit.connect(settings.central, with_status=True)
+        self._to_central = self._unit.connect(settings.central, parent="central")
         asking = f"{lot_id}-{self._unit.run}"
         replies = topics.gate_replies(f"{lot_id}.+", asking)
-        self._to_lot = self._unit.connect(settings.broker, with_status=False, replies=replies)
+        self._to_lot = self._unit.connect(settings.broker, replies=replies)
         self._to_central.serve(topics.lot_requests(lot_id, "+"), self._request)
         self._send(self._to_central, topics.lot_facts(lot_id, "up"), CENTRAL, parent=True)
         self._receive(self._to_central, topics.lot_facts(lot_id, "down"), f"{CENTRAL}:{lot_id}")

@@ -27,9 +27,12 @@ class Client(aiomqtt.Client):
 
     async def __aenter__(self) -> Self:
         """Connect, for the first and only time. A connection that ends with the broker's greeting has ended: aiomqtt
-        forgets that, and would wait for its end for ever."""
+        forgets that, and would wait for its end for ever. What is wrong with an address is an MqttError, too."""
         disconnected = self._disconnected
-        await super().__aenter__()
+        try:
+            await super().__aenter__()
+        except ValueError as error:  # UnicodeError among them: a name that no resolver is asked for
+            raise aiomqtt.MqttError(f"no address of a broker: {error}") from error
         if disconnected.done():
             self._disconnected = disconnected
         return self

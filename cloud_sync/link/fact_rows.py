@@ -8,7 +8,9 @@ from typing import Any
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from cloud_sync.link.v1.facts import subject_of
+from cloud_sync.link.store import damaged
+from cloud_sync.link.v1.facts import payload_of, subject_of
+from domain.errors import PeerError
 from domain.fact import Fact
 from domain.now import Trust, parse_instant, rfc3339
 
@@ -102,18 +104,35 @@ def keep_latest_of(sql: sqlite3.Connection, unit: str, facts: Sequence[Fact]) ->
 
 
 def fact_of(row: sqlite3.Row) -> Fact:
+    """The fact in a row. Raises sqlite3.DatabaseError, as of a damaged file, where there is none in it."""
+    try:
+        at, trust, payload = parse_instant(row["at"]), Trust(row["trust"]), json.loads(row["payload"])
+    except ValueError:  # whose words would show what stands there
+        payload = None
+    if not isinstance(payload, dict):
+        raise damaged(f"the fact {row['unit']} {row['epoch']}/{row['seq']} ({row['kind']}) is damaged")
     return Fact(
         row["unit"],
         row["epoch"],
         row["seq"],
         row["kind"],
-        parse_instant(row["at"]),
+        at,
         row["boot"],
         row["mono_ms"],
-        Trust(row["trust"]),
-        json.loads(row["payload"]),
+        trust,
+        payload,
         row["chain"],
     )
+
+
+def own_fact_of(row: sqlite3.Row) -> Fact:
+    """As `fact_of` one of this unit's own, of a kind that it knows: it has never written one that says nothing."""
+    fact = fact_of(row)
+    try:
+        payload_of(fact)
+    except PeerError as error:
+        raise damaged(f"the fact {fact.unit} {fact.epoch}/{fact.seq} is damaged: {error.message}") from error
+    return fact
 
 
 _ADD_FACT = "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

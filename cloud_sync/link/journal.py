@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cloud_sync.link import tenure
-from cloud_sync.link.fact_rows import add_fact, fact_of, keep_facts, keep_latest_of, migrations
+from cloud_sync.link.fact_rows import add_fact, fact_of, keep_facts, keep_latest_of, migrations, own_fact_of
 from cloud_sync.link.log import Cursor, Position
 from cloud_sync.link.pruning import Kept
 from cloud_sync.link.store import Store
@@ -273,11 +273,13 @@ class Journal:
         sql = "SELECT * FROM fact WHERE kind = ? ORDER BY at DESC, seq DESC LIMIT ?"
         return [fact_of(row) for row in self._sql.execute(sql, (kind, limit))]
 
-    def about(self, kind: str, subject: str) -> Fact | None:
-        """The latest fact of a kind about this subject in this unit's own log."""
+    def about(self, kind: str, subject: str, unit: str | None = None) -> Fact | None:
+        """The latest fact of a kind about this subject in this unit's own log, or as another `unit` has told it."""
         found = "latest JOIN fact USING (unit, epoch, seq) WHERE unit = ? AND latest.kind = ? AND subject = ?"
-        row = self._sql.execute(f"SELECT fact.* FROM {found}", (self.unit, kind, subject)).fetchone()  # noqa: S608
-        return None if row is None else fact_of(row)
+        row = self._sql.execute(f"SELECT fact.* FROM {found}", (unit or self.unit, kind, subject)).fetchone()  # noqa: S608
+        if row is None:
+            return None
+        return own_fact_of(row) if row["unit"] == self.unit else fact_of(row)
 
     def last_own(self, kind: str) -> Fact | None:
         """The last fact of a kind in this unit's own log."""
@@ -286,7 +288,7 @@ class Journal:
     def own(self, kind: str, limit: int) -> list[Fact]:
         """The last facts of a kind in this unit's own log, newest first."""
         sql = "SELECT * FROM fact WHERE unit = ? AND kind = ? ORDER BY epoch DESC, seq DESC LIMIT ?"
-        return [fact_of(row) for row in self._sql.execute(sql, (self.unit, kind, limit))]
+        return [own_fact_of(row) for row in self._sql.execute(sql, (self.unit, kind, limit))]
 
     def _append_as(self, told: Fact) -> Fact:
         """Append what `told` tells, behind the end of the log."""

@@ -11,6 +11,7 @@ import logging
 import math
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -38,6 +39,8 @@ REQUESTS_MAX = 256
 """Requests answered, or waiting for their answer, at once; more are told to try later."""
 RECEIVED_MAX = 2_000
 """Messages received and not yet handled; what comes on top is dropped, and sent again by its sender."""
+REFUSED = frozenset({"Not authorized", "Bad user name or password"})
+"""What brokers say to whom they do not know."""
 
 
 class Link:
@@ -129,15 +132,14 @@ class Link:
                     await self._subscribe_all(client)
                     self._client, told, up_s = client, False, loop.time()
                     await self._greet()
-                    log.info("link.up", extra={"client": self._client_id, "port": self._broker.port})
+                    log.info("link.up", extra=self._at)
                     for call in self._when_connected:
                         call()
                     client.hand_on(self._dispatch)
                     await self._read(client)
             except (aiomqtt.MqttError, TryLater) as error:
                 if not told:
-                    at = {"client": self._client_id, "host": self._broker.host, "port": self._broker.port}
-                    log.warning("link.down", extra={**at, "why": str(error)})
+                    log.warning("link.down", extra={**self._at, "why": self._why(error)})
                 told = True
             finally:
                 self._lost()
@@ -163,6 +165,17 @@ class Link:
             raise
         if not self._reading.cancelled():
             self._reading.result()
+
+    @property
+    def _at(self) -> dict[str, Any]:
+        return {"client": self._client_id, "host": self._broker.host, "port": self._broker.port}
+
+    def _why(self, error: Exception) -> str:
+        if not isinstance(error, aiomqtt.MqttCodeError) or _name_of(error.rc) not in REFUSED:
+            return str(error)
+        username = self._broker.username
+        who = "who gives no name" if username is None else f"the user {username}"
+        return f"{error}: the broker does not let in {who}; check username and password"
 
     def _connection(self) -> Client:
         will = aiomqtt.Will(self._will.topic, self._will.message.encode(), QOS, True) if self._will else None
@@ -281,6 +294,10 @@ class Link:
         properties.CorrelationData = getattr(asked, "CorrelationData", b"")
         with contextlib.suppress(TryLater):  # the answer is lost like any other; who asked asks again
             await self._publish(reply_topic, reply, properties=properties)
+
+
+def _name_of(code: ReasonCode | int | None) -> str:
+    return code.getName() if isinstance(code, ReasonCode) else ""
 
 
 def _heed_cancellation() -> None:

@@ -4,7 +4,10 @@
 the configuration file.
 """
 
+import ipaddress
+import logging
 import os
+import re
 import tomllib
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
@@ -16,7 +19,6 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from cloud_sync.link.store import is_failing
 from cloud_sync.link.v1.wire import describe
 from domain.errors import OperatorError
 from domain.ids import is_unit_id
@@ -25,8 +27,15 @@ from domain.now import Trust
 _ENV = "GATEHOUSE_"
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _read_before: dict[Path, str] = {}
 """The secrets of this process, by their files."""
+
+_unreadable: set[Path] = set()
+"""The files of secrets that this process goes on with as they were."""
+
+_HOST = re.compile(r"[^\W_]([\w.-]*\w\.?)?")
 
 _folder: ContextVar[Path] = ContextVar("folder of the configuration file being read")
 
@@ -53,21 +62,34 @@ class Secret(Section):
     file: Location
 
     def read(self) -> str:
-        """The secret without surrounding white space, read anew; as it was last, while the disk fails. Raises
-        OperatorError where there is none."""
+        """The secret without surrounding white space, read anew; where that cannot be done any more, as it was last.
+        Raises OperatorError where there is none and never was in this process."""
+        try:
+            secret = self._read()
+        except OperatorError as error:
+            if self.file not in _read_before:
+                raise
+            if self.file not in _unreadable:
+                log.error("secret.unreadable", extra={"why": error.message})
+            _unreadable.add(self.file)
+            return _read_before[self.file]  # a unit that runs goes on: nobody stands before its gate for this
+        if self.file in _unreadable:
+            log.info("secret.readable_again", extra={"file": str(self.file)})
+            _unreadable.remove(self.file)
+        _read_before[self.file] = secret
+        return secret
+
+    def _read(self) -> str:
         path = credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
         try:
             path = credential if credential.is_file() else self.file
             secret = path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            if is_failing(error) and self.file in _read_before:
-                return _read_before[self.file]  # who is without its disk keeps its link
             raise OperatorError("secret_unreadable", f"the secret {path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:  # it holds the secret, so it goes no further
             raise OperatorError("secret_unreadable", f"the secret {path} is not UTF-8 text") from None
         if not secret:
             raise OperatorError("secret_empty", f"the secret {path} is empty")
-        _read_before[self.file] = secret
         return secret
 
     def parse(self, make: Callable[[str], T]) -> T:
@@ -123,10 +145,34 @@ class ClockSection(Section):
         return self.trust if isinstance(self.trust, Trust) else None
 
 
+def _host(text: str) -> str:
+    if not _is_host(text):
+        raise ValueError("must be a host name or address, without mqtt:// and port: 192.0.2.2 or hub.local")
+    return text
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return _is_host_name(text)
+    return True
+
+
+def _is_host_name(text: str) -> bool:
+    """As the system's resolver takes it: it raises for what it cannot encode, such as an empty label."""
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        return False
+    ends_like_an_address = text.rstrip(".").rpartition(".")[2].isdigit()
+    return _HOST.fullmatch(text) is not None and not ends_like_an_address
+
+
 class Broker(Section):
     """Where an MQTT broker is, and who we are there."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     port: int = Field(default=1883, ge=1, le=65_535)
     username: str | None = None
     password: Secret | None = None

@@ -18,6 +18,9 @@ BUSY_TIMEOUT_MS = 5_000
 STORE_FAILS = "store_fails"
 """The code of the OperatorError where it is the disk that fails: some unit may go on without it."""
 
+_OF_A_FACT = frozenset(("unit", "epoch", "seq", "kind", "payload"))
+"""Some columns of the table of facts; others than units have tables of that name, too."""
+
 _DISK_FAILS = frozenset(
     (errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.EUCLEAN)
 )
@@ -41,6 +44,13 @@ def is_failing(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORE_FAILS  # without what SQLite adds to a code
     return isinstance(error, OSError) and error.errno in _DISK_FAILS
+
+
+def damaged(what: str) -> sqlite3.DatabaseError:
+    """The error for a store in which SQLite finds nothing wrong, and a unit what it cannot have written."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 @contextmanager
@@ -80,6 +90,9 @@ class Store:
             raise _cannot_open(path, error) from error
         connection.row_factory = sqlite3.Row
         self._path = path
+        self._open_files: dict[Path, tuple[int, int]] = {}  # as they were first seen
+        if path is not None and (opened := _identity(path)) is not None:
+            self._open_files[path] = opened
         self.db = Database(connection)
         self.connection = connection
         self.when_failed: Callable[[sqlite3.DatabaseError], None] | None = None
@@ -91,13 +104,27 @@ class Store:
     def is_in_memory(self) -> bool:
         return self._path is None
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the files that this connection has open are still those at their paths: SQLite goes on with files
+        that were deleted or replaced, and whoever opens the store next does not find what it writes."""
+        return self._path is None or all(self._is_in_place(path) for path in (self._path, _wal(self._path)))
+
+    def _is_in_place(self, path: Path) -> bool:
+        now = _identity(path)
+        if now is not None:
+            self._open_files.setdefault(path, now)
+        return now == self._open_files.get(path)
+
     def claim(self, unit: str) -> None:
         """The file is this unit's from now on. Raises OperatorError (`store_foreign`) where it is anybody else's."""
         with self.transaction():
             tables = {row["name"] for row in self.connection.execute("SELECT name FROM sqlite_master")}
-            if "owner" in tables:
-                owner = self.connection.execute("SELECT unit FROM owner").fetchone()["unit"]
-            elif "fact" in tables or not tables:  # of a version that did not write it down yet, or new
+            if "unit" in self._columns("owner"):
+                row = self.connection.execute("SELECT unit FROM owner").fetchone()
+                owner = "nobody: it does not say whose it is" if row is None else row["unit"]
+            elif not tables or ("owner" not in tables and self._columns("fact") >= _OF_A_FACT):
+                # New, or of a version that did not write it down yet.
                 self.connection.execute("CREATE TABLE owner (unit TEXT NOT NULL)")
                 self.connection.execute("INSERT INTO owner VALUES (?)", (unit,))
                 owner = unit
@@ -107,6 +134,9 @@ class Store:
             raise OperatorError(
                 "store_foreign", f"{self._path} is the database of {owner}; give {unit} its own in store.path"
             )
+
+    def _columns(self, table: str) -> set[str]:
+        return {row["name"] for row in self.connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -161,6 +191,19 @@ class _Connection(sqlite3.Connection):
                 cursor.execute(statement)
                 statement = ""
         return cursor
+
+
+def _wal(path: Path) -> Path:
+    """Where SQLite writes first, from the first transaction on."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _cannot_open(path: Path, error: Exception) -> OperatorError:

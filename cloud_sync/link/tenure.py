@@ -61,7 +61,7 @@ class Tenure:
             self._outbox.rise_to(epoch)
         self._outbox.settle()
         self.standing = Standing.GRANTED
-        log.info("tenure.granted", extra={"unit": self._outbox.unit, "epoch": epoch})
+        log.info("tenure.granted", extra={"epoch": epoch})
         self._changed()
 
     def met(self, epoch: int, *, parent: bool) -> None:
@@ -79,7 +79,7 @@ class Tenure:
     def fence(self, epoch: int) -> None:
         """Another run speaks for the unit, in a higher epoch: say no more."""
         if self.standing is not Standing.FENCED:
-            log.error("tenure.fenced", extra={"unit": self._outbox.unit, "epoch": self._outbox.epoch, "by": epoch})
+            log.error("tenure.fenced", extra={"epoch": self._outbox.epoch, "by": epoch})
             self.standing = Standing.FENCED
             self._changed()
 

@@ -6,6 +6,7 @@ that one's epoch is higher, no more.
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,11 @@ from cloud_sync.link.settings import Broker
 from cloud_sync.link.tenure import Standing, Tenure
 from cloud_sync.link.v1.messages import UnitStatus
 from domain.errors import TryLater
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 10.0
+"""How long after it has connected a unit waits to be granted its epoch before it says that nobody answers."""
 
 
 class Unit:
@@ -47,8 +53,10 @@ class Unit:
         """Set once a parent has granted this run its epoch, or another's."""
         self.senders: list[FactSender] = []
         self.receivers: list[FactReceiver] = []
-        self._links: list[tuple[Carrier, bool]] = []
+        self._links: list[Carrier] = []
         self._connected_as = self.identity
+        self._waiting: asyncio.TimerHandle | None = None
+        self._told_of_silence = False
 
     @property
     def identity(self) -> str:
@@ -64,12 +72,14 @@ class Unit:
     def is_granted(self) -> bool:
         return self.tenure.standing is Standing.GRANTED
 
-    def connect(self, broker: Broker, *, with_status: bool, replies: str | None = None) -> Carrier:
-        """A link of this unit's; the one to its parent carries its status."""
-        link = self._host.connect(broker, self.identity, self._will if with_status else None, replies)
-        if with_status:
-            link.subscribe(self._status_topic, self._heard_of_itself)
-        self._links.append((link, with_status))
+    def connect(self, broker: Broker, *, parent: str | None = None, replies: str | None = None) -> Carrier:
+        """A link of this unit's, which carries its status; `parent` is who grants it its epoch there, in words."""
+        link = self._host.connect(broker, self.identity, self._will, replies)
+        link.subscribe(self._status_topic, self._heard_of_itself)
+        if parent is not None:
+            link.when_connected(lambda: self._expect_answer(parent, broker))
+            link.when_lost(self._expect_none)
+        self._links.append(link)
         return link
 
     def nudge(self) -> None:
@@ -88,17 +98,16 @@ class Unit:
         """Say again how this unit is, as after each change; a link that comes up begins with it by itself."""
         if not self.may_speak:
             return
-        for link, with_status in self._links:
-            if with_status:
-                with suppress(TryLater):
-                    await link.publish(self._status_topic, self._status(online=True), retain=True)
+        for link in self._links:
+            with suppress(TryLater):
+                await link.publish(self._status_topic, self._status(online=True), retain=True)
 
     async def _follow(self) -> None:
         if self.tenure.standing is not Standing.PROVISIONAL:
             self.decided.set()
         if not self.may_speak:
             self._fenced(f"epoch {self._journal.epoch}: another one speaks for {self._journal.unit}")
-            for link, _ in self._links:
+            for link in self._links:
                 link.leave()
         elif self._connected_as != self.identity:
             self._rename()
@@ -112,8 +121,27 @@ class Unit:
     def _rename(self) -> None:
         """Connect anew, under a new client id and with a new last will."""
         self._connected_as = self.identity
-        for link, with_status in self._links:
-            link.rename(self.identity, self._will if with_status else None)
+        for link in self._links:
+            link.rename(self.identity, self._will)
+
+    def _expect_answer(self, parent: str, broker: Broker) -> None:
+        if self.tenure.standing is Standing.PROVISIONAL and not self._told_of_silence:
+            self._waiting = asyncio.get_running_loop().call_later(ANSWER_S, self._nobody_answers, parent, broker)
+
+    def _expect_none(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _nobody_answers(self, parent: str, broker: Broker) -> None:
+        if self.tenure.standing is not Standing.PROVISIONAL:
+            return
+        self._told_of_silence = True  # `tenure.granted` says that it is over
+        unit, user = self._journal.unit, broker.username or "nobody"
+        why = (
+            f"connected to the broker as {user}, but {parent} does not answer {unit}: is it running, does its file"
+            f" name {unit}, and may this user say and hear what is {unit}'s?"
+        )
+        log.warning("tenure.unanswered", extra={"host": broker.host, "port": broker.port, "why": why})
 
     async def _heard_of_itself(self, _topic: str, payload: bytes) -> None:
         status = UnitStatus.decode(payload)

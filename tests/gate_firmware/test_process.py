@@ -5,13 +5,15 @@ import errno
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, Payload, payload_of
+from cloud_sync.link.store import Store
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, GatePassed, Payload, payload_of
 from domain.errors import OperatorError
 from domain.fact import Fact
 from gate_firmware import process
@@ -232,6 +234,48 @@ async def test_a_gate_starts_from_a_disk_that_is_broken_already(
     assert store.read_bytes() == b"no database " * 1_000, "whoever looks at it finds it as it was"
     assert not settings.store.frames.exists(), "and no pictures beside it: their disk is the same"
     assert "gate.store_failed" in caplog.text
+
+
+@pytest.mark.usefixtures("nothing_is_read")
+async def test_a_gate_starts_with_a_log_that_is_damaged(runs: Runs, tmp_path: Path, lot_broker: BrokerSite) -> None:
+    """SQLite finds nothing wrong with it."""
+    card, broker = tmp_path / "card", lot_broker.seen_by(EXIT)
+    card.mkdir()
+    async with runs.hub("hub") as hub:
+        async with serving(card, Direction.EXIT, broker=broker) as gate:
+            await drives_out(gate, 1)
+            await soon(true(lambda: len(passages(told(hub, EXIT))) == 1))
+        with closing(Store(card / "gate.db")) as store:
+            store.connection.execute("UPDATE fact SET payload = '{}' WHERE kind = ?", (GateDecided.kind,))
+        async with serving_as_it_is(card, gate.settings) as gate:
+            assert await drives_out(gate, 1) < EXIT_S_MAX
+            await soon(true(lambda: len(passages(told(hub, EXIT))) == 2))
+            assert "store-failed" in alarms(told(hub, EXIT))
+
+
+@pytest.mark.usefixtures("nothing_is_read")
+async def test_a_store_that_was_deleted_while_it_is_in_use_is_one_that_has_failed(
+    runs: Runs, tmp_path: Path, lot_broker: BrokerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite goes on without a word with files that nobody finds again."""
+    monkeypatch.setattr(process, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(process, "QUIET_EVERY_S", 0.05)
+    card = tmp_path / "card"
+    card.mkdir()
+    async with runs.hub("hub") as hub:
+        async with serving(card, Direction.EXIT, broker=lot_broker.seen_by(EXIT)) as gate:
+            await drives_out(gate, 1)
+            await soon(true(lambda: len(passages(told(hub, EXIT))) == 1))
+            monkeypatch.setattr(process, "TRY_EVERY_S", 1.0)
+            for path in card.glob("gate.db*"):
+                path.unlink()
+            await soon(true(lambda: "store-failed" in alarms(told(hub, EXIT))))
+            await drives_out(gate, 2)
+            await soon(true((card / "gate.db").exists))
+            await soon(true(lambda: gate.facts() == told(hub, EXIT)))
+            await drives_out(gate, 3)
+            await soon(true(lambda: len(passages(gate.facts())) == 3))
+        await soon(true(lambda: gate.facts() == told(hub, EXIT)))
 
 
 async def test_what_fails_beside_the_store_ends_the_gate() -> None:

@@ -39,6 +39,10 @@ def test_a_lane(tmp_path: Path) -> None:
     assert (settings.keypad.tries_max, settings.keypad.locked_s) == (5, 300)
 
 
+def test_a_broker_may_ask_for_no_name(tmp_path: Path) -> None:
+    assert load(tmp_path, FILE.replace('username = "riverside.entry-1"', "")).broker.username is None
+
+
 def test_an_exit_cannot_be_set_to_wait_longer_than_five_seconds() -> None:
     assert Timing(exit_identify_ms_max=4_000).exit_identify_ms_max < 5_000
     with pytest.raises(ValueError, match="4000"):
@@ -71,6 +75,7 @@ def test_an_arm_may_wait_as_long_for_a_car_that_has_left_the_loop_as_for_one_tha
         ('kind = "simulated"', 'kind = "simulated"\n[keypad]\ntries_max = 0', "tries_max"),
         ('kind = "simulated"', 'kind = "simulated"\ncolour = "red"', "colour"),
         ('kind = "simulated"', 'kind = "imagined"', "kind"),
+        ('username = "riverside.entry-1"', 'username = "riverside.exit-1"', "username: must be gate.gate_id, riv"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, wrong: str, instead: str, complaint: str) -> None:

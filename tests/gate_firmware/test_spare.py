@@ -8,8 +8,8 @@ import pytest
 
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.log import Position
-from cloud_sync.link.store import Store
-from cloud_sync.link.v1.facts import AlarmRaised, LaneModeChanged, Mode
+from cloud_sync.link.store import Store, is_failing
+from cloud_sync.link.v1.facts import AlarmRaised, GateDecided, LaneModeChanged, Mode
 from domain.admission import Evidence
 from domain.errors import OperatorError
 from gate_firmware import spare
@@ -94,6 +94,17 @@ class TestWhatIsCopied:
             journal.begin_run()
             tell(journal, 1)
             assert journal.marks(2)[0].position == Position(2, 1)
+
+    @pytest.mark.parametrize("payload", ["{}", "[]", "{"])
+    def test_is_nothing_of_a_log_that_no_lane_can_begin_with(self, entry: Gate, payload: str) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        with entry.store.transaction():
+            entry.store.connection.execute("UPDATE fact SET payload = ? WHERE kind = ?", (payload, GateDecided.kind))
+        for opened in (copied, tried):
+            with pytest.raises(sqlite3.DatabaseError, match=rf"the fact {ENTRY} 1/1 .*is damaged") as raised:
+                opened(at(entry), ENTRY)
+            assert is_failing(raised.value)
 
     def test_is_nothing_of_a_file_that_cannot_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "gate.db").write_bytes(b"no database " * 999)

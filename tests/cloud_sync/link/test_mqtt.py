@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import itertools
 import logging
 from collections.abc import Awaitable
 from typing import Any
@@ -16,7 +17,7 @@ from cloud_sync.link.carrier import Will
 from cloud_sync.link.mqtt import REQUESTS_MAX, Link
 from cloud_sync.link.settings import Broker
 from cloud_sync.link.v1.messages import Facts, ReleaseRequest, Reply, UnitStatus
-from domain.errors import NotFound, PeerError, TryLater
+from domain.errors import NotFound, OperatorError, PeerError, TryLater
 from tests.parts import ENTRY, EXIT, LOT, NOON, PATIENCE_S, BrokerSite, connection_of, linked, running, soon
 
 REPLIES = topics.lot_replies(LOT, "central-1")
@@ -303,6 +304,54 @@ async def test_a_wrong_password_is_said_once_and_tried_again_until_it_is_right(
         await soon(connected.wait())
     (said,) = [record for record in caplog.records if record.message == "link.down"]
     assert "Not authorized" in vars(said)["why"]
+    assert vars(said)["why"].endswith(f"the broker does not let in the user {ENTRY}; check username and password")
+
+
+async def test_where_it_is_connected_to_is_said(lot_broker: BrokerSite, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with linked(Link(lot_broker.seen_by(ENTRY), "entry@1")):
+        [up] = [record for record in caplog.records if record.message == "link.up"]
+    assert (vars(up)["host"], vars(up)["port"]) == ("127.0.0.1", lot_broker.port)
+
+
+@pytest.mark.parametrize("host", ["", "hub..local", ".hub", "a" * 80])
+async def test_an_address_that_is_none_is_said_once_and_ends_nothing(
+    host: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings refuse these; whatever else the resolver is not even asked for is no bug either."""
+    monkeypatch.setattr(mqtt, "RECONNECT_S_MAX", 0.0)
+    link = Link(Broker().model_copy(update={"host": host}), "entry@1")
+    tries, connection, enough = itertools.count(1), link._connection, asyncio.Event()
+
+    def counted() -> Any:
+        if next(tries) == 3:
+            enough.set()
+        return connection()
+
+    monkeypatch.setattr(link, "_connection", counted)
+    async with running(link.run()):
+        await soon(enough.wait())
+    [said] = [record for record in caplog.records if record.message == "link.down"]
+    assert "no address of a broker" in vars(said)["why"]
+
+
+async def test_a_password_that_is_gone_at_a_reconnect_is_as_it_was(
+    lot_broker: BrokerSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = Link(lot_broker.seen_by(ENTRY), "entry@1")
+    async with linked(link):
+        (lot_broker.folder / ENTRY).unlink()
+        for number in (2, 3):
+            again = connection_of(link)
+            link.rename(f"entry@{number}")
+            await soon(again.wait())
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == ["secret.unreadable"]
+
+
+async def test_a_password_that_was_never_there_ends_the_unit(lot_broker: BrokerSite) -> None:
+    link = Link(lot_broker.seen_by(ENTRY, secret="none"), "entry@1")
+    with pytest.raises(OperatorError, match="none cannot be read"):
+        await soon(link.run())
 
 
 async def test_a_subscription_that_the_broker_refuses_is_said(caplog: pytest.LogCaptureFixture) -> None:

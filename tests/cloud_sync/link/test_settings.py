@@ -1,4 +1,6 @@
 import errno
+import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,23 @@ def test_each_wrong_key_is_named_and_its_value_is_not_repeated(config: Path, tex
         assert value not in error.message
 
 
+class TestHost:
+    @pytest.mark.parametrize("host", ["192.0.2.2", "::1", "fe80::1%eth0", "hub", "hub.local.", "my_broker", "büro.lan"])
+    def test_is_a_name_or_an_address(self, host: str) -> None:
+        assert Broker(host=host).host == host
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("", " ", " 127.0.0.1", "hub local", "hub.local\n", "hub..local", ".hub", "-hub", "a" * 80),
+            *("mqtt://127.0.0.1:1883", "127.0.0.1:1883", "hub:1883", "[::1]", "192.0.2.300"),
+        ],
+    )
+    def test_is_nothing_else(self, config: Path, host: str) -> None:
+        config.write_text(GOOD + f"host = {host!r}\n".replace("'", '"'), encoding="utf-8")
+        assert "broker.host: must be a host name or address, without mqtt:// and port" in refused(config).message
+
+
 def test_bad_toml_is_named_with_its_line(config: Path) -> None:
     config.write_text("[lot]\nlot_id = riverside\n", encoding="utf-8")
     assert "line 2" in refused(config).message
@@ -176,14 +195,32 @@ class TestSecret:
         with pytest.raises(OperatorError, match=r"/run/credentials/gate\.service/broker-password cannot be read"):
             password.read()
 
-    def test_is_what_it_was_while_the_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (tmp_path / "secret").write_text("s3cret\n", encoding="utf-8")
-        assert Secret(file=tmp_path / "secret").read() == "s3cret"
+    @pytest.mark.parametrize("code", [errno.EIO, errno.ENOENT, errno.EACCES, errno.EMFILE])
+    def test_is_what_it_was_where_it_cannot_be_read_any_more(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        secret = Secret(file=tmp_path / "secret")
+        secret.file.write_text("s3cret\n", encoding="utf-8")
+        assert secret.read() == "s3cret"
 
         def fails(_path: Path, **_: str) -> str:
-            raise OSError(errno.EIO, "Input/output error")
+            raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr(Path, "read_text", fails)
-        assert Secret(file=tmp_path / "secret").read() == "s3cret"
-        with pytest.raises(OperatorError, match="cannot be read"):
-            Secret(file=tmp_path / "another").read()
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "read_text", fails)
+            assert [secret.read(), secret.read()] == ["s3cret", "s3cret"]
+            with pytest.raises(OperatorError, match="cannot be read"):
+                Secret(file=tmp_path / "another").read()
+        secret.file.write_text("another\n", encoding="utf-8")
+        assert [secret.read(), secret.read()] == ["another", "another"]
+        assert [record.message for record in caplog.records] == ["secret.unreadable", "secret.readable_again"]
+        assert str(secret.file) in vars(caplog.records[0])["why"]
+
+    @pytest.mark.parametrize("content", [b"", b"\xff"])
+    def test_is_what_it_was_while_it_is_written_anew(self, tmp_path: Path, content: bytes) -> None:
+        secret = Secret(file=tmp_path / "secret")
+        secret.file.write_text("s3cret\n", encoding="utf-8")
+        assert secret.read() == "s3cret"
+        secret.file.write_bytes(content)
+        assert secret.read() == "s3cret"

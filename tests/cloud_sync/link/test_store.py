@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.link import store as store_module
+from cloud_sync.link.journal import Journal
 from cloud_sync.link.store import Store, alone_on, is_failing
 from domain.errors import OperatorError
 
@@ -141,16 +142,62 @@ def test_a_file_is_one_units_for_good(path: Path) -> None:
 
 
 def test_a_file_from_before_units_wrote_down_whose_it_is_is_taken_over(path: Path) -> None:
-    Store(path).connection.execute("CREATE TABLE fact (seq INTEGER)")
+    Journal(Store(path), "riverside", "boot")
     Store(path).claim("riverside")
     with pytest.raises(OperatorError, match="is the database of riverside"):
         Store(path).claim("hillside")
 
 
-def test_a_file_that_is_no_units_is_left_as_it_is(store: Store) -> None:
-    with pytest.raises(OperatorError, match="is the database of something else"):
+@pytest.mark.parametrize(
+    "table", ["stays (id)", "fact (id, text)", "owner (name)", "owner (name); CREATE TABLE fact (id)"]
+)
+def test_a_file_that_is_no_units_is_left_as_it_is(path: Path, table: str) -> None:
+    store = Store(path)
+    store.connection.executescript(f"CREATE TABLE {table};")
+    with pytest.raises(OperatorError, match="is the database of something else; give riverside its own"):
         store.claim("riverside")
-    assert store.connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'owner'").fetchone()[0] == 0
+    columns = {row["sql"] for row in store.connection.execute("SELECT sql FROM sqlite_master")}
+    assert columns == {f"CREATE TABLE {one.removeprefix('CREATE TABLE ')}" for one in table.split("; ")}
+
+
+def test_so_is_one_that_does_not_say_whose_it_is_any_more(path: Path) -> None:
+    store = Store(path)
+    store.claim("riverside")
+    store.connection.execute("DELETE FROM owner")
+    with pytest.raises(OperatorError, match="is the database of nobody: it does not say whose it is"):
+        store.claim("riverside")
+
+
+class TestInPlace:
+    @pytest.fixture
+    def store(self, path: Path) -> Store:
+        store = Store(path)
+        with store.transaction():
+            store.connection.execute("CREATE TABLE spot (id INTEGER PRIMARY KEY)")
+        assert store.is_in_place
+        return store
+
+    @pytest.mark.parametrize("name", ["hub.db", "hub.db-wal"])
+    def test_is_none_that_was_deleted(self, store: Store, path: Path, name: str) -> None:
+        path.with_name(name).unlink()
+        insert(store, 1)
+        assert spots(store) == [1], "SQLite says nothing"
+        assert not store.is_in_place
+
+    def test_is_none_that_was_replaced(self, store: Store, path: Path, tmp_path: Path) -> None:
+        Store(tmp_path / "another.db").close()
+        (tmp_path / "another.db").rename(path)
+        assert not store.is_in_place
+
+    def test_is_one_that_is_copied_and_written(self, store: Store, path: Path) -> None:
+        for number in range(3):
+            insert(store, number)
+            store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            Store(path).close()
+        assert store.is_in_place
+
+    def test_is_one_in_memory(self) -> None:
+        assert Store(None).is_in_place
 
 
 def test_two_processes_are_not_on_one_file(path: Path) -> None:
