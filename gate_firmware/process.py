@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 
+CONNECTIONS_MAX = 64
+"""To the local interface: some screens and a keypad."""
+
 TRY_EVERY_S = 3_600.0
 """How often a disk that has failed is tried again."""
 
@@ -65,7 +68,7 @@ class GateProcess:
         with self._stores, bound_socket(LOOPBACK, settings.api.port) as listening:
             async with Devices.from_wiring(settings.hardware) as self._devices, asyncio.TaskGroup() as self._tasks:
                 self._reader = asyncio.ensure_future(asyncio.to_thread(_lane_reader, settings))
-                self._tasks.create_task(serve_http(self._api(), listening, ending=self._ending))
+                self._tasks.create_task(serve_http(self._api(), listening, self._ending, CONNECTIONS_MAX))
                 self._tasks.create_task(keep_saying_it_is_well(self._is_served))
                 try:
                     await self._go_on()
