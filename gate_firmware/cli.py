@@ -1,5 +1,6 @@
 """`gatehouse gate` and `gatehouse frames`."""
 
+import sqlite3
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
@@ -31,13 +32,17 @@ def frames(
     from gate_firmware.settings import GateSettings  # noqa: PLC0415
 
     settings = GateSettings.load(config)
-    with closing(FrameFolder(settings.store.frames, settings.keys.plate.parse(Seal.from_hex))) as kept:
-        if passage_id is None:
-            for frame in kept.kept():
-                print(rfc3339(frame.at), frame.passage_id, frame.name)
-            return
-        for path in export(kept, passage_id, folder):
-            print(path)
+    where, seal = settings.store.frames, settings.keys.plate.parse(Seal.from_hex)
+    try:
+        with closing(FrameFolder.existing(where, seal)) as kept:
+            if passage_id is None:
+                for frame in kept.there():
+                    print(rfc3339(frame.at), frame.passage_id, frame.name)
+                return
+            for path in export(kept, passage_id, folder):
+                print(path)
+    except (OSError, sqlite3.Error) as error:
+        raise OperatorError("frames_unreadable", f"the frames in {where} cannot be read: {error}") from error
 
 
 async def _run(config: Path) -> None:
