@@ -26,6 +26,7 @@ from domain.fact import Fact
 from domain.tries import Tries
 from gate_firmware.api import local_api
 from gate_firmware.camera_sight import CameraSight
+from gate_firmware.car_log import CarLog
 from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
@@ -141,6 +142,7 @@ class GateService:
         self._look: asyncio.Task[None] | None = None
         self._keep_frames: Callable[[str], None] = lambda _passage_id: None
         self._decided = self._journal.last_own(GateDecided.kind)
+        self._car_log = CarLog(self._journal, self._clock())
 
     @property
     def journal(self) -> Journal:
@@ -379,6 +381,7 @@ class GateService:
         self._wake.set()
         self._screens.changed()
         self._keep_frames_of_decision()
+        self._car_log.tell()
 
     def _keep_frames_of_decision(self) -> None:
         """Of one that has just been made: its commands are carried out."""

@@ -48,6 +48,12 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
+def address_of(listening: socket.socket) -> str:
+    """Where it is reached, such as `http://127.0.0.1:8080`."""
+    host, port, *_ = listening.getsockname()
+    return f"http://[{host}]:{port}" if listening.family is socket.AF_INET6 else f"http://{host}:{port}"
+
+
 async def serve_http(
     app: Any,
     listening: socket.socket,

@@ -4,7 +4,6 @@
 the configuration file.
 """
 
-import errno
 import os
 import tomllib
 from collections.abc import Callable, Collection
@@ -25,8 +24,6 @@ from domain.now import Trust
 
 _ENV = "GATEHOUSE_"
 T = TypeVar("T")
-
-_NO_FILE_FREE = (errno.EMFILE, errno.ENFILE)
 
 _read_before: dict[Path, str] = {}
 """The secrets of this process, by their files."""
@@ -56,14 +53,14 @@ class Secret(Section):
     file: Location
 
     def read(self) -> str:
-        """The secret without surrounding white space, read anew; as it was last, while the disk fails or no more files
-        can be opened. Raises OperatorError where there is none."""
+        """The secret without surrounding white space, read anew; as it was last, while the disk fails. Raises
+        OperatorError where there is none."""
         path = credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
         try:
             path = credential if credential.is_file() else self.file
             secret = path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            if (is_failing(error) or error.errno in _NO_FILE_FREE) and self.file in _read_before:
+            if is_failing(error) and self.file in _read_before:
                 return _read_before[self.file]  # who is without its disk keeps its link
             raise OperatorError("secret_unreadable", f"the secret {path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:  # it holds the secret, so it goes no further
