@@ -21,7 +21,7 @@ from cloud_sync.link.store import Store
 from cloud_sync.link.unit import Unit
 from cloud_sync.link.v1.facts import AlarmRaised, Direction, GateDecided, LaneModeChanged
 from cloud_sync.link.v1.messages import Ack, Reply
-from domain.errors import Refused, TryLater
+from domain.errors import GatehouseError, Refused, TryLater
 from domain.fact import Fact
 from domain.tries import Tries
 from gate_firmware.api import local_api
@@ -264,8 +264,9 @@ class GateService:
         try:
             await asyncio.shield(loading)
         except Exception as error:
-            log.exception("gate.reader_missing")
-            self.alarm("reader-missing", f"no plate is read: {type(error).__name__}")
+            log.error("gate.reader_missing", extra={"why": str(error)}, exc_info=not isinstance(error, GatehouseError))
+            why = error.message if isinstance(error, GatehouseError) else type(error).__name__
+            self.alarm("reader-missing", f"no plate is read: {why}")
             self._sender.nudge()
 
     def _code_reader(self) -> QrChain:
