@@ -54,6 +54,7 @@ async def _run(config: Path) -> None:
 
     settings = GateSettings.load(config)
     setup_logging(settings.gate.gate_id)
+    settings.tell_unknown_variables()
     with ExitStack() as held:
         try:
             held.enter_context(alone_on(settings.store.path))

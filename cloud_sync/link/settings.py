@@ -4,7 +4,9 @@
 the configuration file.
 """
 
+import logging
 import os
+import stat
 import tomllib
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
@@ -14,16 +16,20 @@ from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from cloud_sync.link.settings_words import ENV, explained, not_json, unknown_variables
 from cloud_sync.link.store import is_failing
-from cloud_sync.link.v1.wire import describe
 from domain.errors import OperatorError
 from domain.ids import is_unit_id
 from domain.now import Trust
 
-_ENV = "GATEHOUSE_"
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_open_to_others: set[Path] = set()
+"""The keys of this process of which that was said."""
 
 _read_before: dict[Path, str] = {}
 """The secrets of this process, by their files."""
@@ -73,10 +79,21 @@ class Secret(Section):
     def parse(self, make: Callable[[str], T]) -> T:
         """What `make` makes of the secret. An OperatorError that it raises gets the file's name."""
         secret = self.read()
+        _warn_if_open(self.file)
         try:
             return make(secret)
         except OperatorError as error:
             raise OperatorError(error.code, f"{self.file}: {error.message}") from None
+
+
+def _warn_if_open(key: Path) -> None:
+    try:
+        mode = key.stat().st_mode
+    except OSError:
+        return  # it is one of systemd's credentials
+    if mode & stat.S_IROTH and key not in _open_to_others:
+        _open_to_others.add(key)
+        log.warning("secret.open_to_others", extra={"file": key, "hint": f"chmod 600 {key}"})
 
 
 def _timezone(name: str) -> str:
@@ -137,7 +154,7 @@ class UnitSettings(BaseSettings):
     """Base of every unit's configuration."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_ENV, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=ENV, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     @classmethod
@@ -152,16 +169,24 @@ class UnitSettings(BaseSettings):
         return env_settings, init_settings
 
     @classmethod
+    def tell_unknown_variables(cls) -> None:
+        """Log which variables of the environment look like settings, and set nothing."""
+        for name, meant in unknown_variables(cls):
+            log.warning("settings.variable_unknown", extra={"variable": name, "meant": meant or None})
+
+    @classmethod
     def load(cls, path: Path) -> Self:
         """Read `path`. Raises OperatorError that names the file and every key that is wrong."""
         _refuse_unknown_sections(cls.model_fields)
         token = _folder.set(path.resolve().parent)
         try:
-            return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
+            return cls(**tomllib.loads(path.read_text(encoding="utf-8-sig")))
         except OSError as error:
             raise OperatorError("config_missing", f"{path} cannot be read: {error.strerror}") from None
         except ValidationError as error:
-            raise OperatorError("config_invalid", f"{path}: {describe(error)}") from None
+            raise OperatorError("config_invalid", f"{path}: {explained(cls, error)}") from None
+        except SettingsError as error:
+            raise OperatorError("config_invalid", f"{path}: {not_json(cls) or error}") from None
         except ValueError as error:  # tomllib's, with line and column
             raise OperatorError("config_invalid", f"{path}: {error}") from None
         finally:
@@ -171,6 +196,6 @@ class UnitSettings(BaseSettings):
 def _refuse_unknown_sections(sections: Collection[str]) -> None:
     """The library refuses unknown keys of a section that it knows, and overlooks the others."""
     for name in os.environ:
-        section, nested, _ = name.removeprefix(_ENV).lower().partition("__")
-        if name.startswith(_ENV) and nested and section not in sections:
+        section, nested, _ = name.removeprefix(ENV).lower().partition("__")
+        if name.startswith(ENV) and nested and section not in sections:
             raise OperatorError("config_invalid", f"the environment has {name}, but there is no section [{section}]")

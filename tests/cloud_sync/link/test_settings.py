@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, ClockSection, Location, Secret, Section, UnitId, UnitSettings
 from domain.errors import OperatorError
 
 
@@ -15,12 +15,14 @@ class StoreSection(Section):
 class LotSection(Section):
     lot_id: UnitId
     spots: int = Field(default=10, ge=1)
+    countries: tuple[str, ...] = ()
 
 
 class Sample(UnitSettings):
     lot: LotSection
     broker: Broker
     store: StoreSection = Field(default_factory=StoreSection)
+    clock: ClockSection = ClockSection()
 
 
 GOOD = """
@@ -76,8 +78,8 @@ def test_single_keys_are_overridden_from_the_environment(config: Path, monkeypat
     ("name", "what"),
     [
         ("GATEHOUSE_BROKR__PORT", r"GATEHOUSE_BROKR__PORT.*\[brokr\]"),
-        ("GATEHOUSE_BROKER__PROT", r"broker\.prot"),
-        ("GATEHOUSE_BROKER__PORT", r"broker\.port"),
+        ("GATEHOUSE_BROKER__PROT", r"environment's GATEHOUSE_BROKER__PROT: unknown key; did you mean port\?"),
+        ("GATEHOUSE_BROKER__PORT", r"environment's GATEHOUSE_BROKER__PORT: "),
     ],
 )
 def test_a_wrong_key_or_value_in_the_environment_is_an_error(
@@ -114,6 +116,45 @@ def test_each_wrong_key_is_named_and_its_value_is_not_repeated(config: Path, tex
     assert f"{key}: " in error.message
     for value in ("hunter2", "70000", "River/Side"):
         assert value not in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (GOOD + "prot = 1\n", "broker.prot: unknown key; did you mean port?"),
+        (GOOD + "zzz = 1\n", "broker.zzz: unknown key"),
+        ("[brokr]\n" + GOOD, "brokr: unknown key; did you mean broker?"),
+        (GOOD.replace("file =", "fil ="), "broker.password.fil: unknown key; did you mean file?"),
+        (GOOD + '[clock]\ntrust = "gps"\n', "clock.trust: must be 'ntp', 'rtc', 'none' or 'auto'"),
+    ],
+)
+def test_what_was_meant_is_said(config: Path, text: str, what: str) -> None:
+    config.write_text(text, encoding="utf-8")
+    said = refused(config).message.removeprefix(f"{config}: ")
+    assert said.removeprefix("broker.password.file: Field required; ") == what
+
+
+def test_a_list_in_the_environment_is_json(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE_LOT__COUNTRIES", "de")
+    with pytest.raises(OperatorError, match=r"GATEHOUSE_LOT__COUNTRIES: must be a JSON list, such as \["):
+        Sample.load(config)
+    monkeypatch.setenv("GATEHOUSE_LOT__COUNTRIES", '["de", "at"]')
+    assert Sample.load(config).lot.countries == ("de", "at")
+
+
+def test_a_variable_that_sets_nothing_is_told_with_what_it_may_mean(
+    config: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("GATEHOUSE_BROKER_PORT", "GATEHOUSE_X", "GATEHOUSE", "OTHER"):
+        monkeypatch.setenv(name, "1884")
+    Sample.load(config).tell_unknown_variables()
+    told = [(vars(record)["variable"], vars(record)["meant"]) for record in caplog.records]
+    assert told == [("GATEHOUSE_BROKER_PORT", "GATEHOUSE_BROKER__PORT"), ("GATEHOUSE_X", None)]
+
+
+def test_a_byte_order_mark_is_no_matter(config: Path) -> None:
+    config.write_text(GOOD, encoding="utf-8-sig")
+    assert Sample.load(config).broker.port == 1884
 
 
 def test_bad_toml_is_named_with_its_line(config: Path) -> None:
@@ -187,3 +228,15 @@ class TestSecret:
         assert Secret(file=tmp_path / "secret").read() == "s3cret"
         with pytest.raises(OperatorError, match="cannot be read"):
             Secret(file=tmp_path / "another").read()
+
+    @pytest.mark.parametrize(("mode", "times"), [(0o644, 1), (0o640, 0), (0o600, 0)])
+    def test_a_key_that_others_may_read_is_told_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, times: int
+    ) -> None:
+        key = tmp_path / "plate.key"
+        key.write_text("7f", encoding="utf-8")
+        key.chmod(mode)
+        for _ in range(2):
+            assert Secret(file=key).parse(bytes.fromhex) == b"\x7f"
+        assert caplog.text.count("secret.open_to_others") == times
+        assert "7f" not in caplog.text.replace(str(tmp_path), "")
