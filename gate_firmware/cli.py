@@ -1,6 +1,7 @@
 """`gatehouse gate` and `gatehouse frames`."""
 
 import sqlite3
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,10 @@ def frames(
     try:
         with closing(FrameFolder.existing(where, seal)) as kept:
             if passage_id is None:
-                for frame in kept.there():
+                there = kept.there()
+                if not there:
+                    print(f"gatehouse: no frames are kept in {where}", file=sys.stderr)
+                for frame in there:
                     print(rfc3339(frame.at), frame.passage_id, frame.name)
                 return
             for path in export(kept, passage_id, folder):
@@ -54,7 +58,7 @@ async def _run(config: Path) -> None:
 
     settings = GateSettings.load(config)
     setup_logging(settings.gate.gate_id)
-    settings.tell_unknown_variables()
+    settings.tell_oddities()
     with ExitStack() as held:
         try:
             held.enter_context(alone_on(settings.store.path))

@@ -8,7 +8,7 @@ import logging
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -27,9 +27,6 @@ from domain.now import Trust
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-_open_to_others: set[Path] = set()
-"""The keys of this process of which that was said."""
 
 _read_before: dict[Path, str] = {}
 """The secrets of this process, by their files."""
@@ -76,24 +73,21 @@ class Secret(Section):
         _read_before[self.file] = secret
         return secret
 
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether everybody on the machine may read its file. A credential's is systemd's business."""
+        try:
+            return bool(self.file.stat().st_mode & stat.S_IROTH)
+        except OSError:
+            return False
+
     def parse(self, make: Callable[[str], T]) -> T:
         """What `make` makes of the secret. An OperatorError that it raises gets the file's name."""
         secret = self.read()
-        _warn_if_open(self.file)
         try:
             return make(secret)
         except OperatorError as error:
             raise OperatorError(error.code, f"{self.file}: {error.message}") from None
-
-
-def _warn_if_open(key: Path) -> None:
-    try:
-        mode = key.stat().st_mode
-    except OSError:
-        return  # it is one of systemd's credentials
-    if mode & stat.S_IROTH and key not in _open_to_others:
-        _open_to_others.add(key)
-        log.warning("secret.open_to_others", extra={"file": key, "hint": f"chmod 600 {key}"})
 
 
 def _timezone(name: str) -> str:
@@ -168,11 +162,13 @@ class UnitSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
 
-    @classmethod
-    def tell_unknown_variables(cls) -> None:
-        """Log which variables of the environment look like settings, and set nothing."""
-        for name, meant in unknown_variables(cls):
+    def tell_oddities(self) -> None:
+        """Log what does not keep the unit from running, and is hardly meant: variables of the environment that set
+        nothing, secrets that everybody on the machine may read."""
+        for name, meant in unknown_variables(type(self)):
             log.warning("settings.variable_unknown", extra={"variable": name, "meant": meant or None})
+        for file in sorted({secret.file for secret in _secrets(self) if secret.is_open_to_others}):
+            log.warning("secret.open_to_others", extra={"file": file, "hint": f"chmod 600 {file}"})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -191,6 +187,18 @@ class UnitSettings(BaseSettings):
             raise OperatorError("config_invalid", f"{path}: {error}") from None
         finally:
             _folder.reset(token)
+
+
+def _secrets(value: object) -> Iterator[Secret]:
+    match value:
+        case Secret():
+            yield value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secrets(getattr(value, name))
+        case tuple():
+            for one in value:
+                yield from _secrets(one)
 
 
 def _refuse_unknown_sections(sections: Collection[str]) -> None:

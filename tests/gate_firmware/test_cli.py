@@ -113,6 +113,13 @@ def test_those_whose_files_are_gone_are_not_listed(config: Path, tmp_path: Path)
     assert [line.split()[-1] for line in listed.output.splitlines()] == ["3f2a-1.sealed"]
 
 
+def test_a_folder_without_any_is_said_to_be_so(config: Path, tmp_path: Path) -> None:
+    for name in range(2):
+        (tmp_path / "gate.frames" / f"3f2a-{name}.sealed").unlink()
+    listed = CliRunner().invoke(gatehouse.app, ["frames", "--config", str(config)])
+    assert (listed.exit_code, listed.output) == (0, f"gatehouse: no frames are kept in {tmp_path}/gate.frames\n")
+
+
 def test_a_damaged_folder_is_named(config: Path, tmp_path: Path) -> None:
     (tmp_path / "gate.frames" / "salts.db").write_bytes(b"nothing " * 512)
     assert "salts.db" in refused("--config", str(config)).message

@@ -147,7 +147,8 @@ def test_a_variable_that_sets_nothing_is_told_with_what_it_may_mean(
 ) -> None:
     for name in ("GATEHOUSE_BROKER_PORT", "GATEHOUSE_X", "GATEHOUSE", "OTHER"):
         monkeypatch.setenv(name, "1884")
-    Sample.load(config).tell_unknown_variables()
+    (config.parent / "broker-password").chmod(0o600)
+    Sample.load(config).tell_oddities()
     told = [(vars(record)["variable"], vars(record)["meant"]) for record in caplog.records]
     assert told == [("GATEHOUSE_BROKER_PORT", "GATEHOUSE_BROKER__PORT"), ("GATEHOUSE_X", None)]
 
@@ -229,14 +230,19 @@ class TestSecret:
         with pytest.raises(OperatorError, match="cannot be read"):
             Secret(file=tmp_path / "another").read()
 
-    @pytest.mark.parametrize(("mode", "times"), [(0o644, 1), (0o640, 0), (0o600, 0)])
-    def test_a_key_that_others_may_read_is_told_once(
-        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, times: int
+    @pytest.mark.parametrize(("mode", "told"), [(0o644, True), (0o640, False), (0o600, False)])
+    def test_one_that_everybody_may_read_is_told(
+        self, config: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, told: bool
     ) -> None:
-        key = tmp_path / "plate.key"
-        key.write_text("7f", encoding="utf-8")
-        key.chmod(mode)
-        for _ in range(2):
-            assert Secret(file=key).parse(bytes.fromhex) == b"\x7f"
-        assert caplog.text.count("secret.open_to_others") == times
-        assert "7f" not in caplog.text.replace(str(tmp_path), "")
+        (tmp_path / "broker-password").chmod(mode)
+        Sample.load(config).tell_oddities()
+        files = [vars(record)["file"] for record in caplog.records if record.msg == "secret.open_to_others"]
+        assert files == [tmp_path / "broker-password"] * told
+        assert "hunter2" not in caplog.text
+
+    def test_one_that_is_a_credential_is_systemds_business(
+        self, config: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / "broker-password").unlink()
+        Sample.load(config).tell_oddities()
+        assert caplog.text == ""
