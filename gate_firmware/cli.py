@@ -1,5 +1,7 @@
 """`gatehouse gate` and `gatehouse frames`."""
 
+import sqlite3
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
@@ -31,13 +33,20 @@ def frames(
     from gate_firmware.settings import GateSettings  # noqa: PLC0415
 
     settings = GateSettings.load(config)
-    with closing(FrameFolder(settings.store.frames, settings.keys.plate.parse(Seal.from_hex))) as kept:
-        if passage_id is None:
-            for frame in kept.kept():
-                print(rfc3339(frame.at), frame.passage_id, frame.name)
-            return
-        for path in export(kept, passage_id, folder):
-            print(path)
+    where, seal = settings.store.frames, settings.keys.plate.parse(Seal.from_hex)
+    try:
+        with closing(FrameFolder.existing(where, seal)) as kept:
+            if passage_id is None:
+                there = kept.there()
+                if not there:
+                    print(f"gatehouse: no frames are kept in {where}", file=sys.stderr)
+                for frame in there:
+                    print(rfc3339(frame.at), frame.passage_id, frame.name)
+                return
+            for path in export(kept, passage_id, folder):
+                print(path)
+    except (OSError, sqlite3.Error) as error:
+        raise OperatorError("frames_unreadable", f"the frames in {where} cannot be read: {error}") from error
 
 
 async def _run(config: Path) -> None:
@@ -49,6 +58,7 @@ async def _run(config: Path) -> None:
 
     settings = GateSettings.load(config)
     setup_logging(settings.gate.gate_id)
+    settings.tell_oddities()
     with ExitStack() as held:
         try:
             held.enter_context(alone_on(settings.store.path))

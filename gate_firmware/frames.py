@@ -17,13 +17,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import cv2
 
 from cloud_sync.link.clock import Clock
 from cloud_sync.link.seal import Seal
 from cloud_sync.link.store import Store
-from domain.errors import GatehouseError, NotFound
+from domain.errors import GatehouseError, NotFound, OperatorError, PeerError
 from domain.now import Trust, parse_instant, rfc3339
 from hardware.camera import Frame
 
@@ -68,12 +69,21 @@ class KeptFrame:
 class FrameFolder:
     """The sealed frames in one folder. Raises OSError and sqlite3.Error where the disk does not do what is asked."""
 
+    SALTS = "salts.db"
+
+    @classmethod
+    def existing(cls, folder: Path, seal: Seal) -> Self:
+        """Open one that a gate has made; makes none. Raises OperatorError where there is none."""
+        if not (folder / cls.SALTS).is_file():
+            raise OperatorError("no_frames_folder", f"no gate has kept frames in {folder}; look at store.path")
+        return cls(folder, seal)
+
     def __init__(self, folder: Path, seal: Seal) -> None:
         """Open or make it."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._seal = seal
-        self._store = Store(folder / "salts.db")
+        self._store = Store(folder / self.SALTS)
         self._sql = self._store.connection
         self._sql.execute("PRAGMA synchronous = NORMAL")  # a frame may be lost with the power; it is not a fact
         self._sql.execute("PRAGMA secure_delete = ON")
@@ -106,14 +116,22 @@ class FrameFolder:
         """All of them, oldest first."""
         return self._found("ORDER BY at, passage_id, number")
 
-    def jpegs(self, passage_id: str) -> Iterator[bytes]:
-        """The frames of a passage, opened. Raises PeerError for one that was sealed with another key."""
+    def there(self, passage_id: str | None = None) -> list[KeptFrame]:
+        """Those whose files are on the disk, which may not have taken them: of a passage in order, or all, oldest
+        first."""
+        of_passage = "WHERE passage_id = ? ORDER BY number"
+        frames = self.kept() if passage_id is None else self._found(of_passage, passage_id)
+        return [frame for frame in frames if (self._folder / frame.name).exists()]
+
+    def open(self, frame: KeptFrame) -> bytes:
+        """Its JPEG. Raises PeerError where it was sealed with another key, or its file is damaged."""
         salts = "SELECT salt FROM frame WHERE passage_id = ? AND number = ?"
-        for frame in self._found("WHERE passage_id = ? ORDER BY number", passage_id):
-            path = self._folder / frame.name
-            if path.exists():  # the disk may not have taken it
-                salt = self._sql.execute(salts, (passage_id, frame.number)).fetchone()["salt"]
-                yield self._seal.open_bytes(path.read_bytes(), salt)
+        salt = self._sql.execute(salts, (frame.passage_id, frame.number)).fetchone()["salt"]
+        return self._seal.open_bytes((self._folder / frame.name).read_bytes(), salt)
+
+    def jpegs(self, passage_id: str) -> Iterator[bytes]:
+        """The frames of a passage, opened. Raises PeerError for one that does not open."""
+        return map(self.open, self.there(passage_id))
 
     def sweep(self, keep: timedelta, now: datetime) -> None:
         """Delete what is older, or dated so far ahead that its clock was wrong; and files that nothing opens. Then the
@@ -229,16 +247,38 @@ class FrameKeeper:
 
 
 def export(folder: FrameFolder, passage_id: str, to: Path) -> list[Path]:
-    """Write the frames of a passage, opened, into a folder. Raises NotFound where there are none."""
-    written = []
-    for number, jpeg in enumerate(folder.jpegs(passage_id)):
-        to.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = to / f"{passage_id}-{number}.jpg"
-        path.write_bytes(jpeg)
-        written.append(path)
-    if not written:
+    """Write the frames of a passage, opened, into a folder, for the eyes of who asks alone.
+
+    Raises NotFound where there are none, and OperatorError for those that do not open, once the others are written.
+    """
+    frames = folder.there(passage_id)
+    if not frames:
         raise NotFound("no_frames", f"no frames of passage {passage_id} are kept here")
+    written, closed = [], []
+    for frame in frames:
+        try:
+            jpeg = folder.open(frame)
+        except PeerError:
+            closed.append(frame.name)
+        else:
+            written.append(_write(jpeg, to / f"{frame.name.removesuffix('.sealed')}.jpg"))
+    if closed:
+        why = "another plate key has sealed them, or their files are damaged"
+        others = f"; written: {', '.join(map(str, written))}" if written else ""
+        raise OperatorError("frames_closed", f"{', '.join(closed)} cannot be opened: {why}{others}")
     return written
+
+
+def _write(jpeg: bytes, path: Path) -> Path:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # one that was there may be readable by others
+            file.write(jpeg)
+    except OSError as error:
+        why = "it is no folder" if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror
+        raise OperatorError("folder_unusable", f"nothing can be written to {path.parent}: {why}") from error
+    return path
 
 
 def _jpeg(frame: Frame) -> bytes:

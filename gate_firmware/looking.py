@@ -90,6 +90,7 @@ class Looker:
         self._expected = Expected([])
         self._expected_of: tuple[int, Now] | None = None
         self._broken_seals = 0
+        self._reader_fails = False
         self._looked_at: tuple[str, deque[Frame]] = "", deque(maxlen=FRAMES_KEPT)
         self._code_frame: Frame | None = None
         # One thread: a look that was cut short may still be reading, and no reader has promised to bear two at once.
@@ -113,19 +114,27 @@ class Looker:
 
         A code that looks like a ticket cuts the time to `CODE_SETTLE_MS`, and comes along with what was seen. While the
         reader is loading no time is up, and a code comes at once and alone: nobody knows when there will be a plate.
-        What goes wrong in the reader is logged and comes out as unsure: a car is waiting.
+        What goes wrong in the reader comes out as unsure, since a car is waiting; until it reads again, once is logged.
         """
         until_ms = self._clock().mono_ms + self._look_ms_max
         try:
             self._begin(passage_id)
             if (seen := await self._look_while_loading(passage_id)) is not None:
                 return seen
-            return await self._look(passage_id, await asyncio.shield(self._reader), until_ms)
+            if self._reader.exception() is not None:
+                return Looked(passage_id, Sight.UNSURE, None, None, 0)  # it is missing, which was said once
+            seen = await self._look(passage_id, self._reader.result(), until_ms)
         except sqlite3.DatabaseError:
             raise  # it is not the reader: the gate goes on with another store
         except Exception:
-            log.exception("gate.reader_failed")
+            if not self._reader_fails:
+                log.exception("gate.reader_failed")
+            self._reader_fails = True
             return Looked(passage_id, Sight.UNSURE, None, None, 0)
+        if self._reader_fails and seen.frames:
+            log.info("gate.reader_reads_again")
+            self._reader_fails = False
+        return seen
 
     async def look_for_code(self, passage_id: str, but: Collection[str] = ()) -> CodeSeen:
         """Look, without end, for a code that looks like a ticket and is none of `but`. Reads no plates."""

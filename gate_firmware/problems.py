@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from domain.errors import BadInput, GatehouseError, Refused, TryLater
 
+JSON = "application/json"
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:gatehouse:problem:"
 
@@ -21,7 +22,11 @@ def answer_with_problems(app: FastAPI) -> None:
         return problem(_status(error), error.code, error.message, _headers(error))
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
+    def invalid(request: Request, _error: RequestValidationError) -> JSONResponse:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            return problem(
+                422, "input_invalid", f"the body is taken for JSON only with the header Content-Type: {JSON}"
+            )
         return problem(422, "input_invalid", 'the request is not as documented: {"reservation_id": "WN2JR-KN83T"}')
 
     @app.exception_handler(HTTPException)

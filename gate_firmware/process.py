@@ -13,6 +13,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack, suppress
+from importlib.metadata import version
 from typing import Any
 
 from cloud_sync.link.host import Host, this_machine
@@ -32,6 +33,9 @@ from lpr.region import Region, RegionReader
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+
+CONNECTIONS_MAX = 64
+"""To the local interface: some screens and a keypad."""
 
 TRY_EVERY_S = 3_600.0
 """How often a disk that has failed is tried again."""
@@ -68,12 +72,23 @@ class GateProcess:
         with self._stores, bound_socket(LOOPBACK, settings.api.port) as listening:
             async with Devices.from_wiring(settings.hardware) as self._devices, asyncio.TaskGroup() as self._tasks:
                 self._reader = asyncio.ensure_future(asyncio.to_thread(_lane_reader, settings))
-                self._tasks.create_task(serve_http(self._api(), listening, ending=self._ending))
+                self._tasks.create_task(serve_http(self._api(), listening, self._ending, CONNECTIONS_MAX))
                 self._tasks.create_task(keep_saying_it_is_well(self._is_served))
+                self._tasks.create_task(self._say_what_is_served(listening.getsockname()[1]))
                 try:
                     await self._go_on()
                 finally:
                     self._reader.cancel()
+
+    async def _say_what_is_served(self, api_port: int) -> None:
+        """One line for whoever has started it: which lane this is, and where it can be asked."""
+        await self._has_begun.wait()
+        lane = self._settings.gate
+        told = {"version": version("gatehouse"), "gate": lane.gate_id, "direction": lane.direction}
+        told |= {"store": self._settings.store.path, "api_port": api_port}
+        if self._devices.control_port is not None:
+            told["control_port"] = self._devices.control_port
+        log.info("gate.serving", extra=told)
 
     async def _go_on(self) -> None:
         try:

@@ -26,6 +26,7 @@ from domain.fact import Fact
 from domain.tries import Tries
 from gate_firmware.api import local_api
 from gate_firmware.camera_sight import CameraSight
+from gate_firmware.car_log import CarLog
 from gate_firmware.challenge import Challenge
 from gate_firmware.compared import ComparedReplica
 from gate_firmware.deciding import Judge
@@ -122,6 +123,7 @@ class GateService:
         self._look: asyncio.Task[None] | None = None
         self._keep_frames: Callable[[str], None] = lambda _passage_id: None
         self._decided = self._journal.last_own(GateDecided.kind)
+        self._car_log = CarLog(self._journal, self._clock())
 
     @property
     def journal(self) -> Journal:
@@ -228,7 +230,7 @@ class GateService:
         try:
             await asyncio.shield(loading)
         except Exception as error:
-            log.exception("gate.reader_missing")
+            log.error("gate.reader_missing", extra={"why": str(error)}, exc_info=not isinstance(error, GatehouseError))
             why = error.message if isinstance(error, GatehouseError) else type(error).__name__
             self.alarm("reader-missing", f"no plate is read: {why}")
             self._sender.nudge()
@@ -328,6 +330,7 @@ class GateService:
         self._wake.set()
         self._screens.changed()
         self._keep_frames_of_decision()
+        self._car_log.tell()
 
     def _keep_frames_of_decision(self) -> None:
         """Of one that has just been made: its commands are carried out."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from domain.errors import OperatorError
 from hardware.twin import Snapshot
 
 _SNAPSHOT = TypeAdapter(Snapshot)
@@ -22,7 +23,12 @@ class TwinMemory:
     """Keeps one lane in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raises OperatorError where there cannot be such a folder."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"hardware.simulated.memory: {folder} cannot be made: {error.strerror}"
+            raise OperatorError("memory_unusable", why) from error
         self._lane = folder / "lane.json"
         self._pictures = folder / "pictures.zip"
         self._kept: Snapshot | None = None

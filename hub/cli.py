@@ -24,5 +24,6 @@ async def _run(config: Path) -> None:
 
     settings = HubSettings.load(config)
     setup_logging(settings.lot.lot_id)
+    settings.tell_oddities()
     with alone_on(settings.store.path):
         await HubService(settings).run()

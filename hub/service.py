@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import timedelta
+from importlib.metadata import version
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -16,7 +17,7 @@ from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.journal import Journal
 from cloud_sync.link.pipe import FactReceiver, FactSender
-from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.process import address_of, bound_socket, serve_http
 from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.seal import Seal
@@ -99,6 +100,8 @@ class HubService:
         view = LotView(lot.name, self.lot, self._seal, self._presence, self._to_central)
         app = page_app(view, self.desk, self.attendants, lot.timezone, self._clock)
         with closing(self._store), bound_socket(page.host, page.port) as listening:
+            told = {"version": version("gatehouse"), "lot": lot.lot_id, "store": self._settings.store.path}
+            log.info("hub.serving", extra=told | {"page": address_of(listening), "gates": len(self._gate_ids)})
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.work())
                 tasks.create_task(self._clock_watch.run())

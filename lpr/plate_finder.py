@@ -16,6 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lpr.frame import Box, Frame
+from lpr.model_file import network_in
 
 MODEL = Path(__file__).parent / "models" / "plate_finder.onnx"
 
@@ -64,7 +65,7 @@ class PlateFinder:
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # frames of many sizes would each keep a plan of their own
         options.log_severity_level = 4
-        self._session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._session = network_in(model, options)
 
     def find(self, frame: Frame, size: tuple[int, int] = SMALL) -> Sequence[Found]:
         """The plates in `frame`, the surest first, at most a handful; the frame is seen within `size`."""

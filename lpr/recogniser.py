@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from domain.errors import OperatorError
 from lpr.ctc import best_read, plate_columns, printed, reduced
 from lpr.frame import Box, Frame
+from lpr.model_file import network_in
 from lpr.plate_line import is_typical_plate
 from lpr.reader import Sighting
 
@@ -42,7 +43,7 @@ class Recogniser:
         options = ort.SessionOptions()
         options.intra_op_num_threads = min(threads, os.cpu_count() or threads)
         options.log_severity_level = 4
-        self._session = ort.InferenceSession(str(_model()), options, providers=["CPUExecutionProvider"])
+        self._session = network_in(_model(), options)
         [self._input] = [each.name for each in self._session.get_inputs()]
         characters = self._session.get_modelmeta().custom_metadata_map["character"].splitlines()
         self._alphabet = ["", *characters, " "]  # CTC's blank comes first

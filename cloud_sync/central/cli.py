@@ -22,4 +22,5 @@ async def _run(config: Path) -> None:
 
     settings = CentralSettings.load(config)
     setup_logging("central")
+    settings.tell_oddities()
     await CentralService(settings).run()

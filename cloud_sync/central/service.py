@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import version
 from secrets import token_hex
 
 from argon2 import PasswordHasher
@@ -24,7 +25,7 @@ from cloud_sync.link.digest import Comparisons
 from cloud_sync.link.host import Host, this_machine
 from cloud_sync.link.log import Position
 from cloud_sync.link.pipe import FactReceiver, FactSender
-from cloud_sync.link.process import bound_socket, serve_http
+from cloud_sync.link.process import address_of, bound_socket, serve_http
 from cloud_sync.link.pruning import Pruning
 from cloud_sync.link.receiving import Receiver
 from cloud_sync.link.sending import Sender
@@ -98,6 +99,8 @@ class CentralService:
         try:
             with bound_socket(http.host, http.port) as listening:
                 await asyncio.to_thread(self.office.open)
+                told = {"version": version("gatehouse"), "http": address_of(listening), "lots": len(self._senders)}
+                log.info("central.serving", extra=told)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self.work())
                     tasks.create_task(keep_saying_it_is_well())

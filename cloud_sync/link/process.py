@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import uvicorn
 
 from cloud_sync.link import systemd
+from cloud_sync.link.connections import AT_ONCE, Connections
 from domain.errors import OperatorError
 
 T = TypeVar("T")
@@ -23,6 +24,12 @@ EXIT_OPERATOR = 1
 
 DRAIN_S = 3
 """How long open HTTP connections may take to end when the unit stops."""
+
+CONNECTIONS_MAX = 512
+"""HTTP connections at once: with as many files again, a unit is within the 1,024 that systemd gives it."""
+
+QUEUE_MAX = 128
+"""Connections that the system holds for a unit until it takes them."""
 
 
 @contextmanager
@@ -41,13 +48,33 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-async def serve_http(app: Any, listening: socket.socket, ending: Callable[[], None] = lambda: None) -> None:
+def address_of(listening: socket.socket) -> str:
+    """Where it is reached, such as `http://127.0.0.1:8080`."""
+    host, port, *_ = listening.getsockname()
+    return f"http://[{host}]:{port}" if listening.family is socket.AF_INET6 else f"http://{host}:{port}"
+
+
+async def serve_http(
+    app: Any,
+    listening: socket.socket,
+    ending: Callable[[], None] = lambda: None,
+    connections_max: int = CONNECTIONS_MAX,
+) -> None:
     """Serve an ASGI app on a bound socket until cancelled. Systemd is told once that can be asked: the unit serves.
 
-    `ending` is called before open connections are waited for: it ends those that would not end by themselves.
+    `ending` is called before open connections are waited for: it ends those that would not end by themselves. There are
+    `connections_max` at once.
     """
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_S, server_header=False
+        app,
+        http=Connections(listening.getsockname()[1], connections_max).made,  # type: ignore[arg-type]  # it makes one
+        ws="none",
+        backlog=AT_ONCE,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=DRAIN_S,
+        server_header=False,
     )
     server = _Server(config)
     server.capture_signals = _signals_are_ours  # type: ignore[method-assign]  # the unit stops as a whole
@@ -63,6 +90,8 @@ async def serve_http(app: Any, listening: socket.socket, ending: Callable[[], No
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(QUEUE_MAX)  # who is not taken at once waits
         systemd.notify(systemd.READY)
 
 

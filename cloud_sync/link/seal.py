@@ -19,6 +19,7 @@ from domain.plate import Plate, SealedPlate
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_WANTED = f"a plate key is {KEY_BYTES} bytes in hexadecimal: openssl rand -hex {KEY_BYTES}"
 
 
 class Seal:
@@ -27,7 +28,7 @@ class Seal:
     def __init__(self, key: bytes, nonce: Callable[[int], bytes] | None = None) -> None:
         """`nonce` draws so many bytes; the operating system does where none is given."""
         if len(key) != KEY_BYTES:
-            raise OperatorError("plate_key_invalid", f"a plate key is {KEY_BYTES} bytes as hexadecimal")
+            raise OperatorError("plate_key_invalid", _WANTED)
         self._key = key
         self._aead = AESGCM(_derive(key, b"gatehouse plate box"))
         self._mark_key = _derive(key, b"gatehouse plate mark")
@@ -39,9 +40,7 @@ class Seal:
         try:
             return cls(bytes.fromhex(key))
         except ValueError:
-            raise OperatorError(
-                "plate_key_invalid", f"a plate key is {KEY_BYTES} bytes in hexadecimal: openssl rand -hex {KEY_BYTES}"
-            ) from None
+            raise OperatorError("plate_key_invalid", _WANTED) from None
 
     def seal(self, plate: Plate) -> SealedPlate:
         nonce = self._nonce(_NONCE_BYTES)

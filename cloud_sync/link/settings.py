@@ -8,8 +8,9 @@ import ipaddress
 import logging
 import os
 import re
+import stat
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -17,14 +18,13 @@ from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from cloud_sync.link.v1.wire import describe
+from cloud_sync.link.settings_words import ENV, explained, not_json, unknown_variables
 from domain.errors import OperatorError
 from domain.ids import is_unit_id
 from domain.now import Trust
 
-_ENV = "GATEHOUSE_"
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,14 @@ class Secret(Section):
         if not secret:
             raise OperatorError("secret_empty", f"the secret {path} is empty")
         return secret
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether everybody on the machine may read its file. A credential's is systemd's business."""
+        try:
+            return bool(self.file.stat().st_mode & stat.S_IROTH)
+        except OSError:
+            return False
 
     def parse(self, make: Callable[[str], T]) -> T:
         """What `make` makes of the secret. An OperatorError that it raises gets the file's name."""
@@ -183,7 +191,7 @@ class UnitSettings(BaseSettings):
     """Base of every unit's configuration."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_ENV, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=ENV, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     @classmethod
@@ -197,26 +205,48 @@ class UnitSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
 
+    def tell_oddities(self) -> None:
+        """Log what does not keep the unit from running, and is hardly meant: variables of the environment that set
+        nothing, secrets that everybody on the machine may read."""
+        for name, meant in unknown_variables(type(self)):
+            log.warning("settings.variable_unknown", extra={"variable": name, "meant": meant or None})
+        for file in sorted({secret.file for secret in _secrets(self) if secret.is_open_to_others}):
+            log.warning("secret.open_to_others", extra={"file": file, "hint": f"chmod 600 {file}"})
+
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read `path`. Raises OperatorError that names the file and every key that is wrong."""
         _refuse_unknown_sections(cls.model_fields)
         token = _folder.set(path.resolve().parent)
         try:
-            return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
+            return cls(**tomllib.loads(path.read_text(encoding="utf-8-sig")))
         except OSError as error:
             raise OperatorError("config_missing", f"{path} cannot be read: {error.strerror}") from None
         except ValidationError as error:
-            raise OperatorError("config_invalid", f"{path}: {describe(error)}") from None
+            raise OperatorError("config_invalid", f"{path}: {explained(cls, error)}") from None
+        except SettingsError as error:
+            raise OperatorError("config_invalid", f"{path}: {not_json(cls) or error}") from None
         except ValueError as error:  # tomllib's, with line and column
             raise OperatorError("config_invalid", f"{path}: {error}") from None
         finally:
             _folder.reset(token)
 
 
+def _secrets(value: object) -> Iterator[Secret]:
+    match value:
+        case Secret():
+            yield value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secrets(getattr(value, name))
+        case tuple():
+            for one in value:
+                yield from _secrets(one)
+
+
 def _refuse_unknown_sections(sections: Collection[str]) -> None:
     """The library refuses unknown keys of a section that it knows, and overlooks the others."""
     for name in os.environ:
-        section, nested, _ = name.removeprefix(_ENV).lower().partition("__")
-        if name.startswith(_ENV) and nested and section not in sections:
+        section, nested, _ = name.removeprefix(ENV).lower().partition("__")
+        if name.startswith(ENV) and nested and section not in sections:
             raise OperatorError("config_invalid", f"the environment has {name}, but there is no section [{section}]")

@@ -1,6 +1,8 @@
 """The gate's local interface: the lane now, and the last decision as every program gets it."""
 
+import json
 import re
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -215,6 +217,33 @@ class TestCheckIn:
     async def test_what_is_not_as_documented(self, screen: httpx.AsyncClient, body: bytes) -> None:
         answer = await screen.post("/check-in", content=body, headers={"content-type": "application/json"})
         assert problem(answer) == (422, "input_invalid")
+
+    @pytest.mark.parametrize("sent_as", ["application/x-www-form-urlencoded", "text/plain", None])
+    async def test_what_is_not_said_to_be_json_is_told_so(
+        self, entry: Gate, screen: httpx.AsyncClient, sent_as: str | None
+    ) -> None:
+        """As curl sends it by itself."""
+        entry.hub_says(right())
+        entry.car_comes()
+        body = json.dumps({"reservation_id": shown(rid(1))}).encode()
+        headers = {} if sent_as is None else {"content-type": sent_as}
+        answer = await screen.post("/check-in", content=body, headers=headers)
+        assert problem(answer) == (422, "input_invalid")
+        assert "Content-Type: application/json" in answer.json()["detail"]
+        answer = await screen.post(
+            "/check-in", content=body, headers={"content-type": "application/json; charset=utf-8"}
+        )
+        assert answer.status_code == 200
+
+    async def test_the_line_in_the_guide_is_as_it_is_taken(self, entry: Gate, screen: httpx.AsyncClient) -> None:
+        [line] = re.findall(r"^curl (.*/check-in.*)$", RUNNING.read_text(encoding="utf-8"), re.MULTILINE)
+        _, name, _, body, url = shlex.split(line)
+        entry.hub_says(right())
+        entry.car_comes()
+        header, _, value = name.partition(": ")
+        answer = await screen.post(httpx.URL(url).path, content=body, headers={header: value})
+        assert "not as documented" not in answer.text
+        assert "Content-Type" not in answer.text
 
     async def test_a_body_that_is_too_large(self, screen: httpx.AsyncClient) -> None:
         """A gate has little memory, and nothing long to be told."""

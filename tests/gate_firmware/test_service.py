@@ -1,10 +1,12 @@
 """A whole gate process on a simulated lane, with the real reader and with no broker anywhere."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -294,7 +296,38 @@ async def test_everyone_gets_out_without_a_reader(
         await site.passes(OTHER)
         alarms = [(said.alarm, said.detail) for said in site.facts() if isinstance(said, AlarmRaised)]
         assert alarms == [("reader-missing", "no plate is read: no such library")]
-    assert "gate.reader_missing" in caplog.text
+    [said] = [record for record in caplog.records if "reader" in record.getMessage()]
+    assert (said.getMessage(), vars(said)["why"]) == ("gate.reader_missing", "no such library")
+    assert not said.exc_info
+
+
+async def test_a_good_start_says_which_lane_it_is_and_where_it_can_be_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where any free port was wanted: nobody else knows which that is."""
+    caplog.set_level("INFO")
+    settings = gate_settings(tmp_path, Direction.EXIT)
+    assert settings.hardware.simulated is not None
+    simulated = settings.hardware.simulated.model_copy(update={"control_port": 0})
+    hardware = settings.hardware.model_copy(update={"simulated": simulated})
+    settings = settings.model_copy(update={"hardware": hardware, "api": LocalApi(port=0)})
+
+    def said() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if record.getMessage() == "gate.serving"]
+
+    async with running(GateProcess(settings).run()):
+        async with asyncio.timeout(PATIENCE_S):
+            while not said():  # noqa: ASYNC110  a log tells nobody that it has a line more
+                await asyncio.sleep(0.01)
+        [told] = map(vars, said())
+        assert told["gate"] == EXIT
+        assert told["direction"] is Direction.EXIT
+        assert told["store"] == tmp_path / "gate.db"
+        assert told["version"] == version("gatehouse")
+        async with StreetClient(told["control_port"]) as street, httpx.AsyncClient() as screen:
+            assert (await street.state()).arm is Arm.DOWN
+            url = f"http://127.0.0.1:{told['api_port']}/state"
+            assert (await screen.get(url)).json()["gate_id"] == EXIT
 
 
 class Relays:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from domain.errors import OperatorError
 from hardware.barrier import Position
 from hardware.control_protocol import Arrive
 from hardware.simulated_lane import SimulatedLane
@@ -120,3 +121,10 @@ def test_what_was_before_a_reboot_is_forgotten(tmp_path: Path) -> None:
 def test_a_spoilt_memory_is_none(tmp_path: Path) -> None:
     (tmp_path / "lane.json").write_text('{"now_ms": 1', encoding="utf-8")
     assert TwinMemory(tmp_path).lane(10) is None
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "lane", Path("/proc/lane")):
+        with pytest.raises(OperatorError, match=f"memory: {folder} cannot be made"):
+            TwinMemory(folder)

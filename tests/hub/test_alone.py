@@ -36,13 +36,19 @@ from tests.hub.units import Clock, alone
 from tests.parts import ENTRY, PATIENCE_S, running
 
 
-async def test_without_any_broker_the_page_is_served_and_the_end_is_clean(tmp_path: Path) -> None:
+async def test_without_any_broker_the_page_is_served_and_the_end_is_clean(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     settings = alone(tmp_path)
     hub = HubService(settings)
     async with running(hub.run()), httpx.AsyncClient() as browser:
         document = await _served(browser, settings.page.port)
         assert document["central_online"] is False
         assert {spot["state"] for spot in document["spots"]} == {"available"}
+        [told] = [vars(record) for record in caplog.records if record.getMessage() == "hub.serving"]
+        assert told["lot"] == settings.lot.lot_id
+        assert told["page"] == f"http://127.0.0.1:{settings.page.port}"
         settings.store.floor.unlink(missing_ok=True)
     assert settings.store.floor.exists(), "written at the end as well"
     with bound_socket("127.0.0.1", settings.page.port):

@@ -137,6 +137,8 @@ async def test_booked_and_paid_and_killed_and_nothing_is_lost(
     assert (await http.post("/reservations", json=wish)).json()["reservation_id"] == booked["reservation_id"]
     assert len(own_bank.posted("/capture", booked["reservation_id"])) == 1
     code, log = central.end(signal.SIGTERM)
+    assert '"event": "central.serving"' in log
+    assert f'"http": "http://127.0.0.1:{central.port}"' in log
     assert code == 0
     assert "Traceback" not in log
     for secret in (PASSWORD, "1234", "pm_card_visa", "Bearer"):

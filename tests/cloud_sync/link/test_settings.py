@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from cloud_sync.link.settings import Broker, Location, Secret, Section, UnitId, UnitSettings
+from cloud_sync.link.settings import Broker, ClockSection, Location, Secret, Section, UnitId, UnitSettings
 from domain.errors import OperatorError
 
 
@@ -17,12 +17,14 @@ class StoreSection(Section):
 class LotSection(Section):
     lot_id: UnitId
     spots: int = Field(default=10, ge=1)
+    countries: tuple[str, ...] = ()
 
 
 class Sample(UnitSettings):
     lot: LotSection
     broker: Broker
     store: StoreSection = Field(default_factory=StoreSection)
+    clock: ClockSection = ClockSection()
 
 
 GOOD = """
@@ -78,8 +80,8 @@ def test_single_keys_are_overridden_from_the_environment(config: Path, monkeypat
     ("name", "what"),
     [
         ("GATEHOUSE_BROKR__PORT", r"GATEHOUSE_BROKR__PORT.*\[brokr\]"),
-        ("GATEHOUSE_BROKER__PROT", r"broker\.prot"),
-        ("GATEHOUSE_BROKER__PORT", r"broker\.port"),
+        ("GATEHOUSE_BROKER__PROT", r"environment's GATEHOUSE_BROKER__PROT: unknown key; did you mean port\?"),
+        ("GATEHOUSE_BROKER__PORT", r"environment's GATEHOUSE_BROKER__PORT: "),
     ],
 )
 def test_a_wrong_key_or_value_in_the_environment_is_an_error(
@@ -133,6 +135,46 @@ class TestHost:
     def test_is_nothing_else(self, config: Path, host: str) -> None:
         config.write_text(GOOD + f"host = {host!r}\n".replace("'", '"'), encoding="utf-8")
         assert "broker.host: must be a host name or address, without mqtt:// and port" in refused(config).message
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (GOOD + "prot = 1\n", "broker.prot: unknown key; did you mean port?"),
+        (GOOD + "zzz = 1\n", "broker.zzz: unknown key"),
+        ("[brokr]\n" + GOOD, "brokr: unknown key; did you mean broker?"),
+        (GOOD.replace("file =", "fil ="), "broker.password.fil: unknown key; did you mean file?"),
+        (GOOD + '[clock]\ntrust = "gps"\n', "clock.trust: must be 'ntp', 'rtc', 'none' or 'auto'"),
+    ],
+)
+def test_what_was_meant_is_said(config: Path, text: str, what: str) -> None:
+    config.write_text(text, encoding="utf-8")
+    said = refused(config).message.removeprefix(f"{config}: ")
+    assert said.removeprefix("broker.password.file: Field required; ") == what
+
+
+def test_a_list_in_the_environment_is_json(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE_LOT__COUNTRIES", "de")
+    with pytest.raises(OperatorError, match=r"GATEHOUSE_LOT__COUNTRIES: must be a JSON list, such as \["):
+        Sample.load(config)
+    monkeypatch.setenv("GATEHOUSE_LOT__COUNTRIES", '["de", "at"]')
+    assert Sample.load(config).lot.countries == ("de", "at")
+
+
+def test_a_variable_that_sets_nothing_is_told_with_what_it_may_mean(
+    config: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("GATEHOUSE_BROKER_PORT", "GATEHOUSE_X", "GATEHOUSE", "OTHER"):
+        monkeypatch.setenv(name, "1884")
+    (config.parent / "broker-password").chmod(0o600)
+    Sample.load(config).tell_oddities()
+    told = [(vars(record)["variable"], vars(record)["meant"]) for record in caplog.records]
+    assert told == [("GATEHOUSE_BROKER_PORT", "GATEHOUSE_BROKER__PORT"), ("GATEHOUSE_X", None)]
+
+
+def test_a_byte_order_mark_is_no_matter(config: Path) -> None:
+    config.write_text(GOOD, encoding="utf-8-sig")
+    assert Sample.load(config).broker.port == 1884
 
 
 def test_bad_toml_is_named_with_its_line(config: Path) -> None:
@@ -224,3 +266,20 @@ class TestSecret:
         assert secret.read() == "s3cret"
         secret.file.write_bytes(content)
         assert secret.read() == "s3cret"
+
+    @pytest.mark.parametrize(("mode", "told"), [(0o644, True), (0o640, False), (0o600, False)])
+    def test_one_that_everybody_may_read_is_told(
+        self, config: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, told: bool
+    ) -> None:
+        (tmp_path / "broker-password").chmod(mode)
+        Sample.load(config).tell_oddities()
+        files = [vars(record)["file"] for record in caplog.records if record.msg == "secret.open_to_others"]
+        assert files == [tmp_path / "broker-password"] * told
+        assert "hunter2" not in caplog.text
+
+    def test_one_that_is_a_credential_is_systemds_business(
+        self, config: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / "broker-password").unlink()
+        Sample.load(config).tell_oddities()
+        assert caplog.text == ""
