@@ -73,6 +73,7 @@ class Lane(QuickLane):
     """Devices for a whole process, which take no time."""
 
     camera = NoCamera()
+    control_port: int | None = None
 
     async def __aenter__(self) -> "Lane":
         return self

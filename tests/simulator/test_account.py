@@ -55,6 +55,7 @@ RIGHT = [
     (ENTRY_TOLD_LATE, [CHARGE, moved("no-show", PAID)]),
     (account("completed", stay(0, 1)), [CHARGE, moved("early-exit", 500)]),
     (account("completed", stay(0, 2)), [CHARGE]),
+    (account("completed", stay(0, 1), stay(1.2, 2)), [CHARGE, moved("early-exit", 500)]),  # let in once more, by hand
     (account("completed", stay(0, 3.5)), [CHARGE, moved("overstay", 1_000)]),
     (account("completed", stay(0, 1), stay(0.2, 1.5, "double-entry")), [CHARGE, moved("early-exit", 500)]),
     (account("checked_in", stay(0, None)), [CHARGE]),
