@@ -97,18 +97,18 @@ def _due(account: Account, paid: Money, policy: Policy, tariff: Tariff) -> tuple
     visits = [(entered, left) for entered, left in account.visits if left is not None]
     window, status = account.window, account.reservation["status"]
     not_come = _not_come(account, paid, policy)
-    # Who has left, and is let in once more by hand, keeps what went back before.
     went = [left for _, left in visits if not any(came <= left < gone for came, gone in visits)]
-    unused = [early_exit_refund(paid, window, left, policy).amount_minor for left in went]
+    # Who has left, and is let in once more by hand, keeps what went back for leaving early.
+    unused = early_exit_refund(paid, window, min(went), policy).amount_minor if went else 0
     if len(visits) < len(account.visits):  # the car is inside; what went back before it came is not taken again
-        return sorted({0, not_come, *unused}), 0
+        return sorted({0, not_come, unused}), 0
     if status == "cancelled" and visits:
         costs = sum(tariff.price(Window(entered, left)).amount_minor for entered, left in visits)
         return [max(paid.amount_minor - costs, 0)], max(costs - paid.amount_minor, 0)
     if not visits:
         return [not_come], 0
     too_long = [(max(entered, window.end), left) for entered, left in visits if left > max(entered, window.end)]
-    return sorted({max(back, not_come) for back in unused}), sum(tariff.price(Window(*times)).amount_minor for times in too_long)
+    return [max(unused, not_come)], sum(tariff.price(Window(*times)).amount_minor for times in too_long)
 
 
 def _not_come(account: Account, paid: Money, policy: Policy) -> int:
