@@ -117,7 +117,7 @@ class VideoCamera:
         self._backoff_ms = 0
         if self._lost:
             self._lost = False
-            log.info("camera back")
+            log.info("camera.back")
         return 0
 
     def _read_on(self) -> None:
@@ -135,6 +135,6 @@ class VideoCamera:
         self._release()
         if not self._lost:
             self._lost = True
-            log.warning("camera lost: %s", why)
+            log.warning("camera.lost", extra={"why": why})
         self._backoff_ms = min(max(BACKOFF_MS_FIRST, self._backoff_ms * 2), BACKOFF_MS_MAX)
         return self._backoff_ms

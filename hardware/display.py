@@ -54,7 +54,7 @@ class Display:
         except OSError as error:
             self._hang_up()
             if self._fault is None:
-                log.warning("display %s lost: %s; check its cable and udev rule", self._device, error)
+                log.warning("display.lost", extra={"device": self._device, "why": str(error)})
                 self._fault = (
                     f"drivers see nothing: the display {self._device} is lost; look at its cable and its power"
                 )
@@ -62,7 +62,7 @@ class Display:
                     self.when_faulty(self._fault)
         else:
             if self._fault is not None:
-                log.info("display %s back", self._device)
+                log.info("display.back", extra={"device": self._device})
             self._fault = None
 
     def release(self) -> None:

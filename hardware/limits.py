@@ -65,7 +65,7 @@ class Limits:
         """Take a change in; what is to be told of it, if anything. Either way the switch has just been open."""
         self._doubted -= {limit}
         if self._stuck.pop(limit, None) is not None:
-            log.info("%s opens again", limit.value)
+            log.info("limit_switch.opens_again", extra={"switch": limit.value})
         if not active or not self._switches[limit.other].active:
             return None
         self._doubted = frozenset(Limit)

@@ -53,7 +53,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_alarm_is_documented() -> None:
-    rooms = ("hub", "gate_firmware", "cloud_sync/link")
+    rooms = ("hub", "gate_firmware", "hardware", "cloud_sync/link")
     sources = [path.read_text(encoding="utf-8") for room in rooms for path in (ROOT / room).glob("*.py")]
     raised = r'(?:alarm="|alarm\(\s*"|LOG_LOST = ")([a-z-]+)"'
     alarms = {alarm for source in sources for alarm in re.findall(raised, source)}
@@ -62,7 +62,7 @@ def test_every_alarm_is_documented() -> None:
 
 
 def test_every_event_that_a_lot_logs_is_documented() -> None:
-    rooms = ("hub", "gate_firmware", "cloud_sync/link")
+    rooms = ("hub", "gate_firmware", "hardware", "cloud_sync/link")
     sources = [path.read_text(encoding="utf-8") for room in rooms for path in (ROOT / room).glob("*.py")]
     events = {event for source in sources for event in re.findall(r'log\.\w+\(\s*"([a-z_]+\.[a-z_]+)"', source)}
     assert {"gate.camera_blind", "gate.reader_missing", "facts.pruned"} <= events, "each way of logging is seen"
