@@ -5,13 +5,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 
 from cloud_sync.link.v1.facts import Direction
 from domain.errors import OperatorError
 from gate_firmware import looking, process
+from hardware import lane as lanes
 from lpr.reader import PlateReader
 from lpr.voting import Vote
 from tests.gate_firmware.gate import Gate
+from tests.gate_firmware.on_pins import Built, Site
+from tests.hardware.conftest import MovedTime
 
 
 @pytest.fixture
@@ -30,6 +34,18 @@ def exit_(tmp_path: Path) -> Iterator[Gate]:
 def few_frames_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is surely nobody's is refused after so many frames as a slow machine reads within a test's patience."""
     monkeypatch.setattr(looking, "Vote", partial(Vote, 4))
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> Built:
+    """Builds a lane on pins of its own."""
+
+    def build(gate: Gate) -> Site:
+        factory = MockFactory()
+        monkeypatch.setattr(lanes, "_raspberry_pi", lambda: factory)
+        return Site(gate, factory, MovedTime())
+
+    return build
 
 
 def _started(folder: Path, direction: Direction) -> Iterator[Gate]:

@@ -1,6 +1,6 @@
 """A lane's core on real devices, with mock pins: contacts are driven, relays are watched, and time is moved."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from gpiozero.pins.mock import MockFactory
 
@@ -18,6 +18,7 @@ WIRING = Wiring.model_validate({"kind": "gpiozero"} | MORE)
 STEP_MS = 100
 RISE_MS = 1_500
 AT_REST: tuple[InputName, ...] = ("limit_down",)
+Built = Callable[[Gate], "Site"]
 
 
 class Site:
@@ -33,20 +34,22 @@ class Site:
         self.gate = gate
         self.jammed = False
         self.stuck: dict[InputName, bool] = {}
-        self.pins = Watched(factory, WIRING.outputs, time)
+        wiring = WIRING.model_copy(update={"barrier": gate.barrier})
+        self.pins = Watched(factory, wiring.outputs, time)
         self._factory = factory
         self._time = time
         self._way_ms, self._goes = 0, 0  # 0: down
+        self._waits_ms = 0  # a barrier that closes by itself
         self._look = ""
-        self.devices = Lane.from_wiring(WIRING, new_timer=time.new_timer)
+        self.devices = Lane.from_wiring(wiring, new_timer=time.new_timer)
         for name in WIRING.inputs:
             self._set(name, active=name in active)
         time.pass_ms(WIRING.safety_loop.hold_ms)
         self._lower = self.devices.barrier.lower_arm
         self.devices.barrier.lower_arm = self._lower_arm  # type: ignore[method-assign]
         self._shell = Shell(self.devices, self._looks)
-        self._shell.perform(self.gate.lane.start(self._shell.listen(self._happens), self.gate.now))
-        self._shell.listen_for_faults(self._happens)
+        self._shell.perform(self.gate.lane.start(self._shell.listen(self.happens), self.gate.now))
+        self._shell.listen_for_faults(self.happens)
 
     @property
     def pulses(self) -> list[str]:
@@ -99,7 +102,8 @@ class Site:
         self.pass_ms(1_000)
         self.set("safety_loop", active=False)
 
-    def _happens(self, event: Event) -> None:
+    def happens(self, event: Event) -> None:
+        """Whatever comes by no pin."""
         self._shell.perform(self.gate.happens(event))
 
     def _looks(self, command: Look | LookForCode | LookAway) -> None:
@@ -115,12 +119,14 @@ class Site:
             raise
 
     def _move_arm(self) -> None:
-        barrier = WIRING.barrier
-        assert barrier.close_relay is not None
+        barrier = self.gate.barrier
         if self._factory.pin(barrier.open_relay).state:
-            self._goes = STEP_MS
-        elif self._factory.pin(barrier.close_relay).state:
+            self._goes, self._waits_ms = STEP_MS, 0
+        elif barrier.close_relay is not None and self._factory.pin(barrier.close_relay).state:
             self._goes = -STEP_MS
+        elif barrier.closes_after_ms is not None and self._way_ms == RISE_MS:
+            self._waits_ms += STEP_MS
+            self._goes = -STEP_MS if self._waits_ms > barrier.closes_after_ms else STEP_MS
         most = RISE_MS // 2 if self.jammed and self._way_ms <= RISE_MS // 2 else RISE_MS
         least = RISE_MS // 2 if self.jammed and self._way_ms >= RISE_MS // 2 else 0
         self._way_ms = min(max(self._way_ms + self._goes, least), most)

@@ -1,9 +1,6 @@
 """What people, loops and barriers do on a street, by the contacts, and what the relays do: mock pins, moved time."""
 
-from collections.abc import Callable
-
 import pytest
-from gpiozero.pins.mock import MockFactory
 
 from cloud_sync.link.v1.facts import LaneNoted, Noted
 from gate_firmware.arm import CLOSE_TRIES_MAX
@@ -11,26 +8,11 @@ from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.events import Sight
 from gate_firmware.lane_states import State
 from gate_firmware.under_arm import UNNOTICED_MAX
-from hardware import lane as lanes
 from hardware.wiring import InputName
 from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, rid, right
-from tests.gate_firmware.on_pins import RISE_MS, STEP_MS, Site
-from tests.hardware.conftest import MovedTime
+from tests.gate_firmware.on_pins import RISE_MS, STEP_MS, Built, Site
 
 OPEN, CLOSE = "open_relay", "close_relay"
-Built = Callable[[Gate], Site]
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> Built:
-    """Builds a lane on pins of its own."""
-
-    def build(gate: Gate) -> Site:
-        factory = MockFactory()
-        monkeypatch.setattr(lanes, "_raspberry_pi", lambda: factory)
-        return Site(gate, factory, MovedTime())
-
-    return build
 
 
 @pytest.fixture

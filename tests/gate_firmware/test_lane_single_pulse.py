@@ -11,7 +11,8 @@ from gate_firmware.events import ArmMoved, ArrivalLoop, Event, FireAlarm, ModeSe
 from gate_firmware.lane_states import State
 from hardware.barrier import Position as Arm
 from hardware.wiring import BarrierWiring
-from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, right
+from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, PLATE, TIMING, Gate, rid, right, spot, spot_id
+from tests.gate_firmware.on_pins import RISE_MS, STEP_MS, Built
 
 CLOSES_AFTER_MS = 45_000
 
@@ -79,3 +80,36 @@ def test_not_one_that_may_close(single: Gate) -> None:
 def test_one_with_two_contacts_is_not_asked_again(entry: Gate) -> None:
     entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
     assert entry.passes_ms(10 * CLOSES_AFTER_MS) == []
+
+
+class TestOnPins:
+    """The controller closes by itself, once its own loop was free for so long since it was last asked to open."""
+
+    def test_cars_come_in_one_after_the_other(self, single: Gate, built: Built) -> None:
+        site = built(single)
+        single.hub_says(right(2, plate=OTHER, spot_id=spot_id(43)), spot(43))
+        for plate in (PLATE, OTHER):
+            site.set("arrival_loop", active=True)
+            site.read(plate=plate)
+            site.pass_ms(RISE_MS + STEP_MS)
+            site.drives_through()
+        assert site.pulses == ["open_relay"] * 2
+        site.pass_ms(CLOSES_AFTER_MS + 2 * RISE_MS)
+        assert single.lane.state is State.IDLE
+        assert [passed.reservation_id for passed in single.passages] == [rid(1), rid(2)]
+        assert single.alarms == []
+
+    @pytest.mark.parametrize("holds", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    def test_an_arm_that_is_to_stay_up_never_begins_to_come_down(
+        self, single: Gate, built: Built, holds: ModeSet | FireAlarm
+    ) -> None:
+        site = built(single)
+        if isinstance(holds, FireAlarm):
+            site.set("fire", active=True)
+        else:
+            site.happens(holds)
+        site.pass_ms(RISE_MS + STEP_MS)
+        for _ in range(4 * CLOSES_AFTER_MS // STEP_MS):
+            site.pass_ms(STEP_MS)
+            assert site.arm_is_up
+        assert set(single.alarms) <= {"fire"}
