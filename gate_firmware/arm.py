@@ -72,6 +72,12 @@ class Arm:
         """Whether it has not been asked so often that it is a fault."""
         return self._close_tries < (CLOSE_TRIES_MAX if self._closes_after_ms is None else 1)
 
+    def found(self, position: Position, now: Now) -> None:
+        """Where it is at the start. Nobody knows when one that closes by itself was last asked to open: it is due."""
+        self.position = position
+        if self._closes_after_ms is not None and not self.is_down:
+            self._asked_up_ms = now.mono_ms - self._closes_after_ms
+
     def moved(self, position: Position) -> None:
         self.position = position
         self._is_told_stuck = self._is_told_stuck and position is Position.BETWEEN

@@ -1,6 +1,7 @@
 """Says in the unit's log what becomes of each car: a line when it is decided on, and one when it has passed.
 
-For whoever watches a lane by `journalctl -f`: no plates, no tickets, nobody's name; the gate's own facts have more.
+For whoever watches a lane by `journalctl -f`: no plates, no tickets, and no ids of bookings, by which somebody could be
+let in; the gate's own facts have more.
 """
 
 import logging
@@ -64,7 +65,7 @@ class CarLog:
                 "verdict": decided.verdict,
                 "reason": decided.reason,
                 "evidence": decided.evidence,
-                "reservation": decided.reservation_id,
+                "is_booked": decided.reservation_id is not None,
                 "took_ms": decided.took_ms,
             },
         )
@@ -74,7 +75,7 @@ class CarLog:
             "gate.passed",
             extra={
                 "passage": passed.passage_id,
-                "reservation": passed.reservation_id,
+                "is_booked": passed.reservation_id is not None,
                 "unseen": passed.unseen,
                 "after_ms": self._since_decided(passed.passage_id, at_ms),
             },

@@ -92,7 +92,8 @@ class Crossings:
             self.is_in_doubt(now)
         elif crossing is not Crossing.NOT_CROSSED or for_everyone:
             self.complete(now, unseen=passage.is_unread, may_pass=passage.may_pass or for_everyone)
-            self.before_has_gone(now)  # who came behind it would have had to drive through it
+            if self._car.before is not None:  # most likely: the next one would have had to drive through it
+                self._car.before.has_gone = True
 
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It is the car before that has crossed; `unseen`: unless the one that stands there had, and came back."""

@@ -28,9 +28,14 @@ class DirectionCheck:
         self._differs = False
 
     def at_start(self, journal: Journal) -> None:
-        """Raises OperatorError where the hub has said another direction, by this gate's copy of its log."""
+        """Raises OperatorError where this entry is an exit by the hub's word, as this gate's copy of its log has it: nobody
+        would get out. An exit that is an entry by it opens, and is an alarm."""
         told = journal.about(GateChanged.kind, self._gate_id, self._gate_id.partition(".")[0])
-        if told is not None and (hubs := self._another(told)) is not None:
+        if told is None or (hubs := self._another(told)) is None:
+            return
+        if self._direction is Direction.EXIT:
+            self.heard(told)
+        else:
             raise OperatorError(
                 "direction_differs",
                 f"gate.direction is {self._direction.value}, and the hub has {self._gate_id} as {hubs}: correct"

@@ -128,7 +128,7 @@ class Lane:
         It is given the time to cross, and counts as passed then: a driver must not pay for not having come.
         """
         arrival, safety = inputs.arrival, inputs.safety
-        self._arm.position = inputs.arm
+        self._arm.found(inputs.arm, now)
         self._under.loop_is(safety)
         self._under.photocell_is(inputs.photocell)
         self._arrivals.changed(arrival, now)
@@ -386,11 +386,13 @@ class Lane:
             return self._machine.step(by, now)
         if self._car.may_pass_by_itself and not self._passage.has_gone:
             return self._machine.drives_on(now)
-        if self._car.before is not None and self._car.before.is_refused:
+        before = self._car.before
+        if before is not None and (before.is_refused or before.has_gone):
             self._crossings.before_has_gone(now)
         if self._car.before is not None:
             return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
-        if self._passage.passage_id and not self._arrivals.occupied and not self._passage.is_refused:
+        is_waited_for = not (self._passage.is_refused or self._passage.has_gone)
+        if self._passage.passage_id and not self._arrivals.occupied and is_waited_for:
             return self._machine.drives_on(now)
         return self._machine.step(by, now)
 
@@ -445,7 +447,7 @@ class Lane:
         commands = self._machine.step(Input.HOLD_OPEN, now) if is_open else self._not_for_everyone(Input.AS_USUAL, now)
         match self.state:
             case State.IDLE:
-                commands = [self._sign.stop(self._machine.nobody_here())]
+                commands = [*commands, self._sign.stop(self._machine.nobody_here())]
             case State.HELD_BACK:
                 self._machine.until_ms = self._passage.look_again_ms = now.mono_ms  # who waits is looked at once more
         return commands

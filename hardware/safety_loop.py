@@ -1,5 +1,6 @@
 """The loop under the arm: free only once it has been free for a while, because a detector may lose a high car."""
 
+import logging
 import threading
 
 from gpiozero import Factory
@@ -7,6 +8,8 @@ from gpiozero import Factory
 from hardware.loop import Loop
 from hardware.timer import Timer, TimerFactory
 from hardware.wiring import SafetyLoopWiring
+
+log = logging.getLogger(__name__)
 
 
 class SafetyLoop(Loop):
@@ -53,8 +56,14 @@ class SafetyLoop(Loop):
                 self._held = None
                 super(SafetyLoop, self)._report(closed=closed)
 
-        timer = self._held = self._new_timer(self._hold_s, is_free)
-        timer.start()
+        try:
+            timer = self._new_timer(self._hold_s, is_free)
+            timer.start()
+        except RuntimeError:  # an error here would end the thread of every pin
+            log.exception("safety_loop.not_held")
+            super()._report(closed=closed)
+        else:
+            self._held = timer  # nobody else has looked yet: this thread has the lock
 
     def _let_go(self) -> bool:
         """Whether it was held."""

@@ -6,9 +6,9 @@ import pytest
 
 from gate_firmware.car_log import CarLog
 from gate_firmware.events import Sight
-from tests.gate_firmware.gate import OTHER, PLATE, SEAL, Gate, rid, right
+from tests.gate_firmware.gate import OTHER, PLATE, SEAL, Gate, right
 
-KNOWN = ("passage", "verdict", "reason", "evidence", "reservation", "took_ms", "unseen", "after_ms")
+KNOWN = ("passage", "verdict", "reason", "evidence", "is_booked", "took_ms", "unseen", "after_ms")
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def test_a_car_is_one_line_when_it_is_decided_on_and_one_when_it_has_passed(
         "verdict": "admit",
         "reason": "booked",
         "evidence": "plate",
-        "reservation": rid(1),
+        "is_booked": True,
         "took_ms": 412,
     }
-    assert of_passage == {"passage": passage_id, "reservation": rid(1), "unseen": False, "after_ms": 5_000}
+    assert of_passage == {"passage": passage_id, "is_booked": True, "unseen": False, "after_ms": 5_000}
 
 
 def test_no_plate_and_no_ticket_is_in_them(entry: Gate, car_log: CarLog, caplog: pytest.LogCaptureFixture) -> None:

@@ -64,6 +64,13 @@ def test_what_is_to_stay_up_is_asked_to_open_long_before_it_closes(single: Gate,
         assert single.passes_ms(CLOSES_AFTER_MS // 2) == [RaiseArm()]
 
 
+def test_so_is_one_that_is_up_as_the_gate_starts(single: Gate) -> None:
+    """Nobody knows how long ago it was asked."""
+    single.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+    single.crash()
+    assert RaiseArm() in single.start(arm=Arm.UP) + single.passes_ms(1)
+
+
 def test_so_is_one_over_a_car(single: Gate) -> None:
     single.admitted()
     single.happens(ArmMoved(Arm.UP), SafetyLoop(True))

@@ -161,8 +161,8 @@ class TestNextCarBehind:
         """The first had gone back too."""
         two.hub_says(right(2, plate=OTHER))
         two.seen("p2", plate=OTHER)
-        assert LowerArm() in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert two.noted == [(Noted.BACKED_OUT, "p1")]
+        assert LowerArm() not in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert LowerArm() in two.passes_ms(TIMING.gap_ms_max)
         two.happens(ArmMoved(Arm.DOWN))
         two.seen(two.car_comes(), Sight.STRANGER, OTHER)
         assert RaiseArm() not in two.happens(ArrivalLoop(False))
@@ -222,6 +222,17 @@ class TestNextCarBehind:
         assert two.noted == [(Noted.BACKED_OUT, "p1")]
         assert LowerArm() in two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p2", rid(1))]
+
+    def test_the_other_follows_it_before_it_is_through(self, two: Gate) -> None:
+        """Both are short: one is under the arm, and one between the loops."""
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        commands = two.happens(SafetyLoop(True)) + two.happens(ArrivalLoop(False)) + two.happens(SafetyLoop(False))
+        assert LowerArm() not in commands
+        two.passes_ms(500)
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert sorted(str(passed.reservation_id) for passed in two.passages) == sorted([rid(1), rid(2)])
+        assert two.noted == []
 
     def test_in_a_lane_that_is_held_open_nobody_has_seen_which_of_them_it_was(self, two: Gate) -> None:
         two.happens(ModeSet(Mode.HELD_OPEN, "Anna"), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))

@@ -7,6 +7,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from hardware.safety_loop import SafetyLoop
+from hardware.timer import Timer
 from hardware.wiring import SafetyLoopWiring
 from tests.hardware.conftest import MovedTime
 
@@ -101,3 +102,19 @@ def test_one_that_is_released_leaves_no_timer_behind(bench: Bench, time: MovedTi
     (timer,) = time.calls
     bench.loop.release()
     assert timer.cancelled
+
+
+def test_where_no_thread_can_be_started_it_is_free_at_once(time: MovedTime) -> None:
+    """An error in the thread of the pins would leave all of them unheard."""
+
+    def no_thread(_delay_s: float, _function: Callable[[], None]) -> Timer:
+        raise RuntimeError("can't start new thread")
+
+    bench = Bench(time)
+    bench.loop._new_timer = no_thread
+    bench.occupy(True)
+    bench.occupy(False)
+    bench.occupy(True)
+    bench.occupy(False)
+    assert bench.heard == [True, False, True, False]
+    assert not bench.loop.occupied
