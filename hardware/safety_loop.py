@@ -43,6 +43,8 @@ class SafetyLoop(Loop):
             if self._means(closed=closed):
                 if not was_held:
                     super()._report(closed=closed)
+                elif self.when_activated is not None:
+                    self.when_activated()  # the arm may have begun to come down meanwhile
             elif not self._hold_s or self.when_changed is None:  # nobody listens yet
                 super()._report(closed=closed)
             else:

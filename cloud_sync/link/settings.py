@@ -80,7 +80,7 @@ class Secret(Section):
         return secret
 
     def _read(self) -> str:
-        path = credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
+        path = credential = self._credential
         try:
             path = credential if credential.is_file() else self.file
             secret = path.read_text(encoding="utf-8").strip()
@@ -96,9 +96,13 @@ class Secret(Section):
     def is_open_to_others(self) -> bool:
         """Whether everybody on the machine may read its file. A credential's is systemd's business."""
         try:
-            return bool(self.file.stat().st_mode & stat.S_IROTH)
+            return not self._credential.is_file() and bool(self.file.stat().st_mode & stat.S_IROTH)
         except OSError:
             return False
+
+    @property
+    def _credential(self) -> Path:
+        return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / self.file.name
 
     def parse(self, make: Callable[[str], T]) -> T:
         """What `make` makes of the secret. An OperatorError that it raises gets the file's name."""

@@ -104,6 +104,16 @@ def test_one_that_is_released_leaves_no_timer_behind(bench: Bench, time: MovedTi
     assert timer.cancelled
 
 
+def test_who_comes_back_before_it_is_free_is_told_to_the_barrier_only(bench: Bench, time: MovedTime) -> None:
+    """An arm that closes by itself may have begun to come down since."""
+    activated: list[bool] = []
+    bench.loop.when_activated = lambda: activated.append(bench.loop.occupied)
+    bench.occupy(True)
+    bench.occupy(False)
+    bench.occupy(True)
+    assert (activated, bench.heard) == ([True, True], [True])
+
+
 def test_where_no_thread_can_be_started_it_is_free_at_once(time: MovedTime) -> None:
     """An error in the thread of the pins would leave all of them unheard."""
 
