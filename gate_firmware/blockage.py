@@ -28,16 +28,20 @@ class Blockage:
         if self.due_ms is None and not self.is_there:
             self.due_ms = now.mono_ms + self._limit_ms
 
-    def call(self, now: Now, *, arm_is_down: bool) -> None:
-        """Call it one, if it is time. An arm that is down lets nobody pass, whatever is under it: that is told once."""
+    def call(self, now: Now, *, arm_is_down: bool) -> bool:
+        """Call it one, if it is time; whether the arm lets whoever comes pass from now on.
+
+        An arm that is down lets nobody pass, whatever is under it: that is told once.
+        """
         if self.due_ms is None or now.mono_ms < self.due_ms:
-            return
+            return False
         self.due_ms, is_told = None, arm_is_down and self._is_told_at_rest
         self._since_ms, self._is_told_at_rest = (None, True) if arm_is_down else (now.mono_ms, False)
         if not is_told:
             what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
             then = "the next car that may pass opens the lane for good" if arm_is_down else "the arm stays up"
             self._record.alarm("lane-blocked", f"{what} for {self._limit_ms / 1_000:g} s: {then}", now)
+        return not arm_is_down
 
     def came_since(self, since_ms: int) -> bool:
         """Whether a car that came then has come past the arm that was up for what was under it."""

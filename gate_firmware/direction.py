@@ -28,8 +28,8 @@ class DirectionCheck:
         self._differs = False
 
     def at_start(self, journal: Journal) -> None:
-        """Raises OperatorError where this entry is an exit by the hub's word, as this gate has heard it: nobody would get
-        out. An exit that is an entry by it opens, and is an alarm."""
+        """Raises OperatorError where this entry is an exit by the hub's word, as this gate has heard it: nobody would
+        get out. An exit that is an entry by it opens, and is an alarm."""
         told = journal.about(GateChanged.kind, self._gate_id, self._gate_id.partition(".")[0])
         if told is None or (hubs := self._another(told)) is None:
             return

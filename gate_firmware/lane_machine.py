@@ -22,6 +22,7 @@ from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
+from gate_firmware.under_arm import Crossing
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, FIRE_ENTRY, IDLE, LOOKING, words
 
 OVER_IT = (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE)
@@ -109,14 +110,24 @@ class Machine:
 
     def woken(self, now: Now) -> list[Command]:
         """The state may have lasted for its maximum, or whatever is under the arm."""
-        self._blockage.call(now, arm_is_down=self._arm.is_down)
-        again_ms, commands = self._open_again_ms, list[Command]()
+        opens_to_all = self._blockage.call(now, arm_is_down=self._arm.is_down)
+        commands = self._who_is_behind_it(now) if opens_to_all else []
+        again_ms = self._open_again_ms
         if again_ms is not None and now.mono_ms >= again_ms:
             commands += self._arm.raised(now)
         if self.until_ms is not None and now.mono_ms >= self.until_ms:
             waited = self._on_waiting.get(self.state)
             commands += self.step(Input.WAITED, now) if waited is None else waited(now)
         return commands
+
+    def _who_is_behind_it(self, now: Now) -> list[Command]:
+        """Whoever has come up behind what stays under the arm may drive past it from now on, and it is known who."""
+        if not self._arrivals.occupied or self._under.crossing is not Crossing.CROSSED:
+            return []
+        self._crossings.settle_before(now)
+        if self._passage.passage_id:
+            self._crossings.complete(now, unseen=True, may_pass=self._passage.may_pass)
+        return self._car.comes(now)
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""

@@ -304,6 +304,16 @@ class TestSafetyLoopStuckOn:
         assert LowerArm() in entry.happens(SafetyLoop(False))
         assert len(entry.passages) == 2
 
+    def test_so_is_who_had_come_up_behind_it_before(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.hub_says(right(2, plate=OTHER))
+        entry.passes_ms(TIMING.drive_ms_max // 2)
+        entry.happens(ArrivalLoop(True))
+        assert Look("p2") in entry.passes_ms(TIMING.drive_ms_max)
+        entry.seen("p2", plate=OTHER)
+        entry.happens(ArrivalLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
+
     def test_so_is_who_drives_through_a_photocell_that_is_dirty(self, entry: Gate) -> None:
         brought_to(entry, State.PASSING)
         entry.happens(Photocell(True), SafetyLoop(False))
