@@ -1,5 +1,5 @@
-"""Whatever has been under the arm for longer than a car needs: the arm stays up, so nobody knows any more whom it lets
-pass."""
+"""Whatever has been under the arm for longer than a car needs: an arm that is up stays there, so nobody knows any more
+whom it lets pass; one that is down would after the next car."""
 
 from domain.now import Now
 from gate_firmware.record import Record
@@ -52,7 +52,7 @@ class Blockage:
         self.due_ms = self._since_ms = None
         self.watch(now)
 
-    def is_over(self) -> None:
+    def end(self) -> None:
         """Nothing is under the arm any more."""
         self.due_ms = self._since_ms = None
         self._is_told_at_rest = False

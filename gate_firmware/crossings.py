@@ -89,23 +89,23 @@ class Crossings:
         elif in_doubt and not self._arrivals.is_stuck:
             self._has_let_pass = True
             self._record.noted(Noted.IN_DOUBT, passage.passage_id, now)
-            self.is_in_doubt(now)
+            self.put_in_doubt(now)
         elif crossing is not Crossing.NOT_CROSSED or for_everyone:
             self.complete(now, unseen=passage.is_unread, may_pass=passage.may_pass or for_everyone)
             if self._car.before is not None:  # most likely: the next one would have had to drive through it
                 self._car.before.has_gone = True
 
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
-        """It is the car before that has crossed; `unseen`: unless the one that stands there had, and came back."""
+        """It is the car before that has crossed; `unseen`: it may have been the next one, nobody can tell."""
         if unseen and self._car.before is not None:
             self.may_have_passed(self._car.before, now)
         self._gap_ends_ms, self._has_let_pass = None, True
         self._car.before_crossed(now, unseen=unseen, stays=stays)
 
-    def is_in_doubt(self, now: Now) -> None:
+    def put_in_doubt(self, now: Now) -> None:
         """The car was under the arm, and has crossed or gone back: whoever stands there now is looked at."""
         self._car.passage.is_resumed = False
-        self._car.is_doubted(now)
+        self._car.put_aside(now)
 
     def settle(self, now: Now, looked: Looked | None = None) -> None:
         """Whether the car has crossed that was in doubt: it has where a look shows another one in its place.
@@ -154,7 +154,7 @@ class Crossings:
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""
-        self.is_back(now)
+        self.recognise_before(now)
         passage_id = self._car.completed(now, unseen=unseen)
         if self._has_let_pass and not may_pass:
             self._record.noted(Noted.TAILGATED, passage_id, now)
@@ -187,7 +187,7 @@ class Crossings:
         self._car.passage.crosses_by_ms = None
         return True
 
-    def is_back(self, now: Now) -> None:
+    def recognise_before(self, now: Now) -> None:
         """Where the car that stands there may pass on the right of the one before, it is that one, and went back."""
         before, reservation_id = self._car.before, self._car.passage.reservation_id
         if before is not None and reservation_id is not None and before.reservation_id == reservation_id:

@@ -150,7 +150,7 @@ class Identification:
         if self.passage.judgement is not None and not self.passage.may_pass:
             self.passage.decide(self._within_mode(self.passage.judgement), self._record, now)
 
-    def is_doubted(self, now: Now) -> None:
+    def put_aside(self, now: Now) -> None:
         """The car has crossed, or has not: whoever stands there is looked at as if they were another one."""
         self.doubted = self.passage
         self.begin(Passage(), now)

@@ -154,7 +154,7 @@ class Lane:
             return self._machine.step(Input.HOLD_OPEN, now)
         if self._arm.is_down and not (safety and self._passage.may_pass):
             if last is not None and arrival and not last.is_awaited:
-                self._car.is_doubted(now)
+                self._car.put_aside(now)
             commands = self._machine.enter(State.IDLE, now)
             return [*commands, *(self._uninvited(now) if safety and self.state is State.IDLE else [])]
         if safety:
@@ -168,7 +168,7 @@ class Lane:
         if not let_pass or not let_pass[0].in_doubt:
             return [car for car in let_pass if not car.in_doubt]
         self._car.passage = Passage(let_pass[0].passage_id, now.mono_ms, let_pass[0].judgement)
-        self._crossings.is_in_doubt(now)
+        self._crossings.put_in_doubt(now)
         if not self._arrivals.occupied:
             self._crossings.settle(now)
         return []
@@ -338,7 +338,7 @@ class Lane:
         if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
             return self._cleared(now)
         if by is Input.CAR_CLEAR:
-            self._blockage.is_over()
+            self._blockage.end()
         if by is Input.CAR_UNDER and self.state in UP_FOR_EVERYONE:
             is_known = self.state is State.HELD_OPEN and self._passage.passage_id and self._car.before is None
             return self._machine.look_away() if is_known else []  # a look would show the next car
@@ -350,7 +350,7 @@ class Lane:
     def _cleared(self, now: Now) -> list[Command]:
         """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
         was_blocked, came_since = self._blockage.is_there, self._blockage.came_since(self._passage.since_ms)
-        self._blockage.is_over()
+        self._blockage.end()
         if was_blocked and (came_since or not self._passage.passage_id):
             self._car.begin(Passage(), now)  # who came since is before the arm still, or has gone
             if self.state is State.HELD_OPEN:

@@ -193,7 +193,7 @@ class Machine:
 
     def _opening(self, now: Now) -> list[Command]:
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
-        self._crossings.is_back(now)
+        self._crossings.recognise_before(now)
         self._passage.drives_by_ms = self._passage.crosses_by_ms = None
         commands: list[Command] = [*self._arm.raised(now), self._tell_whom_it_is_up_for()]
         if self._passage.is_sure:

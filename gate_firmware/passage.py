@@ -20,10 +20,10 @@ class Passage:
     were judged since the last look at its plate. `is_looked_at`: a look at the plate is under way. `is_awaited`: it was
     let in from afar and has not come yet. `is_resumed`: it was let pass before a restart, and may have crossed
     meanwhile; the car that stands there may be the next one, and where one does `is_unread` until a look has shown it.
-    `look_again_ms`: when to begin the next look at its plate,
-    whatever is said of it until then. `drives_by_ms`: when it is to have driven off the
-    arrival loop, since the arm is up. `crosses_by_ms`: when it is to have crossed that is between the loops, whoever
-    comes behind it. `has_gone`: it has not, and is not waited for; should it come all the same, it is known.
+    `look_again_ms`: when to begin the next look at its plate, whatever is said of it until then. `drives_by_ms`: when
+    it is to have driven off the arrival loop, since the arm is up. `crosses_by_ms`: when it is to have crossed that is
+    between the loops, whoever comes behind it. `has_gone`: it has not, and is not waited for; should it come all the
+    same, it is known.
     """
 
     passage_id: str = ""

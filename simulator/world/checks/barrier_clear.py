@@ -18,7 +18,7 @@ from simulator.world.seen import Arm, LotPlan
 NAME = "barrier-clear"
 
 DECIDED_WITHIN_MS = 15 * 60_000
-"""A gate that was down for longer does not know any more whom it let pass (`gate_firmware/deciding.py`)."""
+"""A gate that was down for longer does not know any more whom it let pass (`gate_firmware/resuming.py`)."""
 
 DROVE_WITHIN_MS = 90_000
 """From a decision to the car on the far side, at the slowest."""
