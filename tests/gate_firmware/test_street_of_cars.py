@@ -23,7 +23,7 @@ SEEDS = range(150)
 
 IN_DOUBT_MAX = {False: 0.08, True: 0.11}
 """Of the cars that cross, without and with disturbances: for so many a passage unseen is written down of one that went
-back from the arm, at the most. Measured: 0.06, and 0.09."""
+back from the arm, at the most. Measured: 0.06, and 0.08."""
 
 UNCOUNTED_MAX = 0.06
 """Likewise of cars that no passage is written down of: they have followed another so closely that no loop was free in
