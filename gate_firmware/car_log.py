@@ -17,7 +17,7 @@ from domain.now import Now
 log = logging.getLogger(__name__)
 
 AT_ONCE_MAX = 64
-"""Facts that are looked through after one event; what comes on top, after the next."""
+"""Facts that are looked through at once; what comes on top is, once the next fact is written."""
 
 REMEMBERED = 16
 """Facts that were told last: the log may be numbered anew behind its own back, and a car passes soon after it was
@@ -28,7 +28,7 @@ class CarLog:
     """Follows one run's own facts."""
 
     def __init__(self, journal: Journal, now: Now) -> None:
-        """Begin with what comes after `now`."""
+        """Begin with what comes after `now` in the journal's boot."""
         self._journal = journal
         self._begins_ms = now.mono_ms
         self._at = next((mark.position for mark in journal.marks(1)), Position())
@@ -50,7 +50,8 @@ class CarLog:
     def _new(self) -> Iterator[Fact]:
         for fact in self._journal.after(self._at, AT_ONCE_MAX):
             self._at = Position(fact.epoch, fact.seq)
-            if fact.kind not in (GateDecided.kind, GatePassed.kind) or fact.mono_ms < self._begins_ms:
+            is_of_this_run = fact.boot == self._journal.boot and fact.mono_ms >= self._begins_ms
+            if fact.kind not in (GateDecided.kind, GatePassed.kind) or not is_of_this_run:
                 continue
             told = fact.kind, fact.payload["passage_id"], fact.mono_ms
             if told not in self._told:

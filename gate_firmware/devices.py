@@ -8,44 +8,44 @@ from hardware.barrier import Position
 from hardware.lights import Signal
 
 
-class LoopDetector(Protocol):
+class Loop(Protocol):
     when_changed: Callable[[bool], None] | None
 
     @property
     def occupied(self) -> bool: ...
 
 
-class LightBarrier(Protocol):
+class Photocell(Protocol):
     when_changed: Callable[[bool], None] | None
 
     @property
     def interrupted(self) -> bool: ...
 
 
-class FireContact(Protocol):
+class FireAlarm(Protocol):
     when_changed: Callable[[bool], None] | None
 
     @property
     def alarmed(self) -> bool: ...
 
 
-class Door(Protocol):
+class Cabinet(Protocol):
     when_changed: Callable[[bool], None] | None
 
     @property
     def open(self) -> bool: ...
 
 
-class Button(Protocol):
+class CallButton(Protocol):
     when_changed: Callable[[bool], None] | None
 
 
-class Sounder(Protocol):
+class Buzzer(Protocol):
     def beep(self) -> None: ...
     def warn(self) -> None: ...
 
 
-class Arm(Protocol):
+class Barrier(Protocol):
     when_moved: Callable[[Position], None] | None
     when_faulty: Callable[[str], None] | None
     """Called in any thread, with words for attendants, once one of its limit switches is broken that was not."""
@@ -62,11 +62,11 @@ class Arm(Protocol):
         """Raises Refused where a car is under the arm."""
 
 
-class Signals(Protocol):
+class Lights(Protocol):
     def show(self, signal: Signal) -> None: ...
 
 
-class Screen(Protocol):
+class Display(Protocol):
     when_faulty: Callable[[str], None] | None
     """The same, once it is lost."""
 
@@ -80,25 +80,25 @@ class LaneDevices(Protocol):
     """One lane's devices; None where the lane has none of a kind."""
 
     @property
-    def arrival_loop(self) -> LoopDetector: ...
+    def arrival_loop(self) -> Loop: ...
     @property
-    def safety_loop(self) -> LoopDetector: ...
+    def safety_loop(self) -> Loop: ...
     @property
-    def barrier(self) -> Arm: ...
+    def barrier(self) -> Barrier: ...
     @property
-    def lights(self) -> Signals: ...
+    def lights(self) -> Lights: ...
     @property
-    def display(self) -> Screen: ...
+    def display(self) -> Display: ...
     @property
-    def photocell(self) -> LightBarrier | None: ...
+    def photocell(self) -> Photocell | None: ...
     @property
-    def fire(self) -> FireContact | None: ...
+    def fire(self) -> FireAlarm | None: ...
     @property
-    def cabinet(self) -> Door | None: ...
+    def cabinet(self) -> Cabinet | None: ...
     @property
-    def call_button(self) -> Button | None: ...
+    def call_button(self) -> CallButton | None: ...
     @property
-    def buzzer(self) -> Sounder: ...
+    def buzzer(self) -> Buzzer: ...
 
 
 class Eyes(Protocol):

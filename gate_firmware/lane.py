@@ -142,11 +142,12 @@ class Lane:
         for car in reversed(let_pass):
             if self._passage.passage_id:
                 self._crossings.next_has_come(now)
-            self._car.passage = Passage(car.passage_id, now.mono_ms, car.judgement, is_resumed=not car.is_awaited)
+            has_come = car.is_awaited and arrival
+            self._car.passage = Passage(car.passage_id, now.mono_ms, car.judgement, is_resumed=not has_come)
         if self._arm.is_down:
             self._crossings.arm_is_down(now)
         last = next(iter(let_pass), None)
-        if last is not None and (last.is_awaited or self._arm.is_down) and not arrival and not safety:
+        if last is not None and self._arm.is_down and not arrival and not safety:
             self._crossings.may_have_passed(self._passage, now)
         if inputs.fire:
             return self._machine.step(Input.ALARM, now)
@@ -219,6 +220,14 @@ class Lane:
     def camera_lasts(self, blindness: Blindness | None, now: Now) -> None:
         """The camera has been blind in this way for some time, car or no car; None: it sees again."""
         self._camera.lasts(blindness, now)
+
+    def recovered(self, now: Now) -> list[Command]:
+        """More of this lane's own log is known again, from its hub: the mode that it was set to last counts."""
+        mode = self._record.last_mode()
+        if mode is self.mode:
+            return []
+        self._crossings.settle(now)
+        return self._goes_on_in(mode, now)
 
     def withdrawn(self, reservation_id: str, revision: int, now: Now) -> None:
         """The hub has withdrawn a right; called in the transaction in which this gate learns of it.
@@ -442,8 +451,11 @@ class Lane:
         if said.mode is Mode.CLOSED and self._direction is Direction.EXIT:
             raise Refused("exit_never_closed", "who is inside gets out: an exit is held open or automatic")
         self._record.mode(said.mode, said.by, now)
-        self._car.mode = said.mode
-        is_open = said.mode is Mode.HELD_OPEN
+        return self._goes_on_in(said.mode, now)
+
+    def _goes_on_in(self, mode: Mode, now: Now) -> list[Command]:
+        self._car.mode = mode
+        is_open = mode is Mode.HELD_OPEN
         commands = self._machine.step(Input.HOLD_OPEN, now) if is_open else self._not_for_everyone(Input.AS_USUAL, now)
         match self.state:
             case State.IDLE:

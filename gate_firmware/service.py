@@ -91,7 +91,7 @@ class GateService:
             new_passage=lambda: secrets.token_hex(8),
         )
         self._challenge = Challenge(lambda: secrets.token_hex(16), self._clock())
-        self._challenge_used = asyncio.Event()
+        self._status_changed = asyncio.Event()
         self._unit = Unit(self._journal, host, topics.gate_status(gate_id), self._fenced, self._in_status)
         self._log_lost = False
         self._link = self._unit.connect(settings.broker, parent="the hub")
@@ -198,7 +198,7 @@ class GateService:
             self._tasks.create_task(self._sender.run())
             self._tasks.create_task(self._unit.watch())
             self._tasks.create_task(self._pruning.run())
-            self._tasks.create_task(self._tell_the_challenge())
+            self._tasks.create_task(self._tell_status())
 
     def _begin(self) -> None:
         """Listen to the devices, and begin with them as they are."""
@@ -273,13 +273,14 @@ class GateService:
         try:
             return await self._requests.serve(topic, payload)
         finally:
-            self._challenge_used.set()
+            self._status_changed.set()
 
-    async def _tell_the_challenge(self) -> None:
-        """Say in this gate's status what the challenge is after each request; a link that comes up does by itself."""
+    async def _tell_status(self) -> None:
+        """Say in this gate's status what the challenge is after each request, and the mode that came back; a link that
+        comes up does by itself."""
         while True:
-            await self._challenge_used.wait()
-            self._challenge_used.clear()
+            await self._status_changed.wait()
+            self._status_changed.clear()
             await self._unit.tell_status()
 
     async def _take_in(self, call: Callable[[], Ack]) -> Ack:
@@ -386,3 +387,6 @@ class GateService:
             lost = self._replica.take_back(self._journal, facts, insert=self._unit.tenure.may_insert)
             if lost:
                 self.log_lost("the hub knows more of this gate's log: what it had not heard is gone")
+        if lost:
+            self._perform(self._lane.recovered(self._clock()))
+            self._status_changed.set()

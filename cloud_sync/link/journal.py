@@ -38,7 +38,7 @@ class Journal:
         self.unit = unit
         self._store = store
         self._sql = store.connection
-        self._boot = boot
+        self.boot = boot
         self.when_renumbered: Callable[[Sequence[tuple[FactRef, FactRef]]], None] | None = None
         """Told, in the transaction, which of this unit's facts have other numbers now."""
         self._appended = self._appended_before = Position()
@@ -66,7 +66,7 @@ class Journal:
                 seq=0,
                 kind=payload.kind,
                 at=utc(now.utc),
-                boot=self._boot,
+                boot=self.boot,
                 mono_ms=now.mono_ms,
                 trust=now.trust,
                 payload=payload.to_json(),

@@ -13,6 +13,7 @@ from simulator.world.bank import DOWN, Trouble, WorldBank
 from simulator.world.clones import Pair
 from simulator.world.network import FAIR, Broker, Way, Weather
 from simulator.world.process import How, Place
+from simulator.world.seen import DISK_LOST, RESTORED
 from simulator.world.tally import Tally
 from simulator.world.units import CentralUnit, GateUnit, HubUnit, Unit
 
@@ -213,7 +214,7 @@ class Faults:
         lost = [unit for unit in units if unit.is_alive]
         for unit in lost:
             self._tally.count("restores")
-            unit.lose_disk(partial(unit.machine.disk.restore, backup), "restored")
+            unit.lose_disk(partial(unit.machine.disk.restore, backup), RESTORED)
         if len(lost) > 1:
             self._tally.count("hub and central restored")
 
@@ -221,7 +222,7 @@ class Faults:
         unit = dice.choice(self._units)
         if unit.is_alive:
             self._tally.count("lost disks")
-            unit.lose_disk(unit.machine.disk.keep_nothing, "disk-lost")
+            unit.lose_disk(unit.machine.disk.keep_nothing, DISK_LOST)
 
     async def _clone(self, dice: random.Random) -> None:
         """A disk is copied, and a second machine runs from the copy, until an operator comes."""

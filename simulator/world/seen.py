@@ -154,7 +154,8 @@ class Fault:
     until_ms: int | None = None
 
 
-NEW_DISK = frozenset({"disk-lost", "restored"})
+DISK_LOST, RESTORED = "disk-lost", "restored"
+NEW_DISK = frozenset({DISK_LOST, RESTORED})
 """Kinds of faults after which their unit begins with another disk: an empty one, or a backup."""
 
 DOWN = frozenset({"crash", "power-cut", "stopped"}) | NEW_DISK

@@ -273,6 +273,13 @@ class Gate:
             commands = self.lane.handle(event, self.now)
         return commands
 
+    def recovered(self, *payloads: Payload) -> list[Command]:
+        """These facts of its own are in its log again; what it does."""
+        with self.journal.transaction():
+            for payload in payloads:
+                self.journal.append(payload, self.now)
+        return self.lane.recovered(self.now)
+
     def passes_ms(self, ms: int) -> list[Command]:
         """Let time pass, waking the lane each time it asks to be; what it did meanwhile."""
         end, commands = self.now.mono_ms + ms, []

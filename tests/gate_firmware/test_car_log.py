@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from cloud_sync.link.journal import Journal
+from cloud_sync.link.v1.facts import Direction, GatePassed
 from gate_firmware.car_log import CarLog
 from gate_firmware.events import Sight
-from tests.gate_firmware.gate import OTHER, PLATE, SEAL, Gate, right
+from tests.gate_firmware.gate import HOUR_MS, OTHER, PLATE, SEAL, Gate, right
 
 KNOWN = ("passage", "verdict", "reason", "evidence", "is_booked", "took_ms", "unseen", "after_ms")
 
@@ -74,6 +76,18 @@ def test_what_was_before_this_run_is_not_told_again(entry: Gate, caplog: pytest.
     [(said, passage)] = lines(caplog)
     assert said == "gate.passed"
     assert passage["after_ms"] is None, "this run has not decided on it"
+
+
+def test_what_comes_back_from_before_the_machine_was_started_is_not_told(
+    entry: Gate, car_log: CarLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its clock had run for longer then."""
+    before = Journal(entry.store, entry.unit, "boot-0")
+    with before.transaction():
+        passed = GatePassed(passage_id="p0", direction=Direction.ENTRY, reservation_id=None, plate=None)
+        before.append(passed, entry.now.later(HOUR_MS))
+    car_log.tell()
+    assert lines(caplog) == []
 
 
 def test_a_log_that_is_numbered_anew_is_not_told_again(

@@ -10,6 +10,7 @@ from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     ById,
+    Command,
     FireAlarm,
     LowerArm,
     ModeSet,
@@ -304,3 +305,33 @@ def test_the_mode_is_known_when_all_that_has_happened_since_is_old(entry: Gate) 
     entry.happens(HELD_OPEN)
     entry.hub_says(policy())
     assert entry.journal.about(LaneModeChanged.kind, entry.unit) is not None
+
+
+class TestAModeThatComesBack:
+    """The hub hands back what this gate has lost of its own log, with the mode that the lane was set to last."""
+
+    def comes_back(self, gate: Gate, mode: Mode) -> list[Command]:
+        return gate.recovered(LaneModeChanged(gate_id=gate.unit, mode=mode, by="Anna"))
+
+    def test_counts_from_now_on(self, entry: Gate) -> None:
+        assert self.comes_back(entry, Mode.HELD_OPEN) == [RaiseArm(), Tell(Signal.GREEN, *DRIVE)]
+        entry.happens(ArmMoved(Arm.UP))
+        assert LowerArm() in self.comes_back(entry, Mode.AUTOMATIC)
+        assert (entry.lane.mode, len(entry.told(LaneModeChanged))) == (Mode.AUTOMATIC, 2)
+
+    def test_of_a_lane_that_is_closed_lets_nobody_in(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        self.comes_back(entry, Mode.CLOSED)
+        entry.admitted()
+        assert entry.reasons == [Reason.LANE_CLOSED]
+
+    def test_is_the_one_already(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        assert self.comes_back(entry, Mode.AUTOMATIC) == []
+        assert entry.lane.state is State.OPENING
+
+    def test_lowers_no_arm_onto_a_car(self, entry: Gate) -> None:
+        entry.happens(HELD_OPEN, ArmMoved(Arm.UP), ArrivalLoop(True), SafetyLoop(True))
+        assert LowerArm() not in self.comes_back(entry, Mode.AUTOMATIC)
+        assert LowerArm() in entry.happens(ArrivalLoop(False), SafetyLoop(False))

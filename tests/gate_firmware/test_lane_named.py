@@ -379,7 +379,6 @@ class TestFromAfar:
         entry.happens(ArmMoved(Arm.UP))
         entry.crash()
         entry.start(arm=Arm.UP)
-        assert entry.alarms == ["passage-unseen"]
         assert Tell(Signal.RED, *LOOKING) in entry.happens(ArrivalLoop(True))
 
 

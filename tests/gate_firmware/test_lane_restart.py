@@ -4,11 +4,13 @@ import pytest
 
 from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import LaneNoted
+from domain.admission import Reason
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    ById,
     Command,
     Look,
     LookAway,
@@ -89,6 +91,34 @@ class TestRestart:
         entry.happens(ArrivalLoop(True), SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         entry.passes_ms(TIMING.gap_ms_max)
         assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(None, False), (rid(1), True)]
+
+    def test_one_that_was_awaited_and_does_not_come_may_have_passed(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.named(ById(rid(1)), car_required=False)
+        assert WELCOME in self.up_again(entry, arm=Arm.UP)
+        assert entry.alarms == []
+        assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True)]
+        assert (entry.alarms, entry.noted) == (["passage-unseen"], [])
+
+    def test_one_that_was_awaited_and_comes_is_looked_at_and_known(self, entry: Gate) -> None:
+        """The car that was awaited may be inside already: this one is let in as itself."""
+        entry.hub_says(right())
+        entry.named(ById(rid(1)), car_required=False)
+        self.up_again(entry, arm=Arm.UP)
+        entry.seen(entry.car_comes())
+        entry.through()
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), False)]
+        assert entry.alarms == []
+
+    def test_where_another_one_comes_the_awaited_one_may_have_passed(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.named(ById(rid(1)), car_required=False)
+        self.up_again(entry, arm=Arm.UP)
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True)]
+        assert (entry.alarms, entry.reasons[1:]) == (["passage-unseen"], [Reason.NO_BOOKING])
 
     def test_between_the_decision_and_the_arm(self, entry: Gate) -> None:
         """The arm was never asked. The car is decided on anew."""

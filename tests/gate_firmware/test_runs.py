@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed
+from cloud_sync.link.v1.facts import AlarmRaised, Direction, GatePassed, LaneModeChanged, Mode
 from domain.errors import OperatorError
 from gate_firmware import process
 from hardware.barrier import Position as Arm
 from hardware.twin_camera import CameraMode
+from hub.attendants import Attendant
 from hub.service import HubService
 from hub.settings import GateEntry
 from lpr.reader import PlateReader
@@ -78,3 +79,26 @@ async def test_of_two_gates_with_copies_of_one_card_one_is_heard_and_nothing_is_
             assert passages(hub) == 2, "nobody has heard the older one since"
         async with serving(cards[0], Direction.EXIT, broker=broker):
             await soon(true(lambda: passages(hub) == 3))
+
+
+async def test_a_gate_on_an_old_copy_of_its_card_goes_on_in_the_mode_that_it_was_set_to_last(
+    runs: Runs, tmp_path: Path, lot_broker: BrokerSite
+) -> None:
+    card, copy = tmp_path / "card", tmp_path / "copy"
+    card.mkdir()
+    broker = lot_broker.seen_by(EXIT)
+
+    def mode(hub: HubService) -> str | None:
+        return next((fact.payload["mode"] for fact in hub.lot.journal.latest(LaneModeChanged.kind, 1)), None)
+
+    async with runs.hub("hub") as hub:
+        async with serving(card, Direction.EXIT, broker=broker) as gate:
+            await soon(true(lambda: bool(gate.facts())))
+        shutil.copytree(card, copy)
+        async with serving(card, Direction.EXIT, broker=broker) as gate:
+            await soon(true(lambda: hub._presence.challenge_of(EXIT) is not None))
+            await hub.desk.set_mode(EXIT, Mode.HELD_OPEN, Attendant("Anna"))
+            await soon(true(lambda: mode(hub) == "held_open"))
+        async with serving(copy, Direction.EXIT, broker=broker) as gate:
+            await gate.until(lambda state: state.arm is Arm.UP)
+            assert [fact.by for fact in gate.facts() if isinstance(fact, LaneModeChanged)] == ["Anna"]

@@ -11,7 +11,7 @@ And what a driver was told of a booking is known for good to hub and central bot
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from simulator.world.checks.scene import CENTRAL, Finding, Scene, StoredFact, StoreSeen
+from simulator.world.checks.scene import BACKUP_AGE_MS_MAX, CENTRAL, Finding, Scene, StoredFact, StoreSeen
 from simulator.world.seen import NEW_DISK, DriverTold, LotPlan, Told
 
 NAME = "no-lost-fact"
@@ -19,9 +19,6 @@ NAME = "no-lost-fact"
 Key = tuple[str, int, int]
 
 _PROMISES = frozenset({Told.HELD, Told.PAID, Told.TICKET})
-
-BACKUP_AGE_MS_MAX = 1_000_000
-"""Of what `--faults restore` goes on from, with the time that a driver's answer takes."""
 
 
 def check(scene: Scene) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from domain.plate import Plate
 from simulator.world.bank import WorldBank
 from simulator.world.seen import (
     DOWN,
+    RESTORED,
     SECOND_RUN,
     Arm,
     ArmSeen,
@@ -31,6 +32,9 @@ from simulator.world.seen import (
 )
 
 CENTRAL = "central"
+
+BACKUP_AGE_MS_MAX = 1_000_000
+"""Of what `--faults restore` goes on from, with the time that a driver's answer takes."""
 
 HEARD_MS, CONVERGED_MS = 60_000, 300_000
 """How long news may take to every unit of a lot: without faults, and after faults have ended."""
@@ -282,7 +286,19 @@ class Scene:
         return sorted(said)
 
     def was_in_mode(self, gate_id: str, mode: str, from_ms: int, until_ms: int) -> bool:
-        """Whether a lane was, or may have been, in this mode for some of this time."""
+        """Whether a lane was, or may have been, in this mode for some of this time.
+
+        One that goes on from a backup is in the backup's mode, until it has heard from its hub of a later one.
+        """
+        lot_id = gate_id.partition(".")[0]
+        return self._was_set_to(gate_id, mode, from_ms, until_ms) or any(
+            self._was_set_to(gate_id, mode, fault.at_ms - BACKUP_AGE_MS_MAX, fault.at_ms)
+            for fault in self.seen.faults
+            if fault.unit == gate_id and fault.kind == RESTORED and fault.at_ms <= until_ms
+            if not self.have_heard(lot_id, fault.at_ms, from_ms)
+        )
+
+    def _was_set_to(self, gate_id: str, mode: str, from_ms: int, until_ms: int) -> bool:
         modes = [(0, "automatic"), *self.modes(gate_id)]
         ends = [*(at_ms for at_ms, _ in modes[1:]), self.seen.ends_ms]
         return any(

@@ -92,3 +92,20 @@ def test_a_car_that_comes_in_on_a_ticket_that_was_replaced(run: Run) -> None:
     assert len(run.found(check)) == before  # the gate may not have heard yet
     run.append(ENTRY, "gate.passed/1", passed, run.seen.ends_ms)
     assert [finding.what[-28:] for finding in run.found(check)][before:] == ["on a ticket that was replaced"[-28:]]
+
+
+def test_a_lane_that_is_held_open_by_its_backup_until_it_has_heard_of_its_hub(run: Run) -> None:
+    def mode(mode: str, at_ms: int) -> None:
+        run.append(EXIT, "lane.mode/1", {"gate_id": EXIT, "mode": mode, "by": "Anna"}, at_ms)
+
+    at_ms = run.seen.ends_ms
+    run.keep(lambda event: not (event.gate_id == EXIT and event.at_ms > at_ms - 700_000))
+    before = len(run.found(check))
+    mode("held_open", at_ms - 690_000)
+    mode("automatic", at_ms - 680_000)
+    run.see(ArmSeen(at_ms - 2, EXIT, Arm.DOWN, under=False), ArmSeen(at_ms - 1, EXIT, Arm.RAISE, under=False))
+    assert len(run.found(check)) == before + 1
+    run.seen.faults.append(Fault(at_ms - 30_000, "restored", EXIT, until_ms=at_ms - 20_000))
+    assert len(run.found(check)) == before
+    run.seen.faults[-1] = Fault(at_ms - 400_000, "restored", EXIT, until_ms=at_ms - 390_000)
+    assert len(run.found(check)) == before + 1, "it has been told of the later mode by now"
