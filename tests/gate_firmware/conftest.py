@@ -15,7 +15,7 @@ from lpr.reader import PlateReader
 from lpr.voting import Vote
 from tests.gate_firmware.gate import Gate
 from tests.gate_firmware.on_pins import Built, Site
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from gate_firmware.shell import Shell
 from hardware.lane import Lane
 from hardware.wiring import InputName, Wiring
 from tests.gate_firmware.gate import PLATE, Gate
-from tests.hardware.conftest import MORE, MovedTime
+from tests.hardware.conftest import MORE
+from tests.hardware.moved_time import MovedTime
 from tests.hardware.pins import Watched
 
 WIRING = Wiring.model_validate({"kind": "gpiozero"} | MORE)

@@ -22,7 +22,8 @@ from hardware.wiring import InputName, Wiring
 from tests.gate_firmware.gate import NOW
 from tests.gate_firmware.test_process import true
 from tests.gate_firmware.test_service import gate_settings
-from tests.hardware.conftest import MORE, MovedTime
+from tests.hardware.conftest import MORE
+from tests.hardware.moved_time import MovedTime
 from tests.hardware.pins import Watched
 from tests.parts import ENTRY, running, soon
 

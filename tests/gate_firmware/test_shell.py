@@ -33,7 +33,7 @@ from hardware.lights import Signal
 from hardware.wiring import InputName, Wiring
 from tests.gate_firmware.gate import Gate
 from tests.gate_firmware.on_pins import Site
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 AT_REST = Inputs(arrival=False, safety=False, arm=Position.DOWN)
 

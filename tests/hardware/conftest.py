@@ -1,13 +1,11 @@
-"""Time that tests move, and a lane on mock pins."""
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
+"""Time that tests move, a barrier on a bench, and a lane on mock pins."""
 
 import pytest
 
 from hardware.simulated_lane import SimulatedLane
-from hardware.twin_arm import TICK_MS
 from hardware.wiring import Wiring
+from tests.hardware.bench import Bench, NoTimer
+from tests.hardware.moved_time import MovedTime
 
 MORE = {
     "photocell": {"pin": 5},
@@ -19,54 +17,25 @@ MORE = {
 """What a lane may have beside what every lane has."""
 
 
-@dataclass
-class Call:
-    """A call that is due at a millisecond; stands for `threading.Timer`."""
-
-    time: "MovedTime"
-    at_ms: float
-    function: Callable[[], None]
-    started: bool = False
-    cancelled: bool = False
-
-    def start(self) -> None:
-        self.started = True
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-@dataclass
-class MovedTime:
-    """A monotonic clock and its timers, which pass only by `pass_ms`."""
-
-    now_ms: int = 1_000_000
-    calls: list[Call] = field(default_factory=list)
-    when_ticked: Callable[[], None] = lambda: None
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-    def new_timer(self, delay_s: float, function: Callable[[], None]) -> Call:
-        call = Call(self, self.now_ms + delay_s * 1_000, function)
-        self.calls.append(call)
-        return call
-
-    def pass_ms(self, ms: int) -> None:
-        """Let time pass in ticks of the twin, each with its timers and then `when_ticked`."""
-        end = self.now_ms + ms
-        while self.now_ms < end:
-            self.now_ms = min(self.now_ms + TICK_MS, end)
-            for call in [call for call in self.calls if call.at_ms <= self.now_ms]:
-                self.calls.remove(call)
-                if call.started and not call.cancelled:
-                    call.function()
-            self.when_ticked()
-
-
 @pytest.fixture
 def time() -> MovedTime:
     return MovedTime()
+
+
+@pytest.fixture
+def bench(time: MovedTime) -> Bench:
+    return Bench(time)
+
+
+@pytest.fixture
+def timers(time: MovedTime) -> NoTimer:
+    return NoTimer(time)
+
+
+@pytest.fixture
+def starved(time: MovedTime, timers: NoTimer) -> Bench:
+    """A bench whose barrier can start no timer while `timers.may` is not set."""
+    return Bench(time, timers)
 
 
 @pytest.fixture

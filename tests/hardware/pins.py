@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 BEGAN_MS = MovedTime().now_ms
 

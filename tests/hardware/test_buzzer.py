@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hardware.buzzer import BEEP_MS, WARNING_MS, Buzzer
 from hardware.timer import Timer
 from hardware.wiring import BuzzerWiring
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 from tests.hardware.pins import Watched
 
 WIRING = BuzzerWiring(pin=18)

@@ -18,7 +18,7 @@ from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import CameraWiring
 from tests.broken_pictures import encoded, fed
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 from tests.mjpeg_server import network_camera
 
 

@@ -16,7 +16,8 @@ from hardware.lane import Lane
 from hardware.lights import Signal
 from hardware.simulated_lane import SimulatedLane
 from hardware.wiring import InputName, Wiring
-from tests.hardware.conftest import MORE, MovedTime
+from tests.hardware.conftest import MORE
+from tests.hardware.moved_time import MovedTime
 from tests.hardware.pins import Watched
 
 WIRING = Wiring(kind="gpiozero")

@@ -4,7 +4,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from hardware.output import Output
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 from tests.hardware.pins import Watched
 
 PIN = 22

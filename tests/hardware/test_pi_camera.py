@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hardware.camera import BACKOFF_MS_FIRST, VideoCamera
 from hardware.wiring import CameraWiring
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 
 class Picamera2:

@@ -9,7 +9,7 @@ from gpiozero.pins.mock import MockFactory
 from hardware.safety_loop import SafetyLoop
 from hardware.timer import Timer
 from hardware.wiring import SafetyLoopWiring
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 WIRING = SafetyLoopWiring(pin=27)
 

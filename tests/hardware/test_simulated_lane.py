@@ -9,7 +9,8 @@ from domain.errors import Refused
 from hardware.barrier import Position
 from hardware.simulated_lane import SimulatedLane
 from hardware.wiring import Wiring
-from tests.hardware.conftest import MORE, MovedTime
+from tests.hardware.conftest import MORE
+from tests.hardware.moved_time import MovedTime
 
 
 def test_at_rest(lane: SimulatedLane) -> None:

@@ -13,7 +13,7 @@ from hardware.camera import Pixels
 from hardware.twin import LaneTwin
 from hardware.twin_camera import EMPTY_LANE, CameraMode, CameraTwin, decode_picture
 from tests.broken_pictures import fed, jpeg_of_scans, resized, whole
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 
 def shade(level: int) -> Pixels:

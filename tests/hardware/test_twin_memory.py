@@ -16,7 +16,7 @@ from hardware.simulated_lane import SimulatedLane
 from hardware.twin import LaneTwin
 from hardware.twin_memory import TwinMemory
 from hardware.wiring import SimulatedWiring, Wiring
-from tests.hardware.conftest import MovedTime
+from tests.hardware.moved_time import MovedTime
 
 
 def lane_with_memory(folder: Path, time: MovedTime) -> SimulatedLane:

@@ -11,7 +11,8 @@ from hardware.twin import LaneTwin
 from hardware.twin_events import Happening, LaneEvent
 from hardware.twin_pins import TwinPins
 from hardware.wiring import InputName, Wiring
-from tests.hardware.conftest import MORE, MovedTime
+from tests.hardware.conftest import MORE
+from tests.hardware.moved_time import MovedTime
 from tests.parts import PATIENCE_S, running, soon
 
 
