@@ -1,16 +1,17 @@
 """The plate reader on a plate finder of our own: where it finds plates, PP-OCR's recogniser reads.
 
 Looks at the frame small first, which is enough for most, and large only where nothing was read surely; at what it found
-it looks again from near by. Stops at the first sure read, so that what else hangs in view is not read at all.
+it looks again from near by, and at what it reads from nearer still. Stops at the first sure read, so that what else
+hangs in view is not read at all.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lpr.frame import Box, Frame
 from lpr.plate_crop import Way, joined, ways
-from lpr.plate_finder import LARGE, SMALL, Found, PlateFinder, same
+from lpr.plate_finder import LARGE, NEARER_PX, SMALL, Found, PlateFinder, same
 from lpr.plate_line import may_be_plate
 from lpr.reader import Sighting
 from lpr.recogniser import WIDTH_OF_PLATES, Recogniser
@@ -30,9 +31,10 @@ _AGAIN, _AGAIN_SIGNS = 0.4, 3
 """What is read with less confidence, or has fewer signs, is not."""
 
 _PLATE_SCORE = 0.6
-"""From near by; what is surer than this is taken for a plate also where digits alone are on it."""
+"""From near by, in both looks; what is surer than this is taken for a plate also where digits alone are on it: a
+camera's clock is not."""
 
-_CLOSER_MAX = 5
+_CLOSER_MAX = 3
 """Boxes that are looked at from near by, the surest first."""
 
 _PLATES_MAX = 2
@@ -76,11 +78,7 @@ class FinderReader:
         plates: list[Found] = []
         for one in sorted(found, key=lambda one: one.score * math.sqrt(one.box[3]), reverse=True):
             known = (*but, *(plate.box for plate in plates))
-            if (
-                one.score >= _SCORE_MIN
-                and one.box[3] >= _HEIGHT_MIN_PX
-                and not any(same(one.box, box) for box in known)
-            ):
+            if _is_readable(one) and not any(same(one.box, box) for box in known):
                 plates.append(one)
         return plates[:_PLATES_MAX]
 
@@ -89,25 +87,38 @@ class FinderReader:
 
         What looked like no plate at all at first is not read again.
         """
+        with self._stopwatch.stage("find"):
+            nearer = self._finder.closer(frame, found, NEARER_PX)
+        surer, other = (nearer, found) if nearer.score >= found.score else (found, nearer)
         readings: list[Sighting] = []
-        for way in ways(frame, found.box):
-            readings.append(self._read_rows(frame, way, found))
+        for way in _ways(frame, surer, other):
+            readings.append(self._read_rows(frame, way, surer.box, on_a_plate=other.score >= _PLATE_SCORE))
             if is_sure(readings[-1], _CLEAR):
                 return readings[-1:]
             if len(way) == 1 and not _worth_another(readings[-1]):
                 break
         return sorted(readings, key=_promise, reverse=True)
 
-    def _read_rows(self, frame: Frame, way: Way, found: Found) -> Sighting:
-        on_a_plate = found.score >= _PLATE_SCORE
+    def _read_rows(self, frame: Frame, way: Way, box: Box, *, on_a_plate: bool) -> Sighting:
         with self._stopwatch.stage("read"):
             rows = [
                 self._recogniser.read(row, frame[y : y + height, x : x + width], on_a_plate=on_a_plate)
                 for row in way
                 for x, y, width, height in [row]
             ]
-        sighting = joined(rows, found.box)
+        sighting = joined(rows, box)
         return sighting if sighting.confidence >= _BELIEVED else replace(sighting, typical=False)
+
+
+def _ways(frame: Frame, surer: Found, other: Found) -> Iterator[Way]:
+    """The ways of reading one plate of which two looks gave a box each: a box a little off cuts a sign in half."""
+    yield from ways(frame, surer.box)
+    if other.box != surer.box and _is_readable(other):
+        yield ways(frame, other.box)[0]
+
+
+def _is_readable(found: Found) -> bool:
+    return found.score >= _SCORE_MIN and found.box[3] >= _HEIGHT_MIN_PX
 
 
 def is_sure(sighting: Sighting, confidence: float = _BELIEVED) -> bool:

@@ -42,7 +42,7 @@ def ways(frame: Frame, box: Box) -> Sequence[Way]:
         return ((signs,), (_part(signs, 0.12, 0.88),))
     line = _part(box, 0.17, 0.88)
     if aspect >= _TWO_ROWS:
-        return ((line,), (_part(line, 0, 1, 0.04),), (box,))
+        return ((line,), (_part(line, 0, 1, 0.04),))
     signs = _beside_band(frame, box)
     return ((_part(signs, 0.04, 0.52), _part(signs, 0.48, 0.96)), (line,))
 

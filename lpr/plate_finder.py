@@ -26,7 +26,7 @@ SMALL, LARGE = (640, 384), (960, 544)
 _CLOSE = (256, 160)
 """What a second look from near by is shrunk or enlarged into."""
 
-_CLOSE_PLATE_PX = 70
+NEAR_PX, NEARER_PX = 70, 100
 """How large it shows the plate: the root of width times height."""
 
 _SAME_MIN = 0.25
@@ -81,13 +81,13 @@ class PlateFinder:
                 found.append(Found(box, sure))
         return found
 
-    def closer(self, frame: Frame, found: Found) -> Found:
-        """A second look at what was found, from as near as the plate's size asks: a better box and a better score.
+    def closer(self, frame: Frame, found: Found, plate_px: int = NEAR_PX) -> Found:
+        """Another look at what was found, from so near that it is `plate_px` large: a better box and a better score.
 
         Where nothing is found from near by, the box stays and the score falls to nothing.
         """
         x, y, width, height = found.box
-        scale = _CLOSE_PLATE_PX / math.sqrt(width * height)
+        scale = plate_px / math.sqrt(width * height)
         seen_width, seen_height = (
             max(side / scale, 1.2 * of) for side, of in zip(_CLOSE, (width, height), strict=True)
         )

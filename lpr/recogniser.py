@@ -26,6 +26,10 @@ WIDTH_OF_LINES, WIDTH_OF_PLATES = 320, 240
 """In pixels. Filled up to such a width short lines are read better than bare: lines of any text to that of the model's
 training; plates, cut out exactly, are read as well or better at less, and in three quarters of the time."""
 
+_ROWS, _BLUR_PX = 28, 0.6
+"""A line is shrunk to so many rows, where it has more, and blurred by a Gaussian of this sigma before it is enlarged to
+_HEIGHT: else noise and JPEG's blocks are read as strokes. Anything near does as well (docs/lpr.md)."""
+
 ASPECT_MAX = 12
 """Width by height of the longest line that is read. Plates of nine signs stay below 7."""
 
@@ -72,10 +76,18 @@ def _model() -> Path:
 
 
 def _normal(line: Frame, width_min: int) -> NDArray[np.float32]:
-    """The line _HEIGHT high, -1 to 1, with grey to its right: 1 x 3 x _HEIGHT x W."""
+    """The line, softened, _HEIGHT high, -1 to 1, with grey to its right: 1 x 3 x _HEIGHT x W."""
     height, width = line.shape[:2]
     resized = min(max(-(-width * _HEIGHT // height), 1), ASPECT_MAX * _HEIGHT)
     batch = np.zeros((1, 3, _HEIGHT, max(resized, width_min)), np.float32)
-    pixels = np.asarray(cv2.resize(line, (resized, _HEIGHT)), np.float32)
+    pixels = np.asarray(cv2.resize(_softened(line, resized), (resized, _HEIGHT)), np.float32)
     batch[0, :, :, :resized] = pixels.transpose(2, 0, 1) / 127.5 - 1
     return batch
+
+
+def _softened(line: Frame, width: int) -> Frame:
+    """The line without what is finer than the strokes of signs; `width` is what it will be enlarged to."""
+    if len(line) > _ROWS:
+        size = max(round(width * _ROWS / _HEIGHT), 1), _ROWS
+        line = np.asarray(cv2.resize(line, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.GaussianBlur(line, (0, 0), _BLUR_PX), np.uint8)

@@ -11,7 +11,7 @@ import pytest
 from domain.plate import Plate
 from lpr.finder_reader import FinderReader, is_sure
 from lpr.frame import Box, Frame
-from lpr.plate_finder import LARGE, SMALL, Found
+from lpr.plate_finder import LARGE, NEAR_PX, NEARER_PX, SMALL, Found
 from lpr.reader import PlateReader, Sighting, open_read
 from simulator.street.conditions import Conditions
 from simulator.street.frames import empty_lane, shot
@@ -29,9 +29,10 @@ class Pretend:
         found: dict[tuple[int, int], list[Found]],
         says: Callable[[Box], Sighting],
         closer: dict[Box, Found] | None = None,
+        nearer: dict[Box, Found] | None = None,
     ) -> None:
         self._found = found
-        self._closer = closer or {}
+        self._closer = {NEAR_PX: closer or {}, NEARER_PX: nearer or {}}
         self._says = says
         self.sizes: list[tuple[int, int]] = []
         self.read_boxes: list[Box] = []
@@ -40,8 +41,8 @@ class Pretend:
         self.sizes.append(size)
         return self._found.get(size, [])
 
-    def closer(self, frame: Frame, found: Found) -> Found:
-        return self._closer.get(found.box, found)
+    def closer(self, frame: Frame, found: Found, plate_px: int = NEAR_PX) -> Found:
+        return self._closer[plate_px].get(found.box, found)
 
     def read(self, box: Box, line: Frame, *, on_a_plate: bool) -> Sighting:
         assert line.shape[:2] == (box[3], box[2])
@@ -71,11 +72,15 @@ def test_a_clear_read_of_the_surest_box_ends_it(reader_with: Callable[[Pretend],
     assert pretend.read_boxes == [WIDE.box]
 
 
-@pytest.mark.parametrize(("score", "on_a_plate"), [(0.8, True), (0.4, False)])
-def test_what_the_finder_is_sure_of_needs_no_letter(
-    reader_with: Callable[[Pretend], FinderReader], see: See, score: float, on_a_plate: bool
+@pytest.mark.parametrize(("score", "nearer", "on_a_plate"), [(0.8, 0.7, True), (0.8, 0.5, False), (0.4, 0.8, False)])
+def test_what_both_looks_are_sure_of_needs_no_letter(
+    reader_with: Callable[[Pretend], FinderReader], see: See, score: float, nearer: float, on_a_plate: bool
 ) -> None:
-    pretend = Pretend({SMALL: [Found(WIDE.box, score)]}, lambda _: see("1234567", 0.99))
+    pretend = Pretend(
+        {SMALL: [Found(WIDE.box, score)]},
+        lambda _: see("1234567", 0.99),
+        nearer={WIDE.box: Found(WIDE.box, nearer)},
+    )
     reader_with(pretend).read(FRAME)
     assert pretend.on_a_plate is on_a_plate
 
@@ -107,6 +112,39 @@ def test_what_is_not_clear_is_read_in_another_way(reader_with: Callable[[Pretend
     assert [sighting.box for sighting in sightings] == [WIDE.box] * 2
     assert len(pretend.read_boxes) == 2
     assert pretend.sizes == [SMALL]
+
+
+def test_the_surer_of_two_looks_from_near_by_decides_which_box_is_read(
+    reader_with: Callable[[Pretend], FinderReader], see: See
+) -> None:
+    for score, box in ((0.95, (44, 102, 190, 46)), (0.85, WIDE.box)):
+        nearer = {WIDE.box: Found((44, 102, 190, 46), score)}
+        pretend = Pretend({SMALL: [WIDE]}, lambda _: see("HHAB123", 0.99), nearer=nearer)
+        [sighting] = reader_with(pretend).read(FRAME)
+        assert pretend.read_boxes == [sighting.box] == [box]
+
+
+def test_what_is_not_clear_in_the_surer_box_is_read_in_the_other(
+    reader_with: Callable[[Pretend], FinderReader], see: See
+) -> None:
+    other = (44, 102, 190, 46)
+    pretend = Pretend(
+        {SMALL: [WIDE]},
+        lambda box: see("HHAB123", 0.98 if box == other else 0.9),
+        nearer={WIDE.box: Found(other, 0.7)},
+    )
+    [sighting] = reader_with(pretend).read(FRAME)
+    assert sighting.confidence == pytest.approx(0.98)
+    assert sighting.box == WIDE.box
+    assert [pretend.read_boxes[0], *pretend.read_boxes[2:]] == [WIDE.box, other]
+
+
+def test_a_look_that_no_longer_found_the_plate_gives_no_box(
+    reader_with: Callable[[Pretend], FinderReader], see: See
+) -> None:
+    pretend = Pretend({SMALL: [WIDE]}, lambda _: see("HHAB123", 0.9), nearer={WIDE.box: Found((44, 102, 190, 46), 0.0)})
+    reader_with(pretend).read(FRAME)
+    assert len(pretend.read_boxes) == 2  # both ways of the first box
 
 
 def test_the_large_look_is_for_when_nothing_was_sure(reader_with: Callable[[Pretend], FinderReader], see: See) -> None:
@@ -146,7 +184,8 @@ def test_what_is_no_plate_is_not_sighted(reader_with: Callable[[Pretend], Finder
 
 def test_a_crowd_of_boxes_is_bounded(reader_with: Callable[[Pretend], FinderReader], see: See) -> None:
     many = [Found((10 * i, 40 * i, 100, 20), 0.9) for i in range(8)]
-    pretend = Pretend({SMALL: many, LARGE: many}, lambda _: see("HHAB123", 0.5))
+    more = [Found((300 + 10 * i, 40 * i, 100, 20), 0.9) for i in range(8)]
+    pretend = Pretend({SMALL: many, LARGE: more}, lambda _: see("HHAB123", 0.5))
     reader_with(pretend).read(FRAME)
     assert len(pretend.read_boxes) == 2 * 2 * 2  # two looks, two plates, each in two ways
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from domain.plate import Plate
 from lpr.frame import Frame
-from lpr.plate_finder import LARGE, MODEL, SMALL, STRIDE, Found, PlateFinder, decoded, overlap
+from lpr.plate_finder import LARGE, MODEL, NEAR_PX, NEARER_PX, SMALL, STRIDE, Found, PlateFinder, decoded, overlap
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach, shot
 from simulator.street.plates import Style, draw_plate
@@ -108,13 +108,14 @@ def test_a_small_plate_is_found_in_the_large_look(plates: PlateFinder) -> None:
     assert sum(_finds(plates, one.pixels, one.box, LARGE) for one in seen) >= 4
 
 
-def test_a_closer_look_gives_a_better_box_and_a_score(plates: PlateFinder) -> None:
+@pytest.mark.parametrize("plate_px", [NEAR_PX, NEARER_PX])
+def test_a_closer_look_gives_a_better_box_and_a_score(plates: PlateFinder, plate_px: int) -> None:
     rng = random.Random(5)
     for seed in range(4):
         seen = shot(seed, draw_plate(rng, Style.FR), 90, Conditions(noise=1.0))
         x, y, width, height = seen.box
         rough = Found((x - width // 6, y - height // 8, width, height), 0.5)
-        closer = plates.closer(seen.pixels, rough)
+        closer = plates.closer(seen.pixels, rough, plate_px)
         truth = _corners(seen.box)
         assert overlap(_corners(closer.box), truth) > max(overlap(_corners(rough.box), truth), 0.6)
         assert closer.score > 0.3
