@@ -59,9 +59,10 @@ train:
 	$(PYTHON) -m venv .venv-training
 	.venv-training/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes --requirement requirements/training.txt
-	.venv-training/bin/python -m simulator.training.train --folder build/training --out lpr/models/plate_finder.onnx
-	.venv-training/bin/python -m simulator.training.train --folder build/training --out lpr/models/plate_finder.onnx \
+	.venv-training/bin/python -m simulator.training.train --folder build/training --out build/training/plate_finder.onnx
+	.venv-training/bin/python -m simulator.training.train --folder build/training --out build/training/plate_finder.onnx \
 	  --steps 5200 --decay 2000
+	cp build/training/plate_finder.onnx lpr/models/plate_finder.onnx
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -1,7 +1,8 @@
 """The lane's camera: only the newest frame, never a queue of old ones, never an error into the gate.
 
 Drivers buffer what nobody reads, so a thread reads on without end and keeps the last frame. A camera that is lost is
-opened again, ever more slowly up to `BACKOFF_MS_MAX`, and is logged once when lost and once when back.
+opened again, ever more slowly up to `BACKOFF_MS_MAX`, and is logged once when lost, and once when its pictures
+have come for `STEADY_MS` again. Those that come before are shown all the same.
 """
 
 import logging
@@ -21,6 +22,7 @@ Pixels = picture.Pixels
 
 BACKOFF_MS_FIRST = 250
 BACKOFF_MS_MAX = 8_000
+STEADY_MS = 5_000
 STOP_MS_MAX = 1_000
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class VideoCamera:
         self._source: PictureSource | None = None
         self._backoff_ms = 0
         self._lost = False
+        self._comes_since_ms: int | None = None
         self._stopping = threading.Event()
         # A daemon: a driver that hangs in a read cannot be interrupted and must not keep the process alive.
         self._thread = threading.Thread(target=self._read_on, name="camera", daemon=True)
@@ -113,12 +116,19 @@ class VideoCamera:
             return self._lose(f"its driver failed with {type(error).__name__}")  # what it says may name the address
         if pixels is None:
             return self._lose("no picture; check its cable, power and address")
-        self._frame = Frame(pixels, self._clock())
+        now_ms = self._clock()
+        self._frame = Frame(pixels, now_ms)
+        if self._comes_since_ms is None:
+            self._comes_since_ms = now_ms
+        if now_ms - self._comes_since_ms >= STEADY_MS:
+            self._is_steady()
+        return 0
+
+    def _is_steady(self) -> None:
         self._backoff_ms = 0
         if self._lost:
             self._lost = False
             log.info("camera.back")
-        return 0
 
     def _read_on(self) -> None:
         while not self._stopping.wait(self.step() / 1_000):
@@ -133,6 +143,7 @@ class VideoCamera:
 
     def _lose(self, why: str) -> int:
         self._release()
+        self._comes_since_ms = None
         if not self._lost:
             self._lost = True
             log.warning("camera.lost", extra={"why": why})

@@ -1,5 +1,6 @@
 """Where a camera's pictures come from: a V4L2 device, a stream or a file by OpenCV, or the Pi's own camera."""
 
+import os
 from typing import Any, Protocol
 
 import cv2
@@ -7,6 +8,10 @@ from numpy.typing import NDArray
 
 from hardware.picture import PIXELS_MAX
 from hardware.wiring import CameraWiring
+
+# A stream that stammers or is lost would have OpenCV and FFmpeg write a line for each picture, for ever, past the log.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class PictureSource(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 from domain.errors import BadInput
 from domain.plate import Plate
 from lpr import photograph
-from lpr.frame import Box
+from lpr.frame import Box, is_blind
 from lpr.matching import RULE, Decision
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.stopwatch import Stopwatch
@@ -94,7 +94,7 @@ def labelled_folders(root: Path) -> dict[str, list[Labelled]]:
 def _labelled(folder: Path) -> list[Labelled]:
     photographs: dict[Path, Labelled] = {}
     for label in sorted(folder.glob("*.txt")):
-        for number, line in enumerate(label.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(_lines(label), start=1):
             try:
                 file, x, y, width, height, text = line.split("\t")
                 plate, box = Plate.parse(text), (int(x), int(y), int(width), int(height))
@@ -108,16 +108,25 @@ def _labelled(folder: Path) -> list[Labelled]:
     return list(photographs.values())
 
 
+def _lines(label: Path) -> list[str]:
+    try:
+        return label.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("label_unreadable", f"{label} cannot be read as UTF-8 text") from error
+
+
 def readings(photographs: list[Labelled], reader: PlateReader, stopwatch: Stopwatch | None = None) -> Iterator[Reading]:
     """Read one photograph after another; `stopwatch` is the reader's own.
 
-    Raises BadInput for a file that is no whole picture.
+    Raises BadInput for a file that is no whole picture. `quality`, whether the frame shows anything, is a stage too.
     """
     stopwatch = stopwatch or Stopwatch()
     for labelled in photographs:
         frame = photograph.load(labelled.image)
         stopwatch.reset()
         start_ns = perf_counter_ns()
+        with stopwatch.stage("quality"):
+            is_blind(frame)  # as a gate asks before it reads
         sightings = tuple(reader.read(frame))
         yield Reading(labelled, sightings, (perf_counter_ns() - start_ns) / 1e6, stopwatch.ms)
 
@@ -125,11 +134,14 @@ def readings(photographs: list[Labelled], reader: PlateReader, stopwatch: Stopwa
 def read_without_plates(photographs: list[Labelled], reader: PlateReader) -> Iterator[Sighting | None]:
     """What is believed to be the plate of each photograph once its plates are painted over: best nothing.
 
-    Plates of other cars in view, which have no label, are not painted over.
+    Plates of other cars in view, which have no label, are not painted over. Raises BadInput for a box that is not in
+    its photograph.
     """
     for labelled in photographs:
         frame = photograph.load(labelled.image)
         for x, y, width, height in labelled.boxes:
+            if not (width > 0 and height > 0 and -width < x < frame.shape[1] and -height < y < frame.shape[0]):
+                raise BadInput("label_invalid", f"{labelled.image}: the box of its plate lies outside of it")
             part = frame[max(y - height // 4, 0) : y + height + height // 4, max(x, 0) : x + width]
             part[:] = np.median(part.reshape(-1, 3), axis=0)
         yield open_read(reader.read(frame))

@@ -191,6 +191,8 @@ def bench(
 
     if plot is not None and expect is None:
         raise typer.BadParameter("nothing is matched without --expect N", param_hint="--plot")
+    if plot is not None and not plot.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{plot.parent} is no folder", param_hint="--plot")
     try:
         folders = bench.labelled_folders(folder)
         curves = {}
@@ -261,8 +263,10 @@ def _reader(
     models: Path | None = None,
     network: str = "standard",
 ) -> "PlateReader":
-    from lpr.reader import engine  # noqa: PLC0415
+    from lpr.reader import STANDARD, engine  # noqa: PLC0415
 
+    if name != "easyocr" and (models is not None or network != STANDARD):
+        raise typer.BadParameter(f"{name} brings its models along: they are for easyocr", param_hint="--models")
     try:
         return engine(name, threads, stopwatch, models=models, network=network)
     except GatehouseError as error:
@@ -273,9 +277,13 @@ def _of_countries(reader: "PlateReader", countries: str | None) -> "PlateReader"
     from lpr.plate_formats import FormatReader, PlateFormats  # noqa: PLC0415
 
     try:
-        return reader if countries is None else FormatReader(reader, PlateFormats(countries.split(",")))
+        return reader if countries is None else FormatReader(reader, PlateFormats(_codes(countries)))
     except BadInput as error:
         raise typer.BadParameter(error.message, param_hint="--countries") from error
+
+
+def _codes(countries: str) -> list[str]:
+    return [code.strip().lower() for code in countries.split(",")]
 
 
 def _in_region(reader: "PlateReader", region: str | None) -> "PlateReader":

@@ -18,7 +18,7 @@ times as many."""
 
 cv2.utils.logging.setLogLevel(
     cv2.utils.logging.LOG_LEVEL_SILENT
-)  # what OpenCV would print about a broken file, the error below says
+)  # what OpenCV would print about a broken file, the error below says; libpng and libjpeg have a line of their own
 
 
 def load(path: Path) -> Frame:
@@ -53,6 +53,8 @@ def load(path: Path) -> Frame:
 
 def _read(path: Path) -> bytes:
     """The file's bytes; never more than `BYTES_MAX`, whatever the file says of its size."""
+    if path.is_fifo():
+        raise BadInput("image_unreadable", f"{path} cannot be read: it is a pipe, and would be waited for")
     try:
         with path.open("rb") as file:
             data = file.read(BYTES_MAX + 1)

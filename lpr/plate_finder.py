@@ -32,6 +32,8 @@ NEAR_PX, NEARER_PX = 70, 100
 _SAME_MIN = 0.25
 """Overlap (intersection by union) from which on two boxes are of the same plate."""
 
+_INPUT = "frame"
+
 STRIDE = 8
 _WHOLE = 32
 """The network halves a picture five times: sides are filled up to multiples of this."""
@@ -65,14 +67,14 @@ class PlateFinder:
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # frames of many sizes would each keep a plan of their own
         options.log_severity_level = 4
-        self._session = network_in(model, options)
+        self._session = network_in(model, options, takes=[_INPUT])
 
     def find(self, frame: Frame, size: tuple[int, int] = SMALL) -> Sequence[Found]:
         """The plates in `frame`, the surest first, at most a handful; the frame is seen within `size`."""
         assert frame.dtype == np.uint8 and frame.shape[2:] == (3,), "a frame is H x W x 3 bytes"  # noqa: PT018
         height, width = frame.shape[:2]
         scale = min(max(size) / max(height, width), min(size) / min(height, width), _ENLARGED_MAX)
-        score, sides = self._session.run(None, {"frame": _fitted(frame, scale)[np.newaxis]})
+        score, sides = self._session.run(None, {_INPUT: _fitted(frame, scale)[np.newaxis]})
         found = []
         for (left, top, right, bottom), sure in decoded(score[0], sides[0]):
             x, y = max(round(left / scale), 0), max(round(top / scale), 0)

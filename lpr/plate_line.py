@@ -11,10 +11,13 @@ _DATE_OR_TIME = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_STROKES = frozenset("1IL")
+
 
 def may_be_plate(signs: str) -> bool:
-    """Whether a line of so many A-Z and 0-9 is worth matching at all: 2 to 10, as in domain.plate."""
-    return 2 <= len(signs) <= 10
+    """Whether a line of A-Z and 0-9 is worth matching at all: 2 to 10 of them, as in domain.plate, and not of strokes
+    alone, as which the bars of a fence are read (III)."""
+    return 2 <= len(signs) <= 10 and not set(signs) <= _STROKES
 
 
 def is_typical_plate(signs: str, as_printed: str, *, on_a_plate: bool = False) -> bool:

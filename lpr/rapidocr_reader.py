@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from rapidocr import RapidOCR
 from rapidocr.main import RapidOCRError
 
+from domain.errors import OperatorError
 from lpr.frame import Box, Frame
+from lpr.model_file import of_rapidocr
 from lpr.plate_line import may_be_plate
 from lpr.reader import Sighting
 from lpr.recogniser import ASPECT_MAX, Recogniser
@@ -27,6 +29,8 @@ _SETTINGS = {
     "Det.limit_type": "max",
     "Det.limit_side_len": 960,
 }
+
+_DETECTOR = "PP-OCRv6_det_small.onnx"
 
 _LINES_MAX = 16
 """Lines of one frame that are read, the tallest first: a wall full of lettering must not hold up the gate."""
@@ -82,10 +86,19 @@ class RapidOcrReader:
 
 
 def _loaded(threads: int) -> Any:
-    """RapidOCR with its detector loaded and used once, as it would do on the first car, which must not wait for it."""
-    ocr = RapidOCR(params=_SETTINGS | {"EngineConfig.onnxruntime.intra_op_num_threads": threads})
-    with suppress(RapidOCRError):
-        ocr.detect_and_crop(np.zeros((540, 960, 3), np.uint8), {})
+    """RapidOCR with its detector loaded and used once, as it would do on the first car, which must not wait for it.
+
+    Its model is named: one that RapidOCR does not find by itself, or takes for damaged, it fetches from the network.
+    """
+    model = of_rapidocr(_DETECTOR)
+    settings = {"Det.model_path": str(model), "EngineConfig.onnxruntime.intra_op_num_threads": threads}
+    ocr = RapidOCR(params=_SETTINGS | settings)
+    try:
+        with suppress(RapidOCRError):
+            ocr.detect_and_crop(np.zeros((540, 960, 3), np.uint8), {})
+    except Exception as error:  # what ONNX Runtime raises has no class of its own above it
+        why = str(error).partition("\n")[0]
+        raise OperatorError("model_invalid", f"{model} cannot be loaded, install rapidocr 3.10 again: {why}") from error
     return ocr
 
 

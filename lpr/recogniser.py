@@ -4,22 +4,20 @@ Of its answer all probabilities are kept, not the best characters alone.
 """
 
 import os
-from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from domain.errors import OperatorError
 from lpr.ctc import best_read, plate_columns, printed, reduced
 from lpr.frame import Box, Frame
-from lpr.model_file import network_in
+from lpr.model_file import network_in, of_rapidocr
 from lpr.plate_line import is_typical_plate
 from lpr.reader import Sighting
 
 _MODEL = "PP-OCRv6_rec_small.onnx"
+_INPUT, _CHARACTERS = "x", "character"
 _HEIGHT = 48
 
 WIDTH_OF_LINES, WIDTH_OF_PLATES = 320, 240
@@ -47,9 +45,8 @@ class Recogniser:
         options = ort.SessionOptions()
         options.intra_op_num_threads = min(threads, os.cpu_count() or threads)
         options.log_severity_level = 4
-        self._session = network_in(_model(), options)
-        [self._input] = [each.name for each in self._session.get_inputs()]
-        characters = self._session.get_modelmeta().custom_metadata_map["character"].splitlines()
+        self._session = network_in(of_rapidocr(_MODEL), options, takes=[_INPUT], says=[_CHARACTERS])
+        characters = self._session.get_modelmeta().custom_metadata_map[_CHARACTERS].splitlines()
         self._alphabet = ["", *characters, " "]  # CTC's blank comes first
         self._columns = plate_columns(self._alphabet)
         self._width = width
@@ -57,22 +54,11 @@ class Recogniser:
 
     def read(self, box: Box, line: Frame, *, on_a_plate: bool = False) -> Sighting:
         """What `line` says, which was cut out at `box`; `on_a_plate` is for `is_typical_plate`."""
-        [probabilities] = self._session.run(None, {self._input: _normal(line, self._width)})
+        [probabilities] = self._session.run(None, {_INPUT: _normal(line, self._width)})
         log_probs = reduced(probabilities[0], self._columns)
         text, confidence = best_read(log_probs)
         as_printed = printed(probabilities[0], self._alphabet)
         return Sighting(text, confidence, box, log_probs, is_typical_plate(text, as_printed, on_a_plate=on_a_plate))
-
-
-def _model() -> Path:
-    """Where RapidOCR's wheel has it, found without loading RapidOCR."""
-    package = find_spec("rapidocr")
-    if package is None or package.origin is None:
-        raise ImportError("No module named 'rapidocr'", name="rapidocr")
-    file = Path(package.origin).parent / "models" / _MODEL
-    if not file.exists():
-        raise OperatorError("model_missing", f"{file} is missing: install rapidocr 3.10 again, from its wheel")
-    return file
 
 
 def _normal(line: Frame, width_min: int) -> NDArray[np.float32]:

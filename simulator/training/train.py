@@ -1,4 +1,4 @@
-"""Train the plate finder: `python -m simulator.training.train --folder F --out lpr/models/plate_finder.onnx`.
+"""Train the plate finder: `python -m simulator.training.train --folder F --out F/plate_finder.onnx`.
 
 Draws its scenes into the folder first, then learns, one process a core, and goes on from the state that is there after
 it was cut off. The learning rate stays high until the last `--decay` steps, in which it goes down to nothing. Every

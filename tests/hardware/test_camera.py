@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hardware.camera import BACKOFF_MS_FIRST, BACKOFF_MS_MAX, Camera, VideoCamera
+from hardware.camera import BACKOFF_MS_FIRST, BACKOFF_MS_MAX, STEADY_MS, Camera, VideoCamera
 from hardware.picture_source import PictureSource, open_source
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
@@ -119,6 +119,8 @@ def test_a_missing_camera_is_asked_for_ever_more_slowly_and_logged_once(
     video.rename(later)
     assert camera.step() == 0
     assert camera.newest() is not None
+    time.pass_ms(STEADY_MS)
+    assert camera.step() == 0
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
@@ -195,9 +197,32 @@ class TestStream:
             server.shade = 200
             assert camera.step() == 0
             assert self.shade(camera) == 200
+            time.pass_ms(STEADY_MS)
+            assert camera.step() == 0
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
         told = [str(vars(record)) for record in caplog.records]
         assert not any("127.0.0.1" in line for line in told), "an address may hold a password"
+
+    def test_that_comes_and_goes_is_tried_ever_more_slowly_and_logged_once(
+        self, time: MovedTime, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, "hardware.camera")
+        picture, waits = np.full((4, 6, 3), 90, np.uint8), []
+        camera = VideoCamera(
+            CameraWiring(source=0), clock=time, open_source=lambda _: TestDriver.Source(picture, picture, None)
+        )
+        for _ in range(8):
+            assert camera.step() == 0
+            time.pass_ms(STEADY_MS - 1)
+            assert camera.step() == 0
+            assert camera.newest() is not None, "what it shows is seen all the same"
+            waits.append(camera.step())
+        assert waits == [BACKOFF_MS_FIRST, 500, 1_000, 2_000, 4_000, *[BACKOFF_MS_MAX] * 3]
+        assert [record.message for record in caplog.records] == ["camera.lost"]
+        camera.step()
+        time.pass_ms(STEADY_MS)
+        assert [camera.step(), camera.step()] == [0, BACKOFF_MS_FIRST]
+        assert [record.message for record in caplog.records] == ["camera.lost", "camera.back", "camera.lost"]
 
     def test_of_pictures_that_nobody_took_only_the_newest_is_left(self) -> None:
         with network_camera() as server:

@@ -8,7 +8,7 @@ import pytest
 from domain.errors import BadInput
 from domain.plate import Plate
 from lpr.bench import Labelled, Reading, Report, labelled_folders, read_without_plates, readings, report
-from lpr.frame import Frame
+from lpr.frame import Box, Frame
 from lpr.reader import Sighting
 from lpr.stopwatch import Stopwatch
 from lpr.trial import trials
@@ -45,6 +45,29 @@ def test_a_bad_label_is_named_with_its_line(tmp_path: Path, line: str) -> None:
         label.write(line)
     with pytest.raises(BadInput, match=r"a\.txt, line 2"):
         labelled_folders(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["latin-1", "folder"])
+def test_labels_that_cannot_be_read_are_named(tmp_path: Path, kind: str) -> None:
+    label = tmp_path / "a.txt"
+    if kind == "folder":
+        label.mkdir()
+    else:
+        label.write_bytes("a.png\t1\t2\t3\t4\tBÄC12\n".encode("latin-1"))
+    with pytest.raises(BadInput, match=r"a\.txt cannot be read as UTF-8 text"):
+        labelled_folders(tmp_path)
+
+
+@pytest.mark.parametrize("box", [(90, 20, 10, 10), (10, 20, 0, 10), (10, -30, 10, 30), (10, 20, -5, 10)])
+def test_a_box_that_is_not_in_its_photograph_is_named(tmp_path: Path, box: Box) -> None:
+    class Nothing:
+        def read(self, _frame: Frame) -> Sequence[Sighting]:
+            return []
+
+    image = tmp_path / "a.png"
+    cv2.imwrite(str(image), np.zeros((60, 80, 3), np.uint8))
+    with pytest.raises(BadInput, match=r"a\.png: the box of its plate lies outside"):
+        list(read_without_plates([Labelled(image, (Plate("HHAB123"),), (box,))], Nothing()))
 
 
 def test_a_folder_without_labels_is_named(tmp_path: Path) -> None:
@@ -112,13 +135,13 @@ def test_the_stopwatch_of_the_reader_starts_anew_for_each_photograph(tmp_path: P
 
     class Timed:
         def read(self, frame: Frame) -> Sequence[Sighting]:
-            assert stopwatch.ms == {}
+            assert list(stopwatch.ms) == ["quality"]
             with stopwatch.stage("find"):
                 return []
 
     labelled = Labelled(_label(tmp_path, "a", "HHAB123"), (Plate("HHAB123"),))
     seen = list(readings([labelled] * 2, Timed(), stopwatch))
-    assert [list(reading.stages_ms) for reading in seen] == [["find"]] * 2
+    assert [list(reading.stages_ms) for reading in seen] == [["quality", "find"]] * 2
 
 
 def test_a_car_with_two_plates_may_be_read_by_either(see: See) -> None:

@@ -142,6 +142,7 @@ def test_read_looks_at_a_region_alone(run: Run, tmp_path: Path) -> None:
 def test_read_settles_signs_by_where_cars_come_from(run: Run, photographs: list[Path]) -> None:
     [line] = _objects(run("read", "--json", "--countries", "se,fi", photographs[0]))
     assert line["plate"] == "HHAB123", "fits neither, and no shape helps"
+    assert run("read", "--countries", "SE, fi", photographs[0]).exit_code == 0
     result = run("read", "--countries", "se,xx", photographs[0])
     assert result.exit_code == 2
     assert "xx" in result.stderr
@@ -167,6 +168,15 @@ def test_a_bad_line_in_the_expected_plates_is_named(run: Run, photographs: list[
     assert "line 3" in result.stderr
     expect.write_bytes(b"\xff\xfe\x00")
     assert run("read", "--expect", expect, *photographs).exit_code == 2
+
+
+@pytest.mark.parametrize("option", [("--models", "."), ("--network", "plates")])
+def test_models_for_an_engine_that_takes_none_are_a_usage_error(
+    run: Run, photographs: list[Path], option: tuple[str, str]
+) -> None:
+    result = run("read", *option, photographs[0])
+    assert result.exit_code == 2
+    assert "easyocr" in result.stderr
 
 
 def test_an_unknown_engine_is_a_usage_error(run: Run, photographs: list[Path]) -> None:
@@ -260,7 +270,8 @@ def test_bench_draws_the_curve(run: Run, labelled: Path, tmp_path: Path) -> None
     assert "--expect" in result.stderr
     result = run("bench", labelled, "--expect", "20", "--plot", tmp_path / "none" / "curve.png")
     assert result.exit_code == 2
-    assert "No such file" in result.stderr
+    assert "no folder" in result.stderr
+    assert result.stdout == "", "that is known before an hour's reading"
 
 
 @pytest.mark.usefixtures("pretend")

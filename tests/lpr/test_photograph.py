@@ -1,3 +1,4 @@
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,12 @@ def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photograph, "BYTES_MAX", 3 * 1024 * 1024)
     with pytest.raises(BadInput, match="/dev/zero is larger than 3 MB"):
         photograph.load(Path("/dev/zero"))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(BadInput, match=r"pipe\.jpg cannot be read: it is a pipe"):
+        photograph.load(tmp_path / "pipe.jpg")
 
 
 def test_two_thousand_broken_pictures_leave_the_process_as_it_was(tmp_path: Path) -> None:

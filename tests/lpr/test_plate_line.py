@@ -10,6 +10,11 @@ def test_lines_of_as_many_signs_as_a_plate_are_worth_matching(signs: str, worth:
     assert may_be_plate(signs) is worth
 
 
+@pytest.mark.parametrize(("signs", "worth"), [("III", False), ("1LI1", False), ("777", True), ("1I0", True)])
+def test_the_bars_of_a_fence_are_not(signs: str, worth: bool) -> None:
+    assert may_be_plate(signs) is worth
+
+
 @pytest.mark.parametrize("as_printed", ["HH-AB 1234", "5LTA600", "B·AC 12", "KA 99 Z", "1ABC"])
 def test_plates_are_typical(as_printed: str) -> None:
     assert is_typical_plate("".join(filter(str.isalnum, as_printed)), as_printed)
