@@ -35,6 +35,11 @@ class CameraSight:
         """See `hardware.camera.Camera`; None while it stands still."""
         return None if self._is_frozen else self._camera.newest()
 
+    @property
+    def picture(self) -> int | None:
+        """The fingerprint of the picture that was judged last, up to `CHECK_EVERY_S` ago; None before the first."""
+        return self._standstill.picture
+
     def check(self) -> Blindness | None:
         """Judge the newest frame: in what way the camera has been blind for `SETTLE_MS` or more, None where it sees."""
         now_ms, seen = self._clock(), self._judged(self._camera.newest())

@@ -111,19 +111,20 @@ class Crossings:
         """Whether the car has crossed that was in doubt: it has where a look shows another one in its place.
 
         Else, or where something happens before that look, it counts as passed unseen, and keeps its ticket: it may have
-        gone back, or its plate may be in view still as it drives off. One that was let pass before a restart, and
-        finds the arm closed, has most likely not crossed: where nobody can say who stands there, somebody has to look.
+        gone back, or its plate may be in view still as it drives off. So does one that was let pass before a restart,
+        and finds the arm up (`is_unread`); one that finds it closed has most likely not crossed: where nobody can say
+        who stands there, somebody has to look.
         """
         doubted, self._car.doubted = self._car.doubted, None
         if doubted is None:
             return
         is_sure = looked is not None and looked.is_sure
         is_another = looked is not None and self._car.is_another(doubted, looked, now)
-        if doubted.is_resumed and not is_another:
+        if doubted.is_resumed and (is_another or (doubted.is_unread and not is_sure)):
+            self._passed_unseen(doubted, now)
+        elif doubted.is_resumed:
             if not is_sure:
                 self.may_have_passed(doubted, now)
-        elif doubted.is_resumed:
-            self._passed_unseen(doubted, now)
         elif is_another:
             self._arrivals.another_came()
             self._record.passage(doubted.passage_id, doubted.judgement, now)

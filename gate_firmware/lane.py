@@ -142,23 +142,25 @@ class Lane:
         for car in reversed(let_pass):
             if self._passage.passage_id:
                 self._crossings.next_has_come(now)
-            has_come = car.is_awaited and arrival
-            self._car.passage = Passage(car.passage_id, now.mono_ms, car.judgement, is_resumed=not has_come)
+            self._car.passage = Passage(car.passage_id, now.mono_ms, car.judgement, is_resumed=True)
         if self._arm.is_down:
             self._crossings.arm_is_down(now)
         last = next(iter(let_pass), None)
         if last is not None and self._arm.is_down and not arrival and not safety:
             self._crossings.may_have_passed(self._passage, now)
+        is_for_everyone = inputs.fire or self.mode is Mode.HELD_OPEN
+        if last is not None and arrival and not safety and (is_for_everyone or self._arm.is_down):
+            self._passage.is_unread = not self._arm.is_down
+            self._car.put_aside(now)
         if inputs.fire:
             return self._machine.step(Input.ALARM, now)
         if self.mode is Mode.HELD_OPEN:
             return self._machine.step(Input.HOLD_OPEN, now)
         if self._arm.is_down and not (safety and self._passage.may_pass):
-            if last is not None and arrival and not last.is_awaited:
-                self._car.put_aside(now)
             commands = self._machine.enter(State.IDLE, now)
             return [*commands, *(self._uninvited(now) if safety and self.state is State.IDLE else [])]
         if safety:
+            self._passage.is_unread = last is not None and last.is_long_ago
             return [self._sign.go(DRIVE), *self._machine.enter(State.PASSING, now)]
         if last is not None:
             return self._resume(last, now)
@@ -180,7 +182,7 @@ class Lane:
             self._crossings.next_has_come(now)
             raised = [] if self._arm.is_up else [*self._arm.raised(now)]
             return [*raised, *self._machine.enter(State.LOOKING, now)]
-        self._passage.is_unread = self._arrivals.occupied and not last.is_awaited
+        self._passage.is_unread = self._arrivals.occupied
         commands = self._machine.drives_on(now)
         return [*commands, self._passage.look()] if self._passage.is_unread else commands
 
@@ -218,8 +220,13 @@ class Lane:
         return commands
 
     def camera_lasts(self, blindness: Blindness | None, now: Now) -> None:
-        """The camera has been blind in this way for some time, car or no car; None: it sees again."""
+        """The camera has been blind in this way for some time, car or no car; None: it sees again.
+
+        What one that stands still has shown of the car that is there may be the car before.
+        """
         self._camera.lasts(blindness, now)
+        if blindness is Blindness.FROZEN:
+            self._passage.seen = None
 
     def recovered(self, now: Now) -> list[Command]:
         """More of this lane's own log is known again, from its hub: the mode that it was set to last counts."""
@@ -275,7 +282,9 @@ class Lane:
     def _comes_to_an_arm_that_is_up(self, now: Now) -> list[Command]:
         """It is up for a car that may pass: this one, or the one before."""
         if self._passage.is_awaited:
-            self._passage.is_awaited = False
+            self._passage.is_awaited, self._passage.drives_by_ms = False, None
+            if self.state is State.OPEN:
+                return self._machine.enter(State.OPEN, now)  # it has as long to drive as one that was there
             return self._machine.try_again(now) if self.state is State.FAULT else []
         if self._crossings.was_there(now):
             self._passage.crosses_by_ms = None

@@ -8,7 +8,7 @@ import logging
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +22,7 @@ from domain.plate import Plate, SealedPlate
 from gate_firmware.events import CodeSeen, Looked, Sight
 from gate_firmware.replica import Replica
 from hardware.camera import Camera, Frame
-from lpr.blindness import Blindness, blindness
+from lpr.blindness import Blindness, blindness, fingerprint
 from lpr.frame import is_blind
 from lpr.matching import Decision, Expected, Match, match, scored
 from lpr.qr import Code, QrFinder
@@ -76,10 +76,14 @@ class Looker:
         *,
         look_ms_max: int,
         one_will_do: bool = False,
+        picture: Callable[[], int | None] = lambda: None,
     ) -> None:
         """`reader` may still be loading: until it is there, a look reads codes alone. After `look_ms_max` what was seen
-        by then decides; `one_will_do` as for `lpr.voting.Vote`."""
+        by then decides; `one_will_do` as for `lpr.voting.Vote`. `picture` gives the fingerprint of a picture that was
+        there a moment ago, if it is known: of a camera that stands still all show the car before."""
         self._camera = camera
+        self._picture = picture
+        self._before: int | None = None
         self._reader = asyncio.ensure_future(reader)
         self._codes = codes
         self._replica = replica
@@ -141,7 +145,7 @@ class Looker:
         last_ms, loop = -1, asyncio.get_running_loop()
         self._begin(passage_id)
         while True:
-            frame = self._camera.newest()
+            frame = self._newest()
             if frame is None or frame.mono_ms <= last_ms:
                 await asyncio.sleep(NEXT_FRAME_S)
                 continue
@@ -162,7 +166,7 @@ class Looker:
         loop = asyncio.get_running_loop()
         last_ms, seen_ms, frames = -1, self._clock().mono_ms, 0
         while not self._reader.done():
-            frame = self._camera.newest()
+            frame = self._newest()
             fresh = frame is not None and frame.mono_ms > last_ms
             if frame is None or not fresh or is_blind(frame.pixels):
                 if self._clock().mono_ms - seen_ms >= BLIND_MS:
@@ -184,7 +188,7 @@ class Looker:
         code: str | None = None
         codes: Sequence[Code] = ()
         while True:
-            frame = self._camera.newest()
+            frame = self._newest()
             fresh = frame is not None and frame.mono_ms > last_ms
             if frame is None or not fresh or is_blind(frame.pixels):
                 if self._clock().mono_ms - seen_ms >= BLIND_MS:
@@ -207,6 +211,16 @@ class Looker:
     def _begin(self, passage_id: str) -> None:
         if self._looked_at[0] != passage_id:
             self._looked_at, self._code_frame = (passage_id, deque(maxlen=FRAMES_KEPT)), None
+            self._before = self._picture()
+
+    def _newest(self) -> Frame | None:
+        """The camera's newest frame; none while it is the very picture that was there before this car came."""
+        frame = self._camera.newest()
+        if frame is not None and self._before is not None:
+            if fingerprint(frame.pixels) == self._before:
+                return None
+            self._before = None  # the camera moves
+        return frame
 
     def _plates(self) -> Expected:
         """The plates to expect now; opened in memory only, and anew when the replica has changed or time has passed."""

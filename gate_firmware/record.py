@@ -59,7 +59,9 @@ class Record:
         so it has its ticket still, and is inside by no more than its plate: who comes on it by more is let in.
         """
         entry = self._direction is Direction.ENTRY
-        passed = GatePassed(passage_id=passage_id, direction=self._direction, reservation_id=None, plate=None)
+        passed = GatePassed(
+            passage_id=passage_id, direction=self._direction, reservation_id=None, plate=None, unseen=unseen
+        )
         if judgement is not None:
             passed = GatePassed(
                 passage_id=passage_id,
@@ -113,9 +115,10 @@ class Record:
             self._journal.append(LaneModeChanged(gate_id=self._journal.unit, mode=mode, by=by), now)
 
     def last_mode(self) -> Mode:
-        """What the lane was set to last."""
+        """What the lane was set to last. An exit that was closed as it was an entry still is automatic."""
         said = self._journal.about(LaneModeChanged.kind, self._journal.unit)
-        return Mode.AUTOMATIC if said is None else LaneModeChanged.model_validate(said.payload).mode
+        mode = Mode.AUTOMATIC if said is None else LaneModeChanged.model_validate(said.payload).mode
+        return Mode.AUTOMATIC if mode is Mode.CLOSED and self._direction is Direction.EXIT else mode
 
     def alarm(self, alarm: str, detail: str, now: Now) -> None:
         """Write an alarm down; docs/running.md lists them."""

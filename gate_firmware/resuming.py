@@ -15,6 +15,9 @@ from gate_firmware.replica import Replica
 RESUME_WITHIN = timedelta(minutes=15)
 """A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
 
+CROSSES_WITHIN = timedelta(minutes=1)
+"""A car that was let pass longer ago may have crossed or gone back, and another one may be under the arm."""
+
 AHEAD_WITHIN_MS = 120_000
 """Who was let pass longer before the last one is not between the loops any more."""
 
@@ -35,13 +38,14 @@ SINCE_MAX = 1_000
 class Resumed:
     """A car that was let pass, and whose passage is not over, as far as this gate has stored.
 
-    `is_awaited`: it was let in from afar, and had not come. `is_before`: another car had been decided on since.
-    `in_doubt`: it was under the arm, and had crossed or gone back.
+    `is_long_ago`: it has had the time to cross or to go back since, and another may be in its place; so it may where
+    nobody knows how long ago it was. `is_before`: another car had been decided on since. `in_doubt`: it was under the
+    arm, and had crossed or gone back.
     """
 
     passage_id: str
     judgement: Judgement
-    is_awaited: bool
+    is_long_ago: bool
     is_before: bool
     in_doubt: bool
 
@@ -60,14 +64,18 @@ def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: b
         newest = newest or told.passage_id
         if told.verdict not in PASSES or any(told.passage_id == other.passage_id for other in found):
             continue
-        is_recent = _is_recent(decided, boot, now, unknown=under) if last is None else _is_just_before(decided, last)
+        age = _age(decided, boot, now)
+        is_recent = under if age is None else age <= RESUME_WITHIN
+        if last is not None:
+            is_recent = _is_just_before(decided, last)
         since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
         ends = [fact for fact in since if fact.kind in ENDS and fact.payload.get("passage_id") == told.passage_id]
         in_doubt = [fact for fact in ends if fact.payload.get("what") == Noted.IN_DOUBT.value]
         if not is_recent or len(since) == SINCE_MAX or len(ends) > len(in_doubt):
             break
         judgement, is_before = _judgement(told, replica), told.passage_id != newest
-        found.append(Resumed(told.passage_id, judgement, told.awaited, is_before, bool(in_doubt)))
+        is_long_ago = age is None or age > CROSSES_WITHIN
+        found.append(Resumed(told.passage_id, judgement, is_long_ago, is_before, bool(in_doubt)))
         if len(found) == CARS_MAX:
             break
         last = decided
@@ -86,13 +94,13 @@ def _judgement(told: GateDecided, replica: Replica) -> Judgement:
     )
 
 
-def _is_recent(decided: Fact, boot: str, now: Now, *, unknown: bool) -> bool:
-    """Whether it was decided a moment ago; `unknown` where no clock can say."""
+def _age(decided: Fact, boot: str, now: Now) -> timedelta | None:
+    """How long ago it was decided; None where no clock can say."""
     if decided.boot == boot:
-        return timedelta(milliseconds=now.mono_ms - decided.mono_ms) <= RESUME_WITHIN
+        return timedelta(milliseconds=now.mono_ms - decided.mono_ms)
     if Trust.NONE in (decided.trust, now.trust):
-        return unknown
-    return now.utc - decided.at <= RESUME_WITHIN
+        return None
+    return now.utc - decided.at
 
 
 def _is_just_before(decided: Fact, last: Fact) -> bool:

@@ -168,6 +168,7 @@ class GateService:
             self._clock,
             look_ms_max=self._settings.timing.look_ms_max(self._settings.gate.direction),
             one_will_do=self._settings.gate.direction is Direction.EXIT,
+            picture=lambda: sight.picture,
         )
         with closing(looker), closing(self._screens):
             async with asyncio.TaskGroup() as tasks:

@@ -72,16 +72,22 @@ def _brightest(frame: Frame) -> int:
     return int(cv2.resize(frame, (64, 48), interpolation=cv2.INTER_AREA).max()) if frame.size else 0
 
 
+def fingerprint(frame: Frame) -> int:
+    """The same for the same picture, bit by bit; no two pictures that a sensor takes are. Takes a millisecond."""
+    return zlib.crc32(np.ascontiguousarray(frame).data)
+
+
 class Standstill:
     """Whether a camera sends the same picture again and again; add one now and then."""
 
     def __init__(self) -> None:
-        self._picture: int | None = None
+        self.picture: int | None = None
+        """The fingerprint of the last one."""
         self._since_ms = 0
 
     def add(self, frame: Frame, mono_ms: int) -> bool:
         """Whether all pictures of the last `FROZEN_MS` were this one; `mono_ms` is when it was taken."""
-        picture = zlib.crc32(np.ascontiguousarray(frame).data)
-        if picture != self._picture:
-            self._picture, self._since_ms = picture, mono_ms
+        picture = fingerprint(frame)
+        if picture != self.picture:
+            self.picture, self._since_ms = picture, mono_ms
         return mono_ms - self._since_ms >= FROZEN_MS

@@ -11,7 +11,7 @@ from gate_firmware.camera_sight import SETTLE_MS, CameraSight
 from hardware.camera import Pixels
 from hardware.twin import LaneTwin
 from hardware.twin_camera import CameraMode, CameraTwin
-from lpr.blindness import FROZEN_MS, Blindness
+from lpr.blindness import FROZEN_MS, Blindness, fingerprint
 
 CHECK_MS = 1_000
 
@@ -89,6 +89,16 @@ def test_a_picture_that_stands_still_is_given_to_nobody(scene: Scene) -> None:
     assert scene.sight.newest() is not None, "what moves is shown at once"
     scene.passes(SETTLE_MS)
     assert scene.passes(CHECK_MS) == [None]
+
+
+def test_the_picture_before_is_known(scene: Scene) -> None:
+    before = scene.camera.newest()
+    assert before is not None
+    assert scene.sight.picture == fingerprint(before.pixels)
+    scene.now_ms += 66
+    after = scene.camera.newest()
+    assert after is not None
+    assert scene.sight.picture != fingerprint(after.pixels), "a sensor takes no picture twice"
 
 
 def test_a_black_picture_may_stand_still(scene: Scene) -> None:

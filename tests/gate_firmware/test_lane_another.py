@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloud_sync.link.v1.facts import Mode
 from domain.admission import Evidence, Reason
 from domain.plate import Plate
 from domain.reservation import Status
@@ -9,9 +10,11 @@ from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
     ById,
+    FireAlarm,
     Look,
     LookAway,
     LowerArm,
+    ModeSet,
     RaiseArm,
     SafetyLoop,
     Sight,
@@ -21,7 +24,8 @@ from gate_firmware.lane_states import State
 from gate_firmware.words import LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
-from tests.gate_firmware.gate import KEY_KNOWN, OTHER, PLATE, SPOT, TIMING, Gate, rid, right, spot_id, stay, ticket
+from lpr.blindness import Blindness
+from tests.gate_firmware.gate import KEY_KNOWN, OTHER, PLATE, TIMING, Gate, rid, right, spot_id, stay, ticket
 
 BOTH = [right(1), right(2, plate=OTHER, spot_id=spot_id(7))]
 BOTH_INSIDE = [
@@ -215,9 +219,83 @@ class TestAfterARestart:
             case _:
                 gate.seen(passage_id, Sight.KNOWN, PLATE, code=ticket())
 
-    def test_one_that_was_awaited_is_not_looked_at(self, entry: Gate) -> None:
+    @pytest.mark.parametrize(("sight", "passed"), [(Sight.STRANGER, [(rid(1), True)]), (Sight.UNSURE, [])])
+    def test_one_that_was_awaited_may_be_another_too(
+        self, entry: Gate, sight: Sight, passed: list[tuple[str, bool]]
+    ) -> None:
+        """The awaited one may have come and crossed while the gate was down; where nobody can say it is this one."""
         entry.hub_says(right())
         entry.named(ById(rid(1)), car_required=False)
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(True))
+        entry.crash()
+        red, look = entry.start(arrival=True, arm=Arm.UP)
+        assert (red, look) == (Tell(Signal.RED, *LOOKING), Look("p1"))
+        entry.seen("p1", sight, OTHER if sight is Sight.STRANGER else None)
+        assert [(passage.reservation_id, passage.unseen) for passage in entry.passages] == passed
+        assert entry.lane.told.signal is (Signal.GREEN if sight is Sight.UNSURE else Signal.RED)
+
+    def test_under_the_arm_after_a_long_time_its_ticket_is_not_used_up(self, entry: Gate) -> None:
+        """It may be another car: the first has gone back, and comes again."""
+        entry.hub_says(KEY_KNOWN, right(end=9))
+        entry.seen(entry.car_comes(), Sight.UNSURE, None, code=ticket(end=9))
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+        entry.now = entry.now.later(600_000)
+        entry.crash()
+        entry.start(safety=True, arm=Arm.UP)
+        entry.happens(SafetyLoop(False))
+        assert [(passage.reservation_id, passage.unseen) for passage in entry.passages] == [(rid(1), True)]
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
+        assert RaiseArm() in entry.seen(entry.car_comes(), Sight.UNSURE, None, code=ticket(end=9))
+
+    def test_under_the_arm_soon_after_it_is_that_car(self, entry: Gate) -> None:
+        entry.hub_says(KEY_KNOWN, right())
+        entry.seen(entry.car_comes(), Sight.UNSURE, None, code=ticket())
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False))
+        entry.now = entry.now.later(10_000)
+        entry.crash()
+        entry.start(safety=True, arm=Arm.UP)
+        entry.happens(SafetyLoop(False))
+        [passage] = entry.passages
+        assert (passage.reservation_id, passage.unseen, passage.ticket_id) == (rid(1), False, "t1")
+
+    def test_in_a_lane_that_is_held_open_whoever_stands_there_is_looked_at(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes())
+        entry.now = entry.now.later(5_000)
+        entry.crash()
+        look = entry.start(arrival=True, arm=Arm.UP)[-1]
+        assert isinstance(look, Look)
+        entry.seen(look.passage_id, Sight.STRANGER, OTHER)
+        entry.through()
+        assert [(passage.reservation_id, passage.unseen) for passage in entry.passages] == [
+            (rid(1), True),
+            (None, False),
+        ]
+        assert entry.alarms == ["passage-unseen"]
+
+    def test_nor_does_a_fire_make_it_the_one_before(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
         entry.happens(ArmMoved(Arm.UP))
         entry.crash()
-        assert entry.start(arrival=True, arm=Arm.UP) == [Tell(Signal.GREEN, "WELCOME", f"YOUR SPOT {SPOT[-5:]}")]
+        entry.start(arrival=True, arm=Arm.UP, fire=True)
+        look = entry.happens(FireAlarm(False))[-1]
+        assert isinstance(look, Look)
+        entry.seen(look.passage_id, Sight.STRANGER, OTHER)
+        assert entry.reasons[-1] is Reason.NO_BOOKING
+
+
+class TestCameraThatStoodStill:
+    def test_what_it_showed_holds_nobody_back_any_more(self, entry: Gate) -> None:
+        """It was the plate of the car before, which is inside by now."""
+        entry.hub_says(KEY_KNOWN, right(), right(2, plate=OTHER, spot_id=spot_id(43)))
+        entry.admitted()
+        entry.through()
+        entry.happens(ArmMoved(Arm.DOWN))
+        passage_id = entry.car_comes()
+        entry.seen(passage_id)
+        entry.shown(passage_id, ticket(2, plate=OTHER, ticket_id="t2"))
+        assert entry.reasons[1:] == [Reason.ALREADY_INSIDE, Reason.PLATE_DIFFERS]
+        entry.lane.camera_lasts(Blindness.FROZEN, entry.now)
+        assert RaiseArm() in entry.shown(passage_id, ticket(2, plate=OTHER, ticket_id="t2"))

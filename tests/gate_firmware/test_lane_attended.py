@@ -335,3 +335,10 @@ class TestAModeThatComesBack:
         entry.happens(HELD_OPEN, ArmMoved(Arm.UP), ArrivalLoop(True), SafetyLoop(True))
         assert LowerArm() not in self.comes_back(entry, Mode.AUTOMATIC)
         assert LowerArm() in entry.happens(ArrivalLoop(False), SafetyLoop(False))
+
+    def test_is_that_of_an_entry_and_this_is_an_exit_now(self, exit_: Gate) -> None:
+        """The lane was turned round since. Who is inside gets out, and is told so."""
+        assert self.comes_back(exit_, Mode.CLOSED) == []
+        exit_.crash()
+        assert exit_.start()[-1] == Tell(Signal.RED, *IDLE)
+        assert exit_.lane.mode is Mode.AUTOMATIC

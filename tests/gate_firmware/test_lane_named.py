@@ -338,7 +338,7 @@ class TestFromAfar:
         assert commands[:2] == [RaiseArm(), WELCOME]
         assert entry.stored() == [GateDecided.kind]
         assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP)) == [WELCOME]
-        assert entry.happens(ArrivalLoop(True)) == [], "nobody looks at it: it may be one that cannot be read"
+        assert entry.happens(ArrivalLoop(True)) == [WELCOME], "nobody looks at it: it may be one that cannot be read"
         entry.happens(SafetyLoop(True), ArrivalLoop(False))
         assert LowerArm() in entry.happens(SafetyLoop(False))
         [passed] = entry.passages
@@ -351,6 +351,15 @@ class TestFromAfar:
         entry.car_leaves()
         commands = entry.happens(ArrivalLoop(True))
         assert Tell(Signal.RED, *LOOKING) in commands
+
+    def test_one_that_comes_late_has_as_long_to_drive_as_any(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.named(ById(rid(1)), car_required=False)
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert entry.passes_ms(TIMING.drive_ms_max - 1) == []
+        entry.happens(ArrivalLoop(True))
+        assert entry.passes_ms(TIMING.drive_ms_max - 1) == []
+        assert LowerArm() in entry.passes_ms(1)
 
     def test_it_closes_when_nobody_comes(self, entry: Gate) -> None:
         entry.hub_says(right())

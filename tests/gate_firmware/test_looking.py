@@ -17,14 +17,14 @@ from domain.reservation import Status
 from gate_firmware.events import Looked, Sight
 from gate_firmware.looking import BLIND_MS, EXPECTED_FOR, FRAMES_KEPT, Looker
 from hardware.camera import Frame, Pixels
-from lpr.blindness import Blindness
+from lpr.blindness import Blindness, fingerprint
 from lpr.frame import Box
 from lpr.qr import Code, QrFinder, any_text
 from lpr.reader import BLANK, SIGNS, PlateReader, Sighting, engine
 from lpr.voting import FRAMES_MAX
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach
-from tests.gate_firmware.gate import HOUR_MS, NOW, OTHER, PLATE, SEAL, Gate, right
+from tests.gate_firmware.gate import HOUR_MS, NOW, OTHER, PLATE, SEAL, Gate, right, ticket
 
 BLACK: Pixels = np.zeros((48, 64, 3), np.uint8)
 STRIPES: Pixels = np.tile(np.repeat(np.array([0, 255], np.uint8), 8), (48, 4))[:, :, None].repeat(3, axis=2)
@@ -126,11 +126,23 @@ class Lookers:
         self._made: list[Looker] = []
 
     def __call__(
-        self, camera: Camera, reader: PlateReader | Awaitable[PlateReader], codes: QrFinder | None = None
+        self,
+        camera: Camera,
+        reader: PlateReader | Awaitable[PlateReader],
+        codes: QrFinder | None = None,
+        *,
+        picture: Callable[[], int | None] = lambda: None,
     ) -> Looker:
         loading = reader if isinstance(reader, Awaitable) else ready(reader)
         looker = Looker(
-            camera, loading, codes or Codes(), self._gate.replica, SEAL, camera.clock, look_ms_max=LOOK_MS_MAX
+            camera,
+            loading,
+            codes or Codes(),
+            self._gate.replica,
+            SEAL,
+            camera.clock,
+            look_ms_max=LOOK_MS_MAX,
+            picture=picture,
         )
         self._made.append(looker)
         return looker
@@ -199,6 +211,38 @@ class TestCar:
         camera, reader = Camera(frozen=True), Reader([])
         looked = await looker(camera, reader).look("p1")
         assert (looked.sight, reader.reads) == (Sight.BLIND, 1)
+
+
+class TestCameraThatStandsStill:
+    """It may show the car before: what was there before this one came is not read."""
+
+    async def test_is_blind(self, looker: Lookers) -> None:
+        reader, codes = Reader([sighting(PLATE.open)]), Codes([ticket()])
+        looked = await looker(Camera(), reader, codes, picture=lambda: fingerprint(STRIPES)).look("p1")
+        assert looked.sight is Sight.BLIND
+        assert (reader.reads, codes.reads) == (0, 0)
+
+    async def test_is_read_once_it_moves(self, entry: Gate, looker: Lookers) -> None:
+        entry.hub_says(right())
+
+        class Stuck(Camera):
+            def newest(self) -> Frame | None:
+                if self.now.mono_ms - NOW.mono_ms > BLIND_MS // 2:
+                    self.pixels = STRIPES[:, ::-1]
+                return super().newest()
+
+        camera = Stuck()
+        looks = looker(camera, Reader([sighting(PLATE.open)]), picture=lambda: fingerprint(STRIPES))
+        assert (await looks.look("p1")).sight is Sight.KNOWN
+        camera.pixels = STRIPES
+        assert (await looks.look("p1")).sight is Sight.KNOWN, "by then the picture is of this car"
+        assert (await looks.look("p2")).sight is Sight.KNOWN
+
+    async def test_shows_no_code_either(self, looker: Lookers) -> None:
+        camera = Camera()
+        looks = looker(camera, Reader([]), Codes([ticket()]), picture=lambda: fingerprint(STRIPES))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(looks.look_for_code("p1"), 0.1)
 
 
 class TestCamera:

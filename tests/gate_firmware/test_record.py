@@ -136,3 +136,9 @@ def test_an_alarm_says_what(entry: Gate) -> None:
     record_of(entry).alarm("arm-stuck", "the arm", entry.now)
     (told,) = entry.told(AlarmRaised)
     assert (told.alarm, told.detail) == ("arm-stuck", "the arm")
+
+
+@pytest.mark.parametrize("unseen", [True, False])
+def test_a_car_that_nobody_knows_may_have_passed_unseen(entry: Gate, unseen: bool) -> None:
+    record_of(entry).passage("p1", None, entry.now, unseen=unseen)
+    assert [passed.unseen for passed in entry.passages] == [unseen]

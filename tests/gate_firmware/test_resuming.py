@@ -32,7 +32,7 @@ class TestWhoGoesOn:
         passage_id = entry.admitted()
         just = NOW.later(RESUME_MS)
         [car] = found(entry, just, boot)
-        assert (car.passage_id, car.is_awaited, car.is_before) == (passage_id, False, False)
+        assert (car.passage_id, car.is_long_ago, car.is_before) == (passage_id, True, False)
         judgement = car.judgement
         assert (judgement.reservation_id, judgement.decision.spot_id, judgement.passes) == (rid(1), SPOT, True)
         assert goes_on(entry, just.later(1), boot) is None

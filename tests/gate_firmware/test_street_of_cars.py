@@ -65,6 +65,8 @@ FAILED_ONCE = [
     (2197, Direction.ENTRY, True),  # a restart as the next one is looked at behind one that went back
     (2819, Direction.ENTRY, True),  # one that may not pass goes back in a fire, and it is over
     (3436, Direction.ENTRY, True),  # somebody walks under an arm that comes down after one that went back
+    (5178, Direction.ENTRY, True),  # a restart in a fire, with one there that had been let pass
+    (5108, Direction.ENTRY, True),  # a restart as one stands there that had been let pass, and is another
 ]
 """Beyond the streets above, what the lane did not do right at first."""
 
