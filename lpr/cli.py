@@ -27,6 +27,17 @@ app = typer.Typer(
 )
 
 _ENGINE = "The plate reader: finder or rapidocr, which both read with PP-OCR's recogniser; or easyocr."
+_Models = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", file_okay=False, help="EasyOCR's models, if not where EasyOCR keeps them."),
+]
+_Network = Annotated[
+    str, typer.Option(metavar="NAME", help="EasyOCR's recognition network: standard, or one of your own in --models.")
+]
+_Countries = Annotated[
+    str | None,
+    typer.Option(metavar="CODES", help="Where cars come from, as de,at: settles what O, 0, I and 1 are."),
+]
 _COLOURS = {"accept": "green", "read": "green", "ask": "yellow", "none": "yellow", "refuse": "red"}
 
 
@@ -40,18 +51,9 @@ def read(
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help=_ENGINE)] = "finder",
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Processor cores that it may use.")] = 1,
-    models: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", file_okay=False, help="EasyOCR's models, if not where EasyOCR keeps them."),
-    ] = None,
-    network: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="EasyOCR's recognition network: standard, or one of your own in --models."),
-    ] = "standard",
-    countries: Annotated[
-        str | None,
-        typer.Option(metavar="CODES", help="Where cars come from, as de,at: settles what O, 0, I and 1 are."),
-    ] = None,
+    models: _Models = None,
+    network: _Network = "standard",
+    countries: _Countries = None,
     region: Annotated[
         str | None,
         typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Read this part alone: fractions of the picture, 0 to 1."),
@@ -178,6 +180,9 @@ def bench(
         typer.Option(metavar="FILE.png", dir_okay=False, help="Draw who is let in at which threshold; with --expect."),
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help=_ENGINE)] = "finder",
+    models: _Models = None,
+    network: _Network = "standard",
+    countries: _Countries = None,
 ) -> None:
     """Measure the reader on photographs in DIR whose plates are known.
 
@@ -197,7 +202,7 @@ def bench(
         folders = bench.labelled_folders(folder)
         curves = {}
         stopwatch = Stopwatch()
-        reader = _reader(engine, 1, stopwatch)
+        reader = _of_countries(_reader(engine, 1, stopwatch, models=models, network=network), countries)
         for name, photographs in folders.items():
             with typer.progressbar(
                 bench.readings(photographs, reader, stopwatch), length=len(photographs), label=name, file=sys.stderr

@@ -33,7 +33,7 @@ def load(path: Path) -> Frame:
     data = _read(path)
     size = size_px(data)
     if size is None:
-        raise BadInput("image_broken", f"{path} is no picture that can be read, or cut short")
+        raise BadInput("image_broken", f"{path} is no JPEG, PNG, BMP, WebP or TIFF, or cut short")
     width, height = size
     if width * height > PIXELS_MAX:
         raise BadInput(

@@ -261,6 +261,13 @@ def test_bench_names_the_photographs_that_were_not_read(run: Run, labelled: Path
 
 
 @pytest.mark.usefixtures("pretend")
+def test_bench_reads_as_read_does(run: Run, labelled: Path) -> None:
+    assert run("bench", labelled, "--countries", "se").exit_code == 0
+    assert "xx" in run("bench", labelled, "--countries", "xx").stderr
+    assert "easyocr" in run("bench", labelled, "--network", "plates").stderr
+
+
+@pytest.mark.usefixtures("pretend")
 def test_bench_draws_the_curve(run: Run, labelled: Path, tmp_path: Path) -> None:
     file = tmp_path / "curve.png"
     assert run("bench", labelled, "--expect", "20", "--plot", file).exit_code == 0

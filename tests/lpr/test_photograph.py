@@ -49,7 +49,7 @@ def test_what_is_no_picture_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     for name, message in [
         ("empty.jpg", "is empty"),
-        ("text.jpg", "is no picture"),
+        ("text.jpg", "is no JPEG, PNG, BMP, WebP or TIFF"),
         ("missing.jpg", "No such file"),
         (".", "Is a directory"),
     ]:
