@@ -68,7 +68,7 @@ def approach(
 
 
 def shot(seed: int, number: NumberPlate, plate_px: float, conditions: Conditions) -> Shot:
-    """One picture of one car somewhere in the view, its plate `plate_px` wide: for training a detector."""
+    """One picture of one car somewhere in the view, its plate `plate_px` wide: for tests of readers."""
     rng = np.random.default_rng(seed)
     margin = plate_px * 0.75
     centre = (rng.uniform(margin, WIDTH_PX - margin), rng.uniform(HEIGHT_PX * 0.4, HEIGHT_PX - margin))

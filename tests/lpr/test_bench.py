@@ -9,9 +9,10 @@ from domain.errors import BadInput
 from domain.plate import Plate
 from lpr.bench import Labelled, Reading, Report, labelled_folders, read_without_plates, readings, report
 from lpr.frame import Box, Frame
+from lpr.matching import NOTHING, RULE
 from lpr.reader import Sighting
 from lpr.stopwatch import Stopwatch
-from lpr.trial import trials
+from lpr.trial import Trial, trials
 
 See = Callable[..., Sighting]
 BOX = (1, 2, 30, 10)
@@ -165,3 +166,10 @@ def test_another_plate_is_a_wrong_one_and_a_stranger(see: See) -> None:
     of = _matched([_reading(1, "HHAB123", see("KAPA777")), _reading(1, "KAPA777")], 10).matched
     assert of is not None
     assert (of.accepted, of.accepted_wrong) == (0, 0.5)
+
+
+def test_who_is_let_in_is_counted_at_the_threshold_that_decides(seen: list[Reading]) -> None:
+    tried = [Trial(NOTHING, True, at, at, (at,), 1.0) for at in (RULE.accept_score, RULE.accept_score - 0.01)]
+    of = report("eu", seen[:2], tried, 10).matched
+    assert of is not None
+    assert (of.accepted, of.stranger_accepted, of.look_alike_accepted) == (0.5, 0.5, 0.5)

@@ -1,12 +1,15 @@
+import math
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from domain.plate import Plate
 from lpr.curve import LAX, STRICT, path, picture, png
-from lpr.matching import RULE
+from lpr.frame import Frame
+from lpr.matching import NOTHING, RULE
 from lpr.reader import Sighting
 from lpr.trial import Trial, trials
 
@@ -38,6 +41,24 @@ def test_each_folder_has_a_curve_of_its_own_colour(tried: list[Trial]) -> None:
         return int((counts[strong] > 200).sum())
 
     assert (colours(["eu"]), colours(["eu", "us"])) == (1, 2)
+
+
+def test_strangers_are_drawn_on_the_left_and_look_alikes_on_the_right() -> None:
+    def drawn(stranger: float, look_alike: float) -> Frame:
+        """One of a hundred lets such a car in, which moves no axis."""
+        out = -math.inf
+        others = [Trial(NOTHING, True, -1.0, out, (out,), 1.0)] * 99
+        return picture({"eu": [Trial(NOTHING, True, -1.0, stranger, (look_alike,), 1.0), *others]}, 20)
+
+    def changed(other: Frame) -> NDArray[np.intp]:
+        return np.flatnonzero((other != drawn(-math.inf, -math.inf)).any(axis=(0, 2)))
+
+    stranger, look_alike = changed(drawn(-2.0, -math.inf)), changed(drawn(-math.inf, -2.0))
+    middle = 1440 // 2
+    assert stranger.size
+    assert stranger.max() < middle
+    assert look_alike.size
+    assert look_alike.min() > middle
 
 
 def test_a_png_of_a_sensible_size(tried: list[Trial]) -> None:

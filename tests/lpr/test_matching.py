@@ -107,6 +107,14 @@ def test_a_plate_one_sign_off_is_asked_for_not_accepted(see: See) -> None:
     assert RULE.refuse_score <= decided.score < RULE.accept_score
 
 
+@pytest.mark.parametrize(("p", "refused"), [(0.998, False), (0.9985, True)])
+def test_a_plate_two_signs_off_is_refused_below_a_score_of_minus_20(see: See, p: float, refused: bool) -> None:
+    decided = _decide([see("HHAB123", p)], "HHAB178")
+    assert decided.score == pytest.approx(-20, abs=0.5)
+    assert (decided.score < -20) is refused
+    assert decided.decision is (Decision.REFUSE if refused else Decision.ASK)
+
+
 @pytest.mark.parametrize("plates", [(), ("XY98765", "QQWW55")])
 def test_a_clear_read_of_none_of_them_is_refused(see: See, plates: tuple[str, ...]) -> None:
     decided = _decide([see("HHAB123", 0.999)], *plates)

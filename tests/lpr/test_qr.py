@@ -55,6 +55,19 @@ def test_reads_what_a_driver_holds_up(reader: QrReader) -> None:
     assert len(missed) <= 1, missed
 
 
+@pytest.mark.parametrize(
+    ("seed", "held"),
+    [
+        pytest.param(28, Held.draw(np.random.default_rng(28), severity=0.7), id="smoothed"),
+        pytest.param(20, Held(module_px=3.5, bands=0.7, camera=Conditions(noise=3)), id="enlarged"),
+        pytest.param(6, Held(module_px=3.5, bands=0.95, camera=Conditions(noise=3)), id="black and white"),
+        pytest.param(11, Held(module_px=3.5, glare=0.8, camera=Conditions(noise=3)), id="zbar, made smaller"),
+    ],
+)
+def test_reads_what_only_one_of_its_looks_reads(reader: QrReader, seed: int, held: Held) -> None:
+    assert reader.read(held_up(seed, ticket_text(seed), held=held).pixels) == [ticket_text(seed)]
+
+
 @pytest.mark.parametrize("medium", Medium)
 @pytest.mark.parametrize("module_px", [2.5, 5, 8])
 def test_reads_every_size_in_good_light(reader: QrReader, medium: Medium, module_px: float) -> None:

@@ -38,6 +38,19 @@ def test_a_wall_of_lettering_is_bounded(rapidocr: PlateReader, draw: Callable[..
     assert len(rapidocr.read(frame)) == 16
 
 
+def test_a_line_longer_than_any_plate_is_not_read(rapidocr: PlateReader, draw: Callable[..., Frame]) -> None:
+    """Nothing but the number of its strokes tells one from the other."""
+    plate, hatching = (draw(("AB 12" + " /" * strokes, 20, 200, 1.0)) for strokes in (8, 21))
+    assert [s.text for s in rapidocr.read(plate)] == ["AB12"]
+    assert rapidocr.read(hatching) == []
+
+
+def test_in_a_low_strip_the_box_is_in_pixels_of_the_strip(rapidocr: PlateReader, draw: Callable[..., Frame]) -> None:
+    [plate] = rapidocr.read(draw(("HH AB 1234", 60, 18, 0.7))[:50])
+    x, y, width, height = plate.box
+    assert (plate.text, 0 <= y < y + height <= 50, 0 <= x < x + width <= 640) == ("HHAB1234", True, True)
+
+
 def test_more_threads_than_cores_are_no_error(draw: Callable[..., Frame]) -> None:
     plate = open_read(RapidOcrReader(threads=64).read(draw(("HH AB 1234", 180, 200, 1.6))))
     assert plate is not None

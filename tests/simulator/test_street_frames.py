@@ -87,7 +87,7 @@ def test_the_lane_is_that_of_its_seed() -> None:
 
 
 @pytest.mark.parametrize("severity", [0.0, 0.5, 1.0])
-def test_training_shots_under_any_conditions(severity: float) -> None:
+def test_single_shots_under_any_conditions(severity: float) -> None:
     for seed in range(4):
         rng = np.random.default_rng(seed)
         conditions = Conditions.draw(rng, severity)
@@ -96,6 +96,17 @@ def test_training_shots_under_any_conditions(severity: float) -> None:
         assert 0 <= x < x + w <= WIDTH_PX
         assert 0 <= y < y + h <= HEIGHT_PX
         assert decode(taken.jpeg).shape == (HEIGHT_PX, WIDTH_PX, 3)
+
+
+@pytest.mark.parametrize(("light", "on"), [(0.2, True), (0.5, True), (0.6, False), (1.0, False)])
+def test_lamps_are_on_from_dusk(light: float, on: bool) -> None:
+    """They are the one thing beside the plate that shines."""
+    conditions = Conditions(yaw_deg=12, pitch_deg=10, light=light)
+    for seed in range(2):
+        [taken] = approach(seed, PLATE, 1, conditions=conditions, plate_px=(150, 150))
+        x, y, w, h = taken.box
+        taken.pixels[y : y + h, x : x + w] = 0
+        assert bool((taken.pixels.min(axis=2) > 250).sum() > 1_000) is on
 
 
 def test_harder_conditions_spoil_more() -> None:

@@ -34,6 +34,12 @@ def test_boxes_lie_in_the_picture_and_apart() -> None:
     assert plates > len(SEEDS)
 
 
+def test_scenes_are_spoiled() -> None:
+    """As drawn, more than half of the neighbours in any of them are of one colour."""
+    shades = [np.diff(scene(seed).pixels.astype(int), axis=1).any(axis=2).mean() for seed in range(8)]
+    assert max(shades) > 0.7
+
+
 def test_plates_are_of_many_sizes_and_some_scenes_have_none() -> None:
     drawn = [scene(seed).boxes for seed in range(150)]
     widths = np.concatenate([boxes[:, 2] - boxes[:, 0] for boxes in drawn])
