@@ -100,7 +100,8 @@ def audit(folder: Path) -> list[Finding]:
 def _lost_facts(kept: Kept) -> Iterator[Finding]:
     """no-lost-fact: every subscriber holds exactly what the unit has written, and nothing was set aside."""
     for unit, owner, copies in _logs(kept):
-        own = _multiset(kept.facts(owner, unit))
+        written = kept.facts(owner, unit)
+        own, said = _multiset(written), {_key(fact): (fact["kind"], fact["payload"]) for fact in written}
         last = Counter(epoch for _, epoch, _ in own)  # where there is no gap, an epoch's count is its last number
         if sorted(own) != [(unit, epoch, seq) for epoch in sorted(last) for seq in range(1, last[epoch] + 1)]:
             yield Finding("no-lost-fact", f"the log of {unit} has gaps")
@@ -112,6 +113,8 @@ def _lost_facts(kept: Kept) -> Iterator[Finding]:
                     "no-lost-fact", f"{copy} of {unit}: missing {sorted(missing)}, too many {sorted(doubled)}"
                 )
             for fact in taken:
+                if said.get(_key(fact)) not in (None, (fact["kind"], fact["payload"])):
+                    yield Finding("no-lost-fact", f"{copy} of {unit}: {fact['epoch']}/{fact['seq']} says otherwise")
                 if fact["set_aside"]:
                     yield Finding("no-lost-fact", f"{copy} set {unit} {fact['seq']} aside: {fact['set_aside']}")
 
@@ -127,7 +130,11 @@ def _logs(kept: Kept) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _multiset(facts: list[dict[str, Any]]) -> Counter[FactKey]:
-    return Counter((fact["unit"], fact["epoch"], fact["seq"]) for fact in facts)
+    return Counter(map(_key, facts))
+
+
+def _key(fact: dict[str, Any]) -> FactKey:
+    return fact["unit"], fact["epoch"], fact["seq"]
 
 
 def _doubled_spots(kept: Kept) -> Iterator[Finding]:

@@ -38,6 +38,26 @@ def doubled(found: Kept) -> list[Finding]:
     return list(CHECKS["one-spot-one-car"](found))
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE facts SET payload = '{}' WHERE seq = 2", "central of riverside: 1/2 says otherwise"),
+        ("UPDATE facts SET kind = 'policy.changed/1' WHERE seq = 1", "central of riverside: 1/1 says otherwise"),
+        ("DELETE FROM facts WHERE seq = 2", "central of riverside: missing [('riverside', 1, 2)], too many []"),
+        ("UPDATE facts SET set_aside = 'why' WHERE seq = 1", "central set riverside 1 aside: why"),
+        ("UPDATE facts SET payload = payload", None),
+    ],
+)
+def test_a_copy_that_is_not_as_the_log_says_is_found(tmp_path: Path, change: str, found: str | None) -> None:
+    log = kept(tmp_path, ("A", "held", "s1", 10, 12), ("A", "confirmed", "s1", 10, 12))
+    with closing(sqlite3.connect(log.databases["central"])) as central, central:
+        central.execute("ATTACH ? AS hub", (str(log.databases[LOT]),))
+        central.execute("CREATE TABLE facts AS SELECT * FROM hub.fact")
+        central.execute(change)
+    expected = [] if found is None else [Finding("no-lost-fact", found)]
+    assert list(CHECKS["no-lost-fact"](log)) == expected
+
+
 @pytest.mark.parametrize("status", ["held", "confirmed", "checked_in"])
 def test_two_rights_to_one_spot_at_once_are_found(tmp_path: Path, status: str) -> None:
     found = doubled(kept(tmp_path, ("A", "held", "s1", 10, 12), ("B", status, "s1", 11, 13)))
