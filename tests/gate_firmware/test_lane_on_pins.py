@@ -2,10 +2,11 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import LaneNoted, Noted
+from cloud_sync.link.v1.facts import LaneNoted, Mode, Noted
+from domain.admission import Reason
 from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.arrival_watch import MOMENT_MS
-from gate_firmware.events import Sight
+from gate_firmware.events import ById, Identified, ModeSet, OpenedBy, Sight
 from gate_firmware.lane_states import State
 from gate_firmware.under_arm import UNNOTICED_MAX
 from hardware.wiring import InputName
@@ -302,3 +303,65 @@ def test_a_call_and_a_cabinet_that_is_opened(site: Site) -> None:
     site.set("cabinet", active=True)
     assert site.gate.alarms == ["call", "cabinet-open"]
     assert site.pulses == []
+
+
+class TestModes:
+    def test_held_open_and_automatic_again(self, site: Site) -> None:
+        site.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        site.pass_ms(RISE_MS + STEP_MS)
+        site.comes(Sight.STRANGER)
+        site.drives_through()
+        site.pass_ms(TIMING.drive_ms_max)
+        assert (site.pulses, site.arm_is_up, passed(site)) == ([OPEN], True, [None])
+        site.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
+        site.pass_ms(RISE_MS + 1_000)
+        assert site.pulses == [OPEN, CLOSE]
+
+    def test_automatic_again_lowers_nothing_onto_a_car(self, site: Site) -> None:
+        site.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        site.pass_ms(RISE_MS + STEP_MS)
+        site.set("safety_loop", active=True)
+        site.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
+        site.pass_ms(TIMING.drive_ms_max)
+        assert site.pulses == [OPEN]
+        site.set("safety_loop", active=False)
+        assert site.pulses == [OPEN, CLOSE]
+
+    def test_closed(self, site: Site) -> None:
+        site.happens(ModeSet(Mode.CLOSED, "Anna"))
+        site.comes()
+        site.pass_ms(TIMING.drive_ms_max)
+        assert (site.pulses, site.gate.reasons) == ([], [Reason.LANE_CLOSED])
+
+
+class TestPeople:
+    def test_an_attendant_opens_for_a_car_that_is_held_back(self, site: Site) -> None:
+        site.comes(Sight.UNSURE)
+        site.pass_ms(1_000)
+        assert site.pulses == []
+        site.happens(OpenedBy("Anna"))
+        site.pass_ms(RISE_MS + STEP_MS)
+        site.drives_through()
+        site.pass_ms(RISE_MS + 1_000)
+        assert (site.pulses, site.gate.reasons[-1]) == ([OPEN, CLOSE], Reason.ATTENDANT)
+
+    @pytest.mark.parametrize("comes", [True, False])
+    def test_who_is_let_in_from_afar_comes_or_does_not(self, site: Site, comes: bool) -> None:
+        site.happens(Identified(ById(rid(1)), car_required=False))
+        site.pass_ms(RISE_MS + STEP_MS)
+        assert site.arm_is_up
+        if comes:
+            site.set("arrival_loop", active=True)
+            site.drives_through()
+        site.pass_ms(TIMING.drive_ms_max + RISE_MS)
+        assert site.pulses == [OPEN, CLOSE]
+        assert (passed(site), noted(site)) == (([rid(1)], []) if comes else ([], [Noted.NOT_COME]))
+
+
+def test_a_loop_that_chatters_moves_nothing(site: Site) -> None:
+    for _ in range(50):
+        site.set("arrival_loop", active=True)
+        site.pass_ms(STEP_MS)
+        site.set("arrival_loop", active=False)
+        site.pass_ms(STEP_MS)
+    assert (site.pulses, passed(site)) == ([], [])
