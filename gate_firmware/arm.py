@@ -20,6 +20,9 @@ _WHERE = {
 CLOSE_TRIES_MAX = 3
 """Close commands before an arm that stays up is a fault."""
 
+CLOSE_AGAIN_MS = 300_000
+"""So long after the last command an arm that is a fault is asked to close again: what kept it up may have passed."""
+
 
 class Arm:
     """One barrier's arm. Moves nothing itself: what is to be asked comes back as commands."""
@@ -80,9 +83,15 @@ class Arm:
 
     def moved(self, position: Position) -> None:
         self.position = position
-        self._is_told_stuck = self._is_told_stuck and position is Position.BETWEEN
+        has_arrived = self.is_down or self.stays_up
+        self._is_told_stuck = self._is_told_stuck and not has_arrived
         if self.is_down:
             self.forget()
+
+    def was_released(self, now: Now) -> None:
+        """Somebody else has opened it: it is as if it had been asked now, and is to be asked to close anew."""
+        self._asked_up_ms = now.mono_ms
+        self.begin_to_close()
 
     def forget(self) -> None:
         """It was not asked for anything, or does not do it any more."""
@@ -128,7 +137,12 @@ class Arm:
             return self.lowered(now, under=under)
         if not self._is_told_stuck:
             self.has_not_arrived(now)
-        return []
+        return self.lowered_again(now, under=under)
+
+    def lowered_again(self, now: Now, *, under: bool) -> list[LowerArm]:
+        """It was asked as often as may be, and stays up: once in a while it is asked again, and no alarm."""
+        asked_ms = max(self._asked_up_ms or 0, self._asked_to_close_ms or 0)
+        return [] if now.mono_ms - asked_ms < CLOSE_AGAIN_MS else self.lowered(now, under=under)
 
     def has_not_arrived(self, now: Now) -> None:
         """An alarm: somebody has to look at it."""
@@ -137,7 +151,8 @@ class Arm:
         detail = f"the arm was to {asked} within {within_ms / 1_000:g} s, and is {_WHERE[self.position]}"
         self._record.alarm("arm-stuck", detail, now)
 
-    def was_not_asked(self, now: Now) -> None:
-        """An alarm: it is not down, and nobody has asked it to rise."""
+    def was_not_asked(self, now: Now, passage_id: str = "") -> None:
+        """An alarm: it is not down, and nobody has asked it to rise. `passage_id`: the car that is there."""
         detail = f"the arm is {_WHERE[self.position]}, and nobody has asked: key switch, hand release, limit switch?"
-        self._record.alarm("arm-unasked", detail, now)
+        before = f" A car is before it: passage {passage_id}" if passage_id else ""
+        self._record.alarm("arm-unasked", detail + before, now)

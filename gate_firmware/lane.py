@@ -46,6 +46,7 @@ from gate_firmware.events import (
 from gate_firmware.identification import Identification
 from gate_firmware.lane_machine import Machine, earliest
 from gate_firmware.lane_states import ARM_IS_UP_FOR_IT, STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
+from gate_firmware.local_release import LocalRelease
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
@@ -88,6 +89,7 @@ class Lane:
         self._under = self._crossings.under
         self._blockage = Blockage(self._record, self._under, timing.drive_ms_max)
         self._arm = Arm(self._record, barrier)
+        self._release = LocalRelease(self._arm, timing.drive_ms_max)
         self._sign = Sign(IDLE)
         self._machine = Machine(
             direction=direction,
@@ -99,6 +101,7 @@ class Lane:
             bystanders=self._bystanders,
             blockage=self._blockage,
             arm=self._arm,
+            release=self._release,
             sign=self._sign,
         )
 
@@ -275,9 +278,15 @@ class Lane:
             return self._past_a_blocked_arm(is_car, now)
         if self.state in UP_FOR_EVERYONE:
             return self._past_an_open_arm(now)
-        if occupied and self._passage.may_pass and self.state in ARM_IS_UP_FOR_IT:
+        return self._comes(now) if occupied else self._machine.step(Input.CAR_GONE, now)
+
+    def _comes(self, now: Now) -> list[Command]:
+        """A car has come, or the loop had only lost the one that is there."""
+        if self.state is State.OPEN and self._release.lasts:
+            return self._comes_to_a_released_arm(now)
+        if self._passage.may_pass and self.state in ARM_IS_UP_FOR_IT:
             return self._comes_to_an_arm_that_is_up(now)
-        return self._machine.step(Input.CAR_HERE if occupied else Input.CAR_GONE, now)
+        return self._machine.step(Input.CAR_HERE, now)
 
     def _comes_to_an_arm_that_is_up(self, now: Now) -> list[Command]:
         """It is up for a car that may pass: this one, or the one before."""
@@ -292,8 +301,20 @@ class Lane:
         self._crossings.next_has_come(now)
         return self._machine.step(Input.CAR_HERE, now)
 
+    def _comes_to_a_released_arm(self, now: Now) -> list[Command]:
+        """Somebody with the key has raised it for this car, which the loop had only lost, or for the one before."""
+        if self._crossings.was_there(now):
+            self._passage.crosses_by_ms = None
+            return self._machine.waits_still(now)
+        self._release.end()
+        self._crossings.next_has_come(now)
+        return self._machine.step(Input.CAR_HERE, now)
+
     def _goes_back(self, is_car: bool, now: Now) -> list[Command]:
-        """Who was not let pass is not there any more; the one before may be between the loops still."""
+        """Who was not let pass is not there any more; the one before may be between the loops still. Or somebody with
+        the key lets this one in, and it drives."""
+        if self._release.lasts:
+            return [*self._machine.look_away(), *self._machine.enter(State.OPEN, now)]
         if is_car or (self._passage.judgement is not None and not self._arrivals.chatters):
             self._record.noted(Noted.BACKED_OUT, self._passage.passage_id, now)
         if self._passage.judgement is None:
@@ -376,7 +397,9 @@ class Lane:
             return self._machine.step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
         self._crossings.cleared(now, arrival=self._arrivals.occupied, for_everyone=is_for_everyone)
-        if self.state is State.PASSING and self._passage.may_pass and not self._passage.has_gone:
+        is_released = self._release.lasts and self._passage.passage_id != ""
+        may_pass = self._passage.may_pass and not self._passage.has_gone
+        if self.state is State.PASSING and (may_pass or is_released):
             return self._drives_on(now)
         if self.state is State.PASSING and self._car.before is not None:
             return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else self._before_drives_on(now)
@@ -386,6 +409,8 @@ class Lane:
 
     def _drives_on(self, now: Now) -> list[Command]:
         """Somebody on foot was under the arm. The next car may have come meanwhile behind one that is on its way."""
+        if self._release.lasts:
+            return self._machine.waits_still(now) if self._arrivals.occupied else self._machine.enter(State.OPEN, now)
         is_on_its_way = self._passage.crosses_by_ms is not None
         if is_on_its_way and self._arrivals.occupied and not self._arrivals.dropped_out:
             self._crossings.next_has_come(now)
@@ -415,9 +440,11 @@ class Lane:
         return self._machine.step(by, now)
 
     def _arm_moved(self, position: Position, now: Now) -> list[Command]:
-        has_fallen = self._arm.is_up and position is not Position.UP
+        has_fallen, has_rested = self._arm.is_up and position is not Position.UP, self._arm.rests
+        was_released = self._release.lasts
         self._arm.moved(position)
         self._note_meanwhile()
+        self._perhaps_released(now, has_rested=has_rested)
         if self._arm.is_down:
             self._crossings.arm_is_down(now)
         if has_fallen and self.state in UP_FOR_EVERYONE:
@@ -427,11 +454,31 @@ class Lane:
         if has_fallen and self.state is State.PASSING:
             return self._machine.raise_over_it(now)
         if self.state is State.OPEN and not self._arm.is_up:
-            return self._machine.step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
+            return self._open_arm_falls(now, was_released=was_released)
         if self.state is State.IDLE:
             return self._machine.moved_in_idle(now)
-        by = ARRIVED.get(position)
+        does_not_close = self.state is State.FAULT and self._arm.is_up and not self._arm.stays_up
+        by = None if does_not_close and not self._arrivals.occupied else ARRIVED.get(position)
         return [] if by is None else self._machine.step(by, now)
+
+    def _perhaps_released(self, now: Now, *, has_rested: bool) -> None:
+        """Somebody with the key has raised an arm that was at rest; or it is down again."""
+        if self._arm.is_down:
+            self._release.end()
+        elif has_rested and self.state in UNDECIDED:
+            self._release.begin(now)
+        if self._release.lasts and self._arm.is_up and self.state is not State.IDLE:
+            self._release.is_up(self._passage.passage_id, now)
+
+    def _open_arm_falls(self, now: Now, *, was_released: bool) -> list[Command]:
+        """It is raised again for a car that may pass. Whoever has raised it with the key may lower it so: it is asked
+        for nothing, and once it is down nobody crosses."""
+        if not was_released:
+            return self._machine.step(Input.ARM_FELL if self._passage.may_pass else Input.WAITED, now)
+        if not self._arm.is_down:
+            return []
+        self._crossings.has_gone(now)
+        return self._machine.step(Input.WAITED, now)
 
     def _has_looked(self, looked: Looked, now: Now) -> list[Command]:
         if looked.passage_id != self._passage.passage_id:

@@ -18,6 +18,7 @@ from gate_firmware.crossings import Crossings
 from gate_firmware.events import Command, LookAway, Tell
 from gate_firmware.identification import Identification
 from gate_firmware.lane_states import STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
+from gate_firmware.local_release import LocalRelease
 from gate_firmware.passage import Passage
 from gate_firmware.record import Record
 from gate_firmware.settings import Timing
@@ -30,6 +31,9 @@ OVER_IT = (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE)
 
 STAYS_UP = (State.OPENING, State.OPEN, State.PASSING, *UP_FOR_EVERYONE)
 """The arm is to be up, and to stay there."""
+
+NOT_CROSSED = (*UNDECIDED, State.OPEN, State.PASSING)
+"""In these the car has yet to cross for which somebody with the key has raised the arm."""
 
 
 class Machine:
@@ -47,6 +51,7 @@ class Machine:
         bystanders: Bystanders,
         blockage: Blockage,
         arm: Arm,
+        release: LocalRelease,
         sign: Sign,
     ) -> None:
         self.state = State.IDLE
@@ -62,6 +67,7 @@ class Machine:
         self._bystanders = bystanders
         self._blockage = blockage
         self._arm = arm
+        self._release = release
         self._sign = sign
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
@@ -106,6 +112,10 @@ class Machine:
         was_over_it, self.state, self.until_ms = self.state in OVER_IT, state, None
         if self._under.occupied and was_over_it is not (state in OVER_IT):
             self._blockage.anew(now)
+        if state not in NOT_CROSSED:
+            self._release.end()
+        elif state is State.PASSING:
+            self._release.tell(self._passage.passage_id, now)
         return self._on_entering[state](now)
 
     def woken(self, now: Now) -> list[Command]:
@@ -115,6 +125,8 @@ class Machine:
         again_ms = self._open_again_ms
         if again_ms is not None and now.mono_ms >= again_ms:
             commands += self._arm.raised(now)
+        if self.state is not State.IDLE and self._release.over(self._passage.passage_id, now):
+            commands += self.keep_down(now) if self.state is State.HELD_BACK else []
         if self.until_ms is not None and now.mono_ms >= self.until_ms:
             waited = self._on_waiting.get(self.state)
             commands += self.step(Input.WAITED, now) if waited is None else waited(now)
@@ -131,7 +143,7 @@ class Machine:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
-        return earliest(self.until_ms, self._blockage.due_ms, self._open_again_ms)
+        return earliest(self.until_ms, self._blockage.due_ms, self._open_again_ms, self._release.due_ms)
 
     @property
     def _open_again_ms(self) -> int | None:
@@ -188,8 +200,20 @@ class Machine:
         return [self._sign.stop(self._words()), *self.keep_down(now), *self._passage.look_for_code()]
 
     def keep_down(self, now: Now) -> list[Command]:
-        """The arm does not let a car pass that is held back; but the one before may be about to cross."""
-        return [] if self._car.before is not None else [*self._arm.kept_down(now, under=self._under.occupied)]
+        """The arm does not let a car pass that is held back; but the one before may be about to cross, or this one,
+        because somebody with the key lets it."""
+        if self._car.before is not None or self._release.lasts:
+            return []
+        return [*self._arm.kept_down(now, under=self._under.occupied)]
+
+    def _another_waits(self) -> bool:
+        """Whether somebody stands there who may not pass, or not yet."""
+        return self._arrivals.occupied and not self._car.may_pass_by_itself
+
+    def waits_still(self, now: Now) -> list[Command]:
+        """Whoever stands there may not pass: held back is held back still, and whom nobody has decided on is looked at
+        anew."""
+        return self.enter(State.HELD_BACK if self._passage.is_refused else State.LOOKING, now)
 
     def _opening(self, now: Now) -> list[Command]:
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
@@ -215,6 +239,8 @@ class Machine:
         """Green for nobody who may be another car than the one that was let pass."""
         if self._passage.is_unread:
             return self._sign.stop(LOOKING)
+        if self._passage.is_refused and self._release.lasts:
+            return self._sign.stop(self._words())
         is_known = self._passage.judgement is not None or self._direction is Direction.EXIT
         return self._sign.go(self._words()) if is_known else self._sign.stop(IDLE)
 
@@ -243,8 +269,7 @@ class Machine:
         if self._arm.rests:
             return self.enter(State.IDLE, now)
         closing = [*self._close(now), self._sign.stop(self.nobody_here())]
-        another_waits = self._arrivals.occupied and self._passage.judgement is None
-        return [*closing, *self.step(Input.CAR_HERE, now)] if another_waits else closing
+        return [*closing, *self.waits_still(now)] if self._another_waits() else closing
 
     def _fault(self, now: Now) -> list[Command]:
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
@@ -293,7 +318,7 @@ class Machine:
             self._record.noted(Noted.NOT_COME, passage.passage_id, now)
         elif passage.judgement is not None and self._arrivals.occupied:
             self._record.noted(Noted.NOT_DRIVEN, passage.passage_id, now)
-        elif passage.judgement is not None:
+        elif passage.judgement is not None or self._release.lasts:
             self._crossings.has_gone(now)
         if self._arrivals.occupied:
             self._arrivals.never_free(now)
@@ -308,12 +333,16 @@ class Machine:
         return self._close(now) if self._arm.may_be_asked_to_close else self.step(Input.WAITED, now)
 
     def try_again(self, now: Now) -> list[Command]:
-        """An arm that has not arrived is asked once more, where a car waits for it that may pass."""
+        """An arm that has not arrived is asked once more, where a car waits for it that may pass; where nobody does, to
+        close, once in a while. Whoever else stands there, and has come past what was under the arm, is looked at."""
         if self.is_at_rest_after_fault():
             return self.enter(State.IDLE, now)
+        if self._another_waits() and not self._blockage.is_there:
+            return self.waits_still(now)
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
-        asks = self._is_wanted() and self._passage.may_pass and not self._arm.is_up
-        return [*self._arm.raised(now)] if asks else []
+        if not self._is_wanted():
+            return [*self._arm.lowered_again(now, under=self._under.occupied)]
+        return [*self._arm.raised(now)] if self._passage.may_pass and not self._arm.is_up else []
 
     def is_at_rest_after_fault(self) -> bool:
         """Whether a lane whose arm did not arrive is as good as new: it has stayed down, and nobody is there."""

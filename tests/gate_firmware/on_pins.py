@@ -103,6 +103,10 @@ class Site:
         self.pass_ms(1_000)
         self.set("safety_loop", active=False)
 
+    def turn_key(self) -> None:
+        """The key switch is in parallel with the open relay."""
+        self._goes, self._waits_ms = STEP_MS, 0
+
     def happens(self, event: Event) -> None:
         """Whatever comes by no pin."""
         self._shell.perform(self.gate.happens(event))

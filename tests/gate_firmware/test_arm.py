@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate_firmware.arm import CLOSE_TRIES_MAX, Arm
+from gate_firmware.arm import CLOSE_AGAIN_MS, CLOSE_TRIES_MAX, Arm
 from gate_firmware.events import LowerArm, RaiseArm
 from gate_firmware.record import Record
 from hardware.barrier import Position
@@ -60,6 +60,24 @@ def test_one_that_is_down_needs_not_be_kept_there(arm: Arm) -> None:
     arm.moved(Position.BETWEEN)
     assert arm.kept_down(NOW, under=True) == []
     assert arm.kept_down(NOW, under=False) == [LowerArm()]
+
+
+def test_nor_is_one_that_is_over_somebody_and_that_counts_as_no_try(arm: Arm) -> None:
+    arm.moved(Position.UP)
+    for ms in range(0, 10 * MOTION_MS_MAX, MOTION_MS_MAX):
+        assert arm.kept_down(NOW.later(ms), under=True) == []
+    later = NOW.later(10 * MOTION_MS_MAX)
+    assert arm.may_be_asked_to_close
+    assert arm.kept_down(later, under=False) == [LowerArm()]
+
+
+def test_one_that_is_a_fault_is_asked_to_close_once_in_a_while(arm: Arm, entry: Gate) -> None:
+    arm.moved(Position.UP)
+    arm.lowered(NOW, under=False)
+    asked = [arm.lowered_again(NOW.later(ms), under=False) for ms in range(0, 4 * CLOSE_AGAIN_MS, CLOSE_AGAIN_MS // 3)]
+    assert asked.count([LowerArm()]) == 3
+    assert arm.lowered_again(NOW.later(9 * CLOSE_AGAIN_MS), under=True) == []
+    assert entry.alarms == []
 
 
 def test_one_that_stays_up_before_a_car_is_asked_so_often_and_then_an_alarm_once(arm: Arm, entry: Gate) -> None:

@@ -280,10 +280,10 @@ class TestCamera:
 
         for _ in range(3):
             car(Sight.BLIND)
-        assert gate.alarms == ["camera-blind"]
+        assert gate.alarms.count("camera-blind") == 1
         car(Sight.STRANGER)
         car(Sight.BLIND)
-        assert gate.alarms == ["camera-blind"] * 2
+        assert gate.alarms.count("camera-blind") == 2
 
     def test_a_reader_that_fails_says_nothing_of_the_camera(self, entry: Gate) -> None:
         passage_id = entry.car_comes()

@@ -12,6 +12,7 @@ from gate_firmware.events import (
     ById,
     Command,
     FireAlarm,
+    Look,
     LowerArm,
     ModeSet,
     OpenedBy,
@@ -92,6 +93,12 @@ class TestOpenedByAnAttendant:
         brought_to(entry, State.FAULT)
         assert RaiseArm() in entry.happens(ANNA)
         assert entry.lane.state is State.OPENING
+
+    def test_so_is_one_for_a_car_that_comes_only_then(self, entry: Gate) -> None:
+        entry.happens(ANNA, ArmMoved(Arm.BETWEEN))
+        entry.passes_ms(MOTION_MS_MAX)
+        assert entry.lane.state is State.FAULT
+        assert entry.happens(ArrivalLoop(True)) == [RaiseArm()]
 
     @pytest.mark.parametrize(
         ("state", "why"),
@@ -281,7 +288,7 @@ class TestClosed:
         passage_id = entry.car_comes()
         entry.seen(passage_id)
         entry.happens(AUTOMATIC)
-        entry.passes_ms(0)
+        assert Look(passage_id) in entry.passes_ms(0)
         assert RaiseArm() in entry.seen(passage_id)
 
     def test_it_is_closed_after_a_restart(self, entry: Gate) -> None:

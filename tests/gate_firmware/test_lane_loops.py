@@ -285,6 +285,12 @@ class TestSafetyLoopStuckOn:
         entry.passes_ms(TIMING.drive_ms_max)
         assert entry.alarms.count("lane-blocked") == 2
 
+    def test_so_is_what_is_there_as_the_gate_starts(self, entry: Gate) -> None:
+        entry.crash()
+        entry.start(photocell=True)
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms == ["lane-blocked"]
+
     def test_a_moment_before_a_closed_arm_is_nothing(self, entry: Gate) -> None:
         entry.happens(Photocell(True))
         entry.passes_ms(TIMING.drive_ms_max - 1)

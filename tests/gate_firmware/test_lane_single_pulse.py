@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.link.v1.facts import Mode, Noted
-from gate_firmware.events import ArmMoved, ArrivalLoop, Event, FireAlarm, ModeSet, RaiseArm, SafetyLoop, Sight
+from gate_firmware.events import (
+    ArmMoved,
+    ArrivalLoop,
+    ById,
+    Event,
+    FireAlarm,
+    Look,
+    LookForCode,
+    ModeSet,
+    Photocell,
+    RaiseArm,
+    SafetyLoop,
+    Sight,
+)
 from gate_firmware.lane_states import State
 from hardware.barrier import Position as Arm
 from hardware.wiring import BarrierWiring
@@ -82,6 +95,35 @@ def test_not_one_that_may_close(single: Gate) -> None:
     assert RaiseArm() not in single.passes_ms(CLOSES_AFTER_MS)
     single.happens(ArmMoved(Arm.DOWN))
     assert single.passes_ms(CLOSES_AFTER_MS) == []
+
+
+def test_who_is_held_back_is_served_as_somebody_walks_through(single: Gate) -> None:
+    """The barrier closes some time after: until then the arm is up from the car before."""
+    backed_out(single)
+    single.seen(single.car_comes(), Sight.UNSURE, None)
+    single.happens(Photocell(True))
+    assert LookForCode("p2", frozenset()) in single.happens(Photocell(False))
+    assert single.lane.state is State.HELD_BACK
+    assert Look("p2") in single.passes_ms(TIMING.retry_ms)
+    assert RaiseArm() in single.named(ById(rid(1)))
+    assert [(said.passage_id, said.reservation_id) for said in single.decisions[1:]] == [("p2", None), ("p2", rid(1))]
+
+
+def test_nor_does_who_stands_there_as_the_lane_is_held_open_no_more_wait_for_it(single: Gate) -> None:
+    single.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP))
+    single.seen(single.car_comes(), Sight.STRANGER, OTHER)
+    assert Look("p2") in single.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
+    assert single.lane.state is State.LOOKING
+
+
+def test_nor_is_one_that_somebody_has_opened_with_the_key_but_for_as_long_as_it_needs(single: Gate) -> None:
+    """Its wait begins anew with the key, whenever the gate has asked it to open before."""
+    backed_out(single)
+    single.happens(ArmMoved(Arm.DOWN))
+    single.passes_ms(CLOSES_AFTER_MS)
+    single.seen(single.car_comes(), Sight.STRANGER, OTHER)
+    single.happens(ArmMoved(Arm.UP), ArrivalLoop(False))
+    assert RaiseArm() not in single.passes_ms(TIMING.gap_ms_max)
 
 
 def test_one_with_two_contacts_is_not_asked_again(entry: Gate) -> None:

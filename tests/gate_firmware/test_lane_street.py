@@ -4,7 +4,7 @@ import pytest
 
 from cloud_sync.link.v1.facts import Noted
 from domain.errors import TryLater
-from gate_firmware.arm import CLOSE_TRIES_MAX
+from gate_firmware.arm import CLOSE_AGAIN_MS, CLOSE_TRIES_MAX
 from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.bystanders import CALL_EVERY_MS
 from gate_firmware.events import (
@@ -15,7 +15,9 @@ from gate_firmware.events import (
     CabinetDoor,
     CallButton,
     FireAlarm,
+    LookForCode,
     LowerArm,
+    Photocell,
     RaiseArm,
     SafetyLoop,
     Sight,
@@ -25,7 +27,7 @@ from gate_firmware.lane_states import State
 from gate_firmware.words import FIRE, FIRE_ENTRY
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
-from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right
+from tests.gate_firmware.gate import MOTION_MS_MAX, OTHER, TIMING, Gate, brought_to, rid, right, spot, spot_id
 
 
 class TestBackingOut:
@@ -85,6 +87,84 @@ class TestArmOverACar:
         commands = entry.passes_ms(20 * MOTION_MS_MAX)
         assert commands.count(LowerArm()) < CLOSE_TRIES_MAX + 1
         assert entry.alarms == ["arm-stuck"]
+
+
+class TestArmThatIsJammed:
+    """On its way down, half-way or at its upper limit."""
+
+    def test_who_is_held_back_is_served_as_somebody_walks_through(self, entry: Gate) -> None:
+        brought_to(entry, State.CLOSING)
+        entry.hub_says(right(2, plate=OTHER, spot_id=spot_id(43)), spot(43))
+        entry.seen(entry.car_comes(), Sight.UNSURE, None)
+        entry.happens(Photocell(True), Photocell(False))
+        assert entry.passes_ms(5 * MOTION_MS_MAX).count(LowerArm()) == CLOSE_TRIES_MAX - 1
+        assert (entry.lane.state, entry.alarms) == (State.HELD_BACK, ["arm-stuck"])
+        assert RaiseArm() in entry.named(ById(rid(2)))
+
+    def test_so_is_who_has_come_past_what_was_under_it(self, entry: Gate) -> None:
+        """The photocell was dirty, and somebody has cleaned it."""
+        entry.happens(Photocell(True))
+        brought_to(entry, State.FAULT)
+        entry.hub_says(right(2, plate=OTHER, spot_id=spot_id(43)), spot(43))
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.car_leaves()
+        entry.seen(entry.car_comes(), Sight.UNSURE, None)
+        entry.passes_ms(MOTION_MS_MAX)
+        assert entry.lane._passage.passage_id == "p2", "whoever drives past is not looked at over and over"
+        entry.happens(Photocell(False))
+        assert LookForCode("p2", frozenset()) in entry.passes_ms(MOTION_MS_MAX)
+        assert entry.lane.state is State.HELD_BACK
+        assert RaiseArm() in entry.named(ById(rid(2)))
+
+    def test_an_idle_lane_asks_it_to_close_once_in_a_while(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        entry.happens(SafetyLoop(False))
+        entry.passes_ms(CLOSE_TRIES_MAX * MOTION_MS_MAX)
+        assert (entry.lane.state, entry.alarms) == (State.FAULT, ["arm-stuck"])
+        assert entry.passes_ms(10 * CLOSE_AGAIN_MS).count(LowerArm()) == 9
+        assert entry.alarms == ["arm-stuck"]
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
+        assert (entry.lane.state, entry.lane.next_wakeup_ms()) == (State.IDLE, None)
+
+    def test_so_does_one_whose_arm_goes_up_again_each_time(self, entry: Gate) -> None:
+        """It meets something that no loop reports."""
+        brought_to(entry, State.PASSING)
+        entry.happens(SafetyLoop(False))
+        entry.passes_ms(CLOSE_TRIES_MAX * MOTION_MS_MAX)
+        for _ in range(5):
+            assert entry.passes_ms(CLOSE_AGAIN_MS + MOTION_MS_MAX) == [LowerArm()]
+            entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert (entry.lane.state, entry.alarms) == (State.FAULT, ["arm-stuck"])
+
+    def test_and_one_before_a_car_that_may_not_pass(self, entry: Gate) -> None:
+        brought_to(entry, State.CLOSING)
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.passes_ms(5 * MOTION_MS_MAX)
+        for _ in range(5):
+            assert LowerArm() in entry.passes_ms(CLOSE_AGAIN_MS + MOTION_MS_MAX)
+            entry.happens(ArmMoved(Arm.UP))
+        assert entry.alarms.count("arm-stuck") == 1
+
+    def test_never_onto_whoever_is_under_it(self, entry: Gate) -> None:
+        entry.happens(Photocell(True))
+        brought_to(entry, State.FAULT)
+        entry.happens(ArrivalLoop(False))
+        assert LowerArm() not in entry.passes_ms(3 * CLOSE_AGAIN_MS)
+        assert entry.lane.state is State.FAULT
+
+    def test_nor_at_once_where_a_car_has_gone_that_it_did_not_rise_for(self, entry: Gate) -> None:
+        brought_to(entry, State.FAULT)
+        entry.happens(ArrivalLoop(False))
+        assert LowerArm() not in entry.passes_ms(CLOSE_AGAIN_MS - MOTION_MS_MAX - 1)
+        assert LowerArm() in entry.passes_ms(2 * MOTION_MS_MAX)
+
+    def test_where_it_goes_up_after_all_it_is_open_for_who_stands_there_and_may_pass(self, entry: Gate) -> None:
+        brought_to(entry, State.OPEN)
+        entry.passes_ms(TIMING.drive_ms_max)
+        entry.happens(ArmMoved(Arm.BETWEEN))
+        entry.passes_ms(CLOSE_TRIES_MAX * MOTION_MS_MAX)
+        entry.happens(ArmMoved(Arm.UP))
+        assert entry.lane.state is State.OPEN
 
 
 class TestArmThatNobodyAsked:
@@ -186,6 +266,13 @@ class TestBystanders:
         entry.passes_ms(CALL_EVERY_MS)
         entry.happens(CallButton(True))
         assert entry.alarms == ["call"] * 2
+
+    def test_a_cabinet_that_is_open_as_the_gate_starts_is_one_alarm(self, entry: Gate) -> None:
+        entry.start(cabinet_open=True)
+        assert entry.alarms == ["cabinet-open"]
+        entry.passes_ms(CALL_EVERY_MS)
+        entry.happens(CabinetDoor(True))
+        assert entry.alarms == ["cabinet-open"]
 
     def test_a_cabinet_that_is_opened_is_an_alarm_each_time(self, entry: Gate) -> None:
         entry.start(cabinet_open=True)
