@@ -102,6 +102,14 @@ class Arm:
             self.has_not_arrived(now)
         return self.raised(now)
 
+    def held_up(self, now: Now) -> list[RaiseArm]:
+        """It is to stay up over somebody whom nobody has let pass, or go up again; one that is down stays down."""
+        if self.is_down or self.stays_up:
+            return []
+        if self._asked_down or not self._asked_up or self._asked_up_ms is None:
+            return self.raised(now)
+        return self.raised_again(now) if now.mono_ms - self._asked_up_ms >= self.motion_ms_max else []
+
     def begin_to_close(self) -> None:
         """Count from here."""
         self._close_tries, self._asked_to_close_ms = 0, None
