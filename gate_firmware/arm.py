@@ -111,6 +111,14 @@ class Arm:
             self.has_not_arrived(now)
         return self.raised(now)
 
+    def held_up(self, now: Now) -> list[RaiseArm]:
+        """It is to stay up over somebody whom nobody has let pass, or go up again; one that is down stays down."""
+        if self.is_down or self.stays_up:
+            return []
+        if self._asked_down or not self._asked_up or self._asked_up_ms is None:
+            return self.raised(now)
+        return self.raised_again(now) if now.mono_ms - self._asked_up_ms >= self.motion_ms_max else []
+
     def begin_to_close(self) -> None:
         """Count from here."""
         self._close_tries, self._asked_to_close_ms = 0, None
@@ -128,16 +136,16 @@ class Arm:
         self._asked_down = True
         return [LowerArm()]
 
-    def kept_down(self, now: Now, *, under: bool) -> list[LowerArm]:
-        """An arm that is still up from the car before does not let this one pass."""
+    def kept_down(self, now: Now) -> list[LowerArm]:
+        """An arm that is still up from the car before, and over nobody, does not let this one pass."""
         asked_ms = self._asked_to_close_ms
-        if self.is_down or under or (asked_ms is not None and now.mono_ms - asked_ms < self.closes_within_ms):
+        if self.is_down or (asked_ms is not None and now.mono_ms - asked_ms < self.closes_within_ms):
             return []
         if self.may_be_asked_to_close:
-            return self.lowered(now, under=under)
+            return self.lowered(now, under=False)
         if not self._is_told_stuck:
             self.has_not_arrived(now)
-        return self.lowered_again(now, under=under)
+        return self.lowered_again(now, under=False)
 
     def lowered_again(self, now: Now, *, under: bool) -> list[LowerArm]:
         """It was asked as often as may be, and stays up: once in a while it is asked again, and no alarm."""

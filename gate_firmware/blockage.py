@@ -1,17 +1,15 @@
-"""Whatever has been under the arm for longer than a car needs: an arm that is up stays there, so nobody knows any more
-whom it lets pass; one that is down would after the next car."""
+"""Whatever has been on the safety loop for longer than a car needs: an arm that is up stays there, and nobody knows any
+more whom it lets pass, as the loop tells of nobody; one that is down would after the next car."""
 
 from domain.now import Now
 from gate_firmware.record import Record
-from gate_firmware.under_arm import UnderArm
 
 
 class Blockage:
-    """Raises an alarm once something has been under the arm for `limit_ms`, and keeps in mind since when."""
+    """Raises an alarm once the loop has been occupied for `limit_ms`, and keeps in mind since when."""
 
-    def __init__(self, record: Record, under: UnderArm, limit_ms: int) -> None:
+    def __init__(self, record: Record, limit_ms: int) -> None:
         self._record = record
-        self._under = under
         self._limit_ms = limit_ms
         self._since_ms: int | None = None
         self._is_told_at_rest = False
@@ -24,7 +22,7 @@ class Blockage:
         return self._since_ms is not None
 
     def watch(self, now: Now) -> None:
-        """Something is under the arm, since now or before."""
+        """Something is on the loop, since now or before."""
         if self.due_ms is None and not self.is_there:
             self.due_ms = now.mono_ms + self._limit_ms
 
@@ -38,9 +36,9 @@ class Blockage:
         self.due_ms, is_told = None, arm_is_down and self._is_told_at_rest
         self._since_ms, self._is_told_at_rest = (None, True) if arm_is_down else (now.mono_ms, False)
         if not is_told:
-            what = "the safety loop is occupied" if self._under.loop else "something is in the photocell"
             then = "the next car that may pass opens the lane for good" if arm_is_down else "the arm stays up"
-            self._record.alarm("lane-blocked", f"{what} for {self._limit_ms / 1_000:g} s: {then}", now)
+            detail = f"the safety loop is occupied for {self._limit_ms / 1_000:g} s: {then}"
+            self._record.alarm("lane-blocked", detail, now)
         return not arm_is_down
 
     def came_since(self, since_ms: int) -> bool:
@@ -53,6 +51,6 @@ class Blockage:
         self.watch(now)
 
     def end(self) -> None:
-        """Nothing is under the arm any more."""
+        """Nothing is on the loop any more."""
         self.due_ms = self._since_ms = None
         self._is_told_at_rest = False

@@ -61,7 +61,7 @@ class Crossings:
         """Whether the car before has not crossed in time, by now."""
         if self._gap_ends_ms is None or now.mono_ms < self._gap_ends_ms:
             return False
-        if self.under.occupied:  # by that car, perhaps
+        if self.under.loop:  # that car is there, perhaps
             self._gap_ends_ms = now.mono_ms + self._gap_ms_max
             return False
         self.before_has_gone(now)
@@ -75,15 +75,13 @@ class Crossings:
             self._car.begin(Passage(), now)
 
     def cleared(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
-        """Nothing is under the arm any more: a car has crossed, or somebody on foot has, or a car went back.
+        """Nothing is on the safety loop any more: a car has crossed, or went back.
 
         `for_everyone`: the arm is up whoever comes.
         """
         passage, crossing = self._car.passage, self.under.crossing
         in_doubt = crossing is Crossing.PERHAPS and passage.may_pass
-        if crossing is Crossing.ON_FOOT:
-            self._glimpse(arrival=arrival, for_everyone=for_everyone, now=now)
-        elif self._is_the_one_before(crossing):
+        if self._is_the_one_before(crossing):
             either = in_doubt or (self.under.was_for_everyone and passage.passage_id != "")
             self._the_one_before(now, unseen=either, stays=passage.may_pass and arrival)
         elif in_doubt and not self._arrivals.is_stuck:
@@ -133,9 +131,9 @@ class Crossings:
             self._passed_unseen(doubted, now)
         self._car.withdrawals_due(now)
 
-    def _glimpse(self, *, arrival: bool, for_everyone: bool, now: Now) -> None:
-        """Somebody on foot, or the car that is between the loops where the safety loop is silent: the gap's end tells,
-        unless the arm stays up anyway."""
+    def glimpse(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
+        """Somebody was in the photocell: on foot, or the car that is between the loops where the safety loop is silent.
+        The gap's end tells, unless the arm stays up anyway."""
         let_pass = self._car.before or (None if arrival else self._car.passage)
         if let_pass is None or not let_pass.may_pass or let_pass.is_awaited:
             return
@@ -207,7 +205,7 @@ class Crossings:
         if self._arrivals.chatters:
             self._record.noted(Noted.BACKED_OUT, passage.passage_id, now)
             return False
-        if passage.passage_id == self._glimpsed:
+        if passage.passage_id == self._glimpsed or (passage.may_pass and self.under.is_unnoticed):
             self._record.alarm("safety-loop-silent", "a car has crossed, and the safety loop has not noticed it", now)
             self._record.passage(passage.passage_id, passage.judgement, now, unseen=True)
             return True

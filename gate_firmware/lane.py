@@ -48,11 +48,13 @@ from gate_firmware.lane_machine import Machine, earliest
 from gate_firmware.lane_states import ARM_IS_UP_FOR_IT, STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
 from gate_firmware.local_release import LocalRelease
 from gate_firmware.passage import Passage
+from gate_firmware.photocell_watch import PhotocellWatch
 from gate_firmware.record import Record
 from gate_firmware.replica import Replica
 from gate_firmware.resuming import Resumed, resumed
 from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
+from gate_firmware.under_arm import Crossing
 from gate_firmware.words import DRIVE, IDLE
 from hardware.barrier import Position
 from hardware.wiring import BarrierWiring
@@ -87,7 +89,8 @@ class Lane:
         self._car = Identification(direction, judge, self._record, new_passage)
         self._crossings = Crossings(self._record, self._car, self._arrivals, timing.gap_ms_max)
         self._under = self._crossings.under
-        self._blockage = Blockage(self._record, self._under, timing.drive_ms_max)
+        self._blockage = Blockage(self._record, timing.drive_ms_max)
+        self._photocell_watch = PhotocellWatch(self._record, self._under, timing.drive_ms_max)
         self._arm = Arm(self._record, barrier)
         self._release = LocalRelease(self._arm, timing.drive_ms_max)
         self._sign = Sign(IDLE)
@@ -137,7 +140,8 @@ class Lane:
         self._arrivals.changed(arrival, now)
         self._note_meanwhile()
         self._bystanders.cabinet(inputs.cabinet_open, now)
-        if self._under.occupied:
+        self._photocell_watch.watch(now, arm_is_down=self._arm.is_down)
+        if safety:
             self._blockage.watch(now)
         self._car.mode = self._record.last_mode()
         let_pass = resumed(self._journal, self._replica, self._boot, now, under=safety)
@@ -201,7 +205,7 @@ class Lane:
             case SafetyLoop(occupied):
                 commands = self._under_arm(self._under.loop_is(occupied), now)
             case Photocell(interrupted):
-                commands = self._under_arm(self._under.photocell_is(interrupted), now)
+                commands = self._photocell(interrupted, now)
             case ArmMoved(position):
                 commands = self._arm_moved(position, now)
             case FireAlarm(alarmed):
@@ -248,19 +252,21 @@ class Lane:
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
-        return earliest(self._machine.next_wakeup_ms(), self._crossings.next_wakeup_ms())
+        ours_ms = self._machine.next_wakeup_ms(), self._crossings.next_wakeup_ms()
+        return earliest(*ours_ms, self._photocell_watch.due_ms)
 
     def woken(self, now: Now) -> list[Command]:
         """The state has lasted for its maximum, or the car before has not crossed in time."""
         held_back = self._crossings.gap_is_over(now) and self.state is State.HELD_BACK
         commands = self._machine.keep_down(now) if held_back else []
+        self._photocell_watch.call(now)
         return [*commands, *self._machine.woken(now)]
 
     def _leave_in_doubt(self, event: Event, now: Now) -> None:
         """Something happens that may be the doing of a car that has perhaps crossed, or of the one that stands there,
         before a look has shown who that is."""
         match event:
-            case Looked() | ArmMoved() | CallButton() | CabinetDoor() | DeviceFault():
+            case Looked() | ArmMoved() | Photocell(False) | CallButton() | CabinetDoor() | DeviceFault():
                 pass
             case CodeSeen() if event.passage_id != self._passage.passage_id:
                 pass
@@ -278,6 +284,8 @@ class Lane:
             return self._past_a_blocked_arm(is_car, now)
         if self.state in UP_FOR_EVERYONE:
             return self._past_an_open_arm(now)
+        if self.state is State.PASSING:
+            return self._behind_what_is_under_the_arm(is_car, now)
         return self._comes(now) if occupied else self._machine.step(Input.CAR_GONE, now)
 
     def _comes(self, now: Now) -> list[Command]:
@@ -287,6 +295,19 @@ class Lane:
         if self._passage.may_pass and self.state in ARM_IS_UP_FOR_IT:
             return self._comes_to_an_arm_that_is_up(now)
         return self._machine.step(Input.CAR_HERE, now)
+
+    def _behind_what_is_under_the_arm(self, is_car: bool, now: Now) -> list[Command]:
+        """Somebody in the photocell alone keeps the arm up and no car from being looked at. What is on the safety loop
+        does, and the light is red for whoever comes behind it."""
+        if not self._under.loop:
+            return self._machine.enter(State.LOOKING, now) if self._arrivals.occupied else []
+        if self._arrivals.dropped_out or self._under.crossing is not Crossing.CROSSED:
+            return []
+        if not self._arrivals.occupied:
+            self._under.next_went(is_car=is_car)
+            return []
+        self._under.next_came()
+        return self._machine.next_waits()
 
     def _comes_to_an_arm_that_is_up(self, now: Now) -> list[Command]:
         """It is up for a car that may pass: this one, or the one before."""
@@ -333,12 +354,13 @@ class Lane:
 
     def _past_an_open_arm(self, now: Now) -> list[Command]:
         """Everyone passes; who has left the arrival loop is between the two, or has gone back."""
-        if self._under.occupied:
+        if self._under.loop:
             return [] if self._arrivals.occupied else self._machine.look_away()  # the look would show the next car
         if not self._arrivals.occupied:
+            commands = self._machine.look_away() if self._under.photocell else []  # likewise
             if self._passage.judgement is not None or self.state is State.FIRE:
                 self._crossings.leaves_an_open_arm(now)
-            return []
+            return commands
         if self._passage.is_awaited or (self._arrivals.dropped_out and self._crossings.comes_back()):
             self._passage.is_awaited = False
             return []
@@ -370,9 +392,9 @@ class Lane:
         )
 
     def _under_arm(self, by: Input | None, now: Now) -> list[Command]:
-        """Something has come under the arm, or nothing is there any more."""
+        """A car has come onto the safety loop, or none is there any more."""
         self._note_meanwhile()
-        if self._under.occupied:
+        if self._under.loop:
             self._blockage.watch(now)
         if by is Input.CAR_CLEAR and self.state in (State.PASSING, *UP_FOR_EVERYONE):
             return self._cleared(now)
@@ -387,7 +409,7 @@ class Lane:
         return [] if by is None else self._machine.step(by, now)
 
     def _cleared(self, now: Now) -> list[Command]:
-        """Nothing is under the arm any more. A car that may pass, and has not crossed, has yet to drive."""
+        """Nothing is on the safety loop any more: who has crossed is written down, whoever stands in the photocell."""
         was_blocked, came_since = self._blockage.is_there, self._blockage.came_since(self._passage.since_ms)
         self._blockage.end()
         if was_blocked and (came_since or not self._passage.passage_id):
@@ -397,6 +419,27 @@ class Lane:
             return self._machine.step(Input.CAR_CLEAR, now)
         is_for_everyone = self.state in UP_FOR_EVERYONE
         self._crossings.cleared(now, arrival=self._arrivals.occupied, for_everyone=is_for_everyone)
+        return self._goes_on(now)
+
+    def _photocell(self, interrupted: bool, now: Now) -> list[Command]:
+        """Somebody is in it, or nobody any more: it holds the arm up, and the safety loop tells who crosses."""
+        if interrupted is self._under.photocell:
+            return []
+        was_unnoticed = self._under.is_unnoticed
+        self._under.photocell_is(interrupted)
+        self._photocell_watch.watch(now, arm_is_down=self._arm.is_down)
+        if self._under.loop:
+            return []
+        if interrupted:
+            return self._machine.comes_into_photocell(now)
+        is_for_everyone = self.state in UP_FOR_EVERYONE
+        if was_unnoticed:
+            self._crossings.glimpse(now, arrival=self._arrivals.occupied, for_everyone=is_for_everyone)
+        is_over_it = is_for_everyone or self.state is State.PASSING
+        return self._goes_on(now) if is_over_it else self._machine.leaves_photocell(now)
+
+    def _goes_on(self, now: Now) -> list[Command]:
+        """Who was under the arm is not any more. A car that may pass, and has not crossed, has yet to drive."""
         is_released = self._release.lasts and self._passage.passage_id != ""
         may_pass = self._passage.may_pass and not self._passage.has_gone
         if self.state is State.PASSING and (may_pass or is_released):
@@ -408,7 +451,7 @@ class Lane:
         return self._machine.step(Input.CAR_CLEAR, now)
 
     def _drives_on(self, now: Now) -> list[Command]:
-        """Somebody on foot was under the arm. The next car may have come meanwhile behind one that is on its way."""
+        """It was another one that was under the arm. The next may have come meanwhile behind one that is on its way."""
         if self._release.lasts:
             return self._machine.waits_still(now) if self._arrivals.occupied else self._machine.enter(State.OPEN, now)
         is_on_its_way = self._passage.crosses_by_ms is not None
@@ -425,7 +468,7 @@ class Lane:
 
     def _not_for_everyone(self, by: Input, now: Now) -> list[Command]:
         """The arm comes down again; but whoever may pass, and has left the arrival loop, may be on their way to it."""
-        if by not in STEPS[self.state] or self._under.occupied or self.mode is Mode.HELD_OPEN:
+        if by not in STEPS[self.state] or self._under.loop or self.mode is Mode.HELD_OPEN:
             return self._machine.step(by, now)
         if self._car.may_pass_by_itself and not self._passage.has_gone:
             return self._machine.drives_on(now)
@@ -445,11 +488,13 @@ class Lane:
         self._arm.moved(position)
         self._note_meanwhile()
         self._perhaps_released(now, has_rested=has_rested)
+        self._photocell_watch.watch(now, arm_is_down=self._arm.is_down)
         if self._arm.is_down:
             self._crossings.arm_is_down(now)
         if has_fallen and self.state in UP_FOR_EVERYONE:
             return self._machine.raise_again(now)
-        if has_fallen and self.state in (State.LOOKING, State.HELD_BACK) and self._car.before is not None:
+        is_for_another = self._car.before is not None or self._under.occupied
+        if has_fallen and self.state in (State.LOOKING, State.HELD_BACK) and is_for_another:
             return [*self._arm.raised(now)]
         if has_fallen and self.state is State.PASSING:
             return self._machine.raise_over_it(now)
@@ -524,8 +569,6 @@ class Lane:
         """A car is at the arm that nobody has let pass: a falling arm goes up again, one that is down stays down."""
         if not self._arm.is_down:
             return self._machine.enter(State.PASSING, now)
-        if not self._under.loop:
-            return []  # somebody on foot
         if self._direction is Direction.EXIT and self.state is State.IDLE:
             self._bystanders.unnoticed(now)
             return self._machine.step(Input.CAR_HERE, now)

@@ -1,5 +1,6 @@
 """A lane's table in motion: what the arm, the sign and the camera are to do as it comes into a state, and once it has
-been there for too long.
+been there for too long. Somebody in the photocell holds the arm up in whatever state that is; who may pass, and has
+crossed, the safety loop tells.
 
 Every motion and every wait has a maximum. An arm that does not arrive is a fault: an alarm is stored, and it ends when
 the arm arrives. It is asked again while a car waits that may pass; a lane whose arm has stayed down is as good as new
@@ -25,6 +26,7 @@ from gate_firmware.settings import Timing
 from gate_firmware.sign import Sign
 from gate_firmware.under_arm import Crossing
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, FIRE_ENTRY, IDLE, LOOKING, words
+from hardware.lights import Signal
 
 OVER_IT = (State.PASSING, State.CLOSING, *UP_FOR_EVERYONE)
 """The arm is up over whatever is under it, or goes up."""
@@ -110,7 +112,7 @@ class Machine:
     def enter(self, state: State, now: Now) -> list[Command]:
         """Come into this state, and do what it asks for."""
         was_over_it, self.state, self.until_ms = self.state in OVER_IT, state, None
-        if self._under.occupied and was_over_it is not (state in OVER_IT):
+        if self._under.loop and was_over_it is not (state in OVER_IT):
             self._blockage.anew(now)
         if state not in NOT_CROSSED:
             self._release.end()
@@ -133,13 +135,17 @@ class Machine:
         return commands
 
     def _who_is_behind_it(self, now: Now) -> list[Command]:
-        """Whoever has come up behind what stays under the arm may drive past it from now on, and it is known who."""
-        if not self._arrivals.occupied or self._under.crossing is not Crossing.CROSSED:
+        """Whoever has come up behind what stays under the arm may drive past it from now on, and it is known who.
+        Whoever has gone from there counts as passed."""
+        followed, self._under.followed = self._under.followed, 0
+        if not (self._arrivals.occupied or followed) or self._under.crossing is not Crossing.CROSSED:
             return []
         self._crossings.settle_before(now)
         if self._passage.passage_id:
             self._crossings.complete(now, unseen=True, may_pass=self._passage.may_pass)
-        return self._car.comes(now)
+        for _ in range(followed):
+            self._crossings.complete(now, unseen=True, may_pass=False)
+        return self._car.comes(now) if self._arrivals.occupied else []
 
     def next_wakeup_ms(self) -> int | None:
         """The monotonic instant at which to call `woken`."""
@@ -148,8 +154,9 @@ class Machine:
     @property
     def _open_again_ms(self) -> int | None:
         """When an arm that closes by itself has to be asked again, where it is to stay up."""
-        is_for_one_before = self._car.before is not None and self.state in UNDECIDED
-        return self._arm.open_again_ms if self.state in STAYS_UP or is_for_one_before else None
+        is_over_somebody = self._under.occupied and not self._arm.is_down
+        is_for_another = self.state in UNDECIDED and (self._car.before is not None or is_over_somebody)
+        return self._arm.open_again_ms if self.state in STAYS_UP or is_for_another else None
 
     def drives_on(self, now: Now) -> list[Command]:
         """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
@@ -200,11 +207,12 @@ class Machine:
         return [self._sign.stop(self._words()), *self.keep_down(now), *self._passage.look_for_code()]
 
     def keep_down(self, now: Now) -> list[Command]:
-        """The arm does not let a car pass that is held back; but the one before may be about to cross, or this one,
-        because somebody with the key lets it."""
-        if self._car.before is not None or self._release.lasts:
-            return []
-        return [*self._arm.kept_down(now, under=self._under.occupied)]
+        """The arm does not let a car pass that is held back; but somebody may be in the photocell, or the one before
+        about to cross, or this one, because somebody with the key lets it."""
+        if self._under.occupied:
+            return [*self._arm.held_up(now)]
+        is_for_somebody = self._car.before is not None or self._release.lasts
+        return [] if is_for_somebody else [*self._arm.kept_down(now)]
 
     def _another_waits(self) -> bool:
         """Whether somebody stands there who may not pass, or not yet."""
@@ -232,8 +240,10 @@ class Machine:
         if not is_here and passage.crosses_by_ms is None:
             passage.crosses_by_ms = now.mono_ms + self._timing.gap_ms_max
         self.until_ms = passage.drives_by_ms if is_here else passage.crosses_by_ms
-        told = self._tell_whom_it_is_up_for()
-        return [told, *self.step(Input.CAR_UNDER, now)] if self._under.occupied else [told]
+        commands: list[Command] = [self._tell_whom_it_is_up_for()]
+        if self._under.photocell and not self._arrivals.occupied:
+            commands += self.look_away()  # a look would show the next car
+        return [*commands, *self.step(Input.CAR_UNDER, now)] if self._under.loop else commands
 
     def _tell_whom_it_is_up_for(self) -> Tell:
         """Green for nobody who may be another car than the one that was let pass."""
@@ -247,7 +257,35 @@ class Machine:
     def _passing(self, now: Now) -> list[Command]:
         if self._under.loop:
             self._passage.crosses_by_ms = None
-        return self.look_away() if self._arm.stays_up else [*self.look_away(), *self.raise_over_it(now)]
+        commands = self.look_away() if self._arm.stays_up else [*self.look_away(), *self.raise_over_it(now)]
+        waits = self._arrivals.occupied and not self._under.loop
+        return [*commands, *self.enter(State.LOOKING, now)] if waits else commands
+
+    def comes_into_photocell(self, now: Now) -> list[Command]:
+        """Somebody is under the arm, and nobody on the safety loop: it stays up, or goes up again."""
+        if self._arm.is_down or self.state in UP_FOR_EVERYONE:
+            return []
+        if self.state not in (State.IDLE, State.CLOSING, State.FAULT):
+            return [*self._arm.held_up(now)]
+        if not self._car.may_pass_by_itself or self._passage.has_gone:
+            return self.enter(State.PASSING, now)
+        return [*(self._arm.held_up(now) if self._arm.is_up else []), *self.drives_on(now)]
+
+    def leaves_photocell(self, now: Now) -> list[Command]:
+        """Nobody is under the arm any more: it comes down, unless it is up for a car."""
+        if self.state is State.OPEN and self.until_ms is None:
+            self.until_ms = self._passage.drives_by_ms
+        elif self.state is State.OPEN and self._passage.crosses_by_ms is not None and self.until_ms is not None:
+            self.until_ms = min(self.until_ms, now.mono_ms + self._timing.gap_ms_max)
+        is_for_somebody = self._car.before is not None or self._release.lasts
+        if self.state not in (State.LOOKING, State.HELD_BACK) or is_for_somebody or self._arm.rests:
+            return []
+        self._arm.begin_to_close()
+        return [*self._arm.lowered(now, under=False)]
+
+    def next_waits(self) -> list[Command]:
+        """Red for the next car, where the light is green for the one that drives."""
+        return [self._sign.stop(self.nobody_here())] if self._sign.told.signal is Signal.GREEN else []
 
     def raise_over_it(self, now: Now) -> list[Command]:
         """A car is under an arm that is not up."""
@@ -286,7 +324,7 @@ class Machine:
     def _held_open(self, now: Now) -> list[Command]:
         """Everyone passes, and is looked at all the same: it is known who came in, and who has left."""
         self._car.judge_by_mode(now)
-        if not self._arrivals.occupied and not self._under.occupied and not self._passage.may_pass:
+        if not self._arrivals.occupied and not self._under.loop and not self._passage.may_pass:
             self._car.begin(Passage(), now)
         return [*self.raise_again(now), self._sign.go(self._words()), *self.next_to_look_at(now)]
 
@@ -314,6 +352,8 @@ class Machine:
         At an exit it stays up where the loop cannot be believed any more: who stands there gets out.
         """
         passage = self._passage
+        if self._under.photocell and self._waits_for_somebody(now):
+            return []
         if passage.is_awaited:
             self._record.noted(Noted.NOT_COME, passage.passage_id, now)
         elif passage.judgement is not None and self._arrivals.occupied:
@@ -326,6 +366,12 @@ class Machine:
             self.until_ms = None
             return []
         return self.step(Input.WAITED, now)
+
+    def _waits_for_somebody(self, now: Now) -> bool:
+        """Whether the car may wait for whoever is in the photocell: before the arm for as long as they stand there,
+        between the loops for as long as a car may take to drive."""
+        self.until_ms = None if self._arrivals.occupied else self._passage.drives_by_ms
+        return self.until_ms is None or now.mono_ms < self.until_ms
 
     def _close_again(self, now: Now) -> list[Command]:
         if self._arm.is_down:  # it has never risen, so it does not arrive either

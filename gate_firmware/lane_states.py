@@ -1,7 +1,8 @@
 """The states of a lane and what takes it from one to another: one table, without conditions.
 
 Not in it is the way back to a car that may pass and is between the loops: where the arm is, and who else is there,
-decides on that (`Lane._drives_on`).
+decides on that (`Lane._drives_on`). Nor is the photocell: somebody in it holds the arm up in any state, and the next
+car is looked at meanwhile.
 """
 
 from enum import Enum
@@ -13,7 +14,7 @@ class State(Enum):
     HELD_BACK = "held_back"  # it may not pass, or not yet; the display says why
     OPENING = "opening"  # it may pass; the arm is going up
     OPEN = "open"  # the arm is up, the car has not driven yet
-    PASSING = "passing"  # a car is on the safety loop
+    PASSING = "passing"  # a car is on the safety loop, or somebody in the photocell, and nobody waits
     CLOSING = "closing"  # the arm is going down
     FAULT = "fault"  # the arm did not arrive
     FIRE = "fire"  # there is a fire alarm: the arm goes up and stays

@@ -111,7 +111,6 @@ class Street:
             self.now_ms,
             arrival=self._arrival,
             safety=self._safety,
-            photocell=self._photocell,
             goes_up=self._arm.goes_up,
             is_for_everyone=self._is_for_everyone(),
         )

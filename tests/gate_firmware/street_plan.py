@@ -112,7 +112,7 @@ class Trouble(Enum):
 LASTS_MS = {
     Trouble.ARRIVAL_DROPS_OUT: (100, 300, 600, 1_500),
     Trouble.SAFETY_DROPS_OUT: (100, 300, 600),
-    Trouble.ON_FOOT: (100, 300, 600, 1_500),
+    Trouble.ON_FOOT: (100, 300, 600, 1_500, 8_000, 20_000),
     Trouble.FIRE: (300, 1_000, 5_000, 15_000),
     Trouble.HELD_OPEN: (400, 2_000, 6_000, 20_000),
     Trouble.CLOSED: (400, 2_000, 6_000, 20_000),

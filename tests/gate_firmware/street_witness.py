@@ -94,7 +94,8 @@ class Witness:
     left: set[int] = field(default_factory=set)
     """Those of them that have left the arrival loop, or were lost by it."""
     clearings: int = 0
-    """How often nobody was under the arm any more, as far as the lane is told, and somebody had crossed meanwhile."""
+    """How often nobody was on the safety loop any more, as far as the lane is told, and somebody had crossed meanwhile,
+    whoever stood in the photocell."""
     was_under: bool = False
     is_silent: bool = False
     crossed_meanwhile: bool = False
@@ -141,10 +142,10 @@ class Witness:
             self.seemed_ms.append(now_ms)
         self.is_silent = True
 
-    def _under_the_arm(self, *, safety: bool, photocell: bool) -> None:
+    def _under_the_arm(self, *, safety: bool) -> None:
         """What the lane is told of it."""
         self.is_silent = self.is_silent and not safety
-        if self.was_under is not (safety or photocell):
+        if self.was_under is not safety:
             self.was_under = not self.was_under
             self.clearings += not self.was_under and self.crossed_meanwhile
             self.crossed_meanwhile = False
@@ -156,11 +157,9 @@ class Witness:
         car.opening = self.opening
         self.crossed_meanwhile = True
 
-    def looks(
-        self, now_ms: int, *, arrival: bool, safety: bool, photocell: bool, goes_up: bool, is_for_everyone: bool
-    ) -> None:
+    def looks(self, now_ms: int, *, arrival: bool, safety: bool, goes_up: bool, is_for_everyone: bool) -> None:
         """How things are at the end of a tick: what the lane is told of its inputs, and what its arm does."""
-        self._under_the_arm(safety=safety, photocell=photocell)
+        self._under_the_arm(safety=safety)
         if is_for_everyone:
             self.open_to_all.add(self.opening)
         for car in self.cars:

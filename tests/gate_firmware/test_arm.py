@@ -38,14 +38,14 @@ def test_it_is_asked_to_close_so_often_and_never_onto_a_car(arm: Arm) -> None:
 
 
 def test_one_that_was_asked_to_close_does_not_stay_up_although_it_is(arm: Arm) -> None:
-    for number, ask in enumerate((arm.lowered, arm.kept_down)):
-        now = NOW.later(number * MOTION_MS_MAX)
+    for number, ask in enumerate((lambda now: arm.lowered(now, under=False), arm.kept_down)):
+        arm.begin_to_close()
         arm.raised(NOW)
         arm.moved(Position.UP)
         assert arm.stays_up
-        assert ask(now, under=True) == []
+        assert arm.lowered(NOW, under=True) == []
         assert arm.stays_up
-        ask(now.later(MOTION_MS_MAX), under=False)
+        ask(NOW.later((number + 1) * MOTION_MS_MAX))
         assert (arm.is_up, arm.stays_up) == (True, False)
         arm.raised(NOW)
         assert arm.stays_up
@@ -56,19 +56,9 @@ def test_one_that_was_asked_to_close_does_not_stay_up_although_it_is(arm: Arm) -
 
 
 def test_one_that_is_down_needs_not_be_kept_there(arm: Arm) -> None:
-    assert arm.kept_down(NOW, under=False) == []
+    assert arm.kept_down(NOW) == []
     arm.moved(Position.BETWEEN)
-    assert arm.kept_down(NOW, under=True) == []
-    assert arm.kept_down(NOW, under=False) == [LowerArm()]
-
-
-def test_nor_is_one_that_is_over_somebody_and_that_counts_as_no_try(arm: Arm) -> None:
-    arm.moved(Position.UP)
-    for ms in range(0, 10 * MOTION_MS_MAX, MOTION_MS_MAX):
-        assert arm.kept_down(NOW.later(ms), under=True) == []
-    later = NOW.later(10 * MOTION_MS_MAX)
-    assert arm.may_be_asked_to_close
-    assert arm.kept_down(later, under=False) == [LowerArm()]
+    assert arm.kept_down(NOW) == [LowerArm()]
 
 
 def test_one_that_is_a_fault_is_asked_to_close_once_in_a_while(arm: Arm, entry: Gate) -> None:
@@ -83,7 +73,7 @@ def test_one_that_is_a_fault_is_asked_to_close_once_in_a_while(arm: Arm, entry: 
 def test_one_that_stays_up_before_a_car_is_asked_so_often_and_then_an_alarm_once(arm: Arm, entry: Gate) -> None:
     arm.moved(Position.UP)
     arm.begin_to_close()
-    asked = [arm.kept_down(NOW.later(ms), under=False) for ms in range(0, 10 * MOTION_MS_MAX, MOTION_MS_MAX // 2)]
+    asked = [arm.kept_down(NOW.later(ms)) for ms in range(0, 10 * MOTION_MS_MAX, MOTION_MS_MAX // 2)]
     assert asked.count([LowerArm()]) == CLOSE_TRIES_MAX
     assert entry.alarms == ["arm-stuck"]
 

@@ -1,4 +1,4 @@
-"""The lane's core, and loops and photocells that lie: silent, stuck, chattering, dirty."""
+"""The lane's core, and loops that lie: silent, stuck, chattering. The photocell is in test_lane_photocell.py."""
 
 import pytest
 
@@ -17,11 +17,13 @@ from gate_firmware.events import (
     RaiseArm,
     SafetyLoop,
     Sight,
-    Warn,
+    Tell,
 )
 from gate_firmware.lane_states import State
 from gate_firmware.under_arm import UNNOTICED_MAX
+from gate_firmware.words import IDLE
 from hardware.barrier import Position as Arm
+from hardware.lights import Signal
 from tests.gate_firmware.gate import (
     MOTION_MS_MAX,
     OTHER,
@@ -194,14 +196,27 @@ class TestSafetyLoopStuckOn:
         entry.happens(ArrivalLoop(False))
         assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (rid(2), True)]
 
-    def test_so_is_who_drives_through_a_photocell_that_is_dirty(self, entry: Gate) -> None:
+    def test_who_had_left_the_arrival_loop_behind_it_before_has_passed(self, entry: Gate) -> None:
+        """Or gone back: nobody can say. The light was red for them, and nobody had looked at them."""
         brought_to(entry, State.PASSING)
-        entry.happens(Photocell(True), SafetyLoop(False))
-        entry.hub_says(right(2, plate=OTHER))
-        entry.passes_ms(TIMING.drive_ms_max)
-        entry.seen(entry.car_comes(), plate=OTHER)
+        entry.passes_ms(MOMENT_MS)
+        assert entry.happens(ArrivalLoop(True)) == [Tell(Signal.RED, *IDLE)]
+        entry.passes_ms(MOMENT_MS)
         entry.happens(ArrivalLoop(False))
-        assert [passed.reservation_id for passed in entry.passages] == [rid(1), rid(2)]
+        assert entry.passages == []
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True), (None, True)]
+        assert entry.noted == [(Noted.TAILGATED, "p2")]
+        entry.happens(SafetyLoop(False))
+        assert len(entry.passages) == 2
+
+    def test_a_car_that_the_arrival_loop_loses_for_a_moment_follows_nobody(self, entry: Gate) -> None:
+        brought_to(entry, State.PASSING)
+        assert entry.happens(ArrivalLoop(True)) == []
+        entry.passes_ms(MOMENT_MS)
+        entry.happens(ArrivalLoop(False))
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.passages == []
 
     def test_who_had_to_wait_under_the_arm_with_the_next_one_close_behind_has_come_in(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
@@ -344,56 +359,3 @@ class TestArrivalLoopStuckOn:
             gate.passes_ms(TIMING.stuck_ms)
             gate.happens(ArmMoved(Arm.DOWN))
         assert gate.alarms.count("arrival-loop-stuck") == (2 if direction is Direction.ENTRY else 0)
-
-
-class TestPhotocell:
-    def test_the_arm_does_not_close_on_whoever_is_in_it(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), ArrivalLoop(False), Photocell(True))
-        assert entry.happens(SafetyLoop(False)) == []
-        assert entry.lane.state is State.PASSING
-        assert LowerArm() in entry.happens(Photocell(False))
-        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
-
-    def test_a_falling_arm_goes_up_for_somebody_on_foot_who_is_no_passage(self, entry: Gate) -> None:
-        brought_to(entry, State.CLOSING)
-        assert RaiseArm() in entry.happens(Photocell(True))
-        entry.happens(ArmMoved(Arm.UP))
-        assert LowerArm() in entry.happens(Photocell(False))
-        assert len(entry.passages) == 1
-
-    def test_the_arm_stays_up_for_the_car_that_waits_for_somebody_on_foot(self, entry: Gate) -> None:
-        brought_to(entry, State.OPEN)
-        entry.happens(Photocell(True))
-        assert LowerArm() not in entry.happens(Photocell(False))
-        assert entry.lane.state is State.OPEN
-        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
-        assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
-
-    def test_somebody_on_foot_before_a_closed_arm_is_nothing(self, entry: Gate) -> None:
-        assert entry.happens(Photocell(True)) == []
-        assert entry.happens(Photocell(False)) == []
-        assert entry.stored() == []
-
-    def test_a_car_before_a_closed_arm_is_told_off(self, entry: Gate) -> None:
-        entry.happens(Photocell(True))
-        assert entry.happens(SafetyLoop(True)) == [Warn()]
-        assert entry.alarms == ["uninvited-car"]
-
-    def test_somebody_on_foot_closes_no_arm_on_a_car_that_is_between_the_loops(self, entry: Gate) -> None:
-        brought_to(entry, State.OPEN)
-        entry.happens(ArrivalLoop(False), Photocell(True), Photocell(False))
-        assert LowerArm() not in entry.passes_ms(TIMING.gap_ms_max - 1)
-        entry.happens(SafetyLoop(True), SafetyLoop(False))
-        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), False)]
-        assert entry.alarms == []
-
-    def test_a_car_that_the_safety_loop_does_not_notice_has_crossed_all_the_same(self, entry: Gate) -> None:
-        brought_to(entry, State.OPEN)
-        entry.happens(ArrivalLoop(False), Photocell(True))
-        assert LowerArm() not in entry.happens(Photocell(False)), "it may have been somebody on foot"
-        assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
-        [passed] = entry.passages
-        assert (passed.reservation_id, passed.unseen) == (rid(1), True)
-        assert entry.alarms == ["safety-loop-silent"]

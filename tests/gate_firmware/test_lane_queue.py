@@ -201,8 +201,9 @@ class TestNextCarBehind:
     def test_it_came_while_somebody_walked_through(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)
         entry.car_leaves()
-        entry.happens(Photocell(True), ArrivalLoop(True))
-        assert Look("p2") in entry.happens(Photocell(False))
+        entry.happens(Photocell(True))
+        assert Look("p2") in entry.happens(ArrivalLoop(True))
+        assert LowerArm() not in entry.happens(Photocell(False))
 
     def test_it_came_during_a_fire(self, entry: Gate) -> None:
         brought_to(entry, State.OPEN)

@@ -15,7 +15,7 @@ from gate_firmware.events import (
     CabinetDoor,
     CallButton,
     FireAlarm,
-    LookForCode,
+    LookAway,
     LowerArm,
     Photocell,
     RaiseArm,
@@ -102,17 +102,15 @@ class TestArmThatIsJammed:
         assert RaiseArm() in entry.named(ById(rid(2)))
 
     def test_so_is_who_has_come_past_what_was_under_it(self, entry: Gate) -> None:
-        """The photocell was dirty, and somebody has cleaned it."""
-        entry.happens(Photocell(True))
         brought_to(entry, State.FAULT)
+        entry.happens(SafetyLoop(True))
         entry.hub_says(right(2, plate=OTHER, spot_id=spot_id(43)), spot(43))
         entry.passes_ms(TIMING.drive_ms_max)
         entry.car_leaves()
         entry.seen(entry.car_comes(), Sight.UNSURE, None)
         entry.passes_ms(MOTION_MS_MAX)
         assert entry.lane._passage.passage_id == "p2", "whoever drives past is not looked at over and over"
-        entry.happens(Photocell(False))
-        assert LookForCode("p2", frozenset()) in entry.passes_ms(MOTION_MS_MAX)
+        assert LookAway() not in [*entry.happens(SafetyLoop(False)), *entry.passes_ms(MOTION_MS_MAX)]
         assert entry.lane.state is State.HELD_BACK
         assert RaiseArm() in entry.named(ById(rid(2)))
 
