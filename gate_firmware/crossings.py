@@ -84,6 +84,7 @@ class Crossings:
         if self._is_the_one_before(crossing):
             either = in_doubt or (self.under.was_for_everyone and passage.passage_id != "")
             self._the_one_before(now, unseen=either, stays=passage.may_pass and arrival)
+            passage.may_have_crossed, passage.is_unread = in_doubt, in_doubt and not for_everyone
         elif in_doubt and not self._arrivals.is_stuck:
             self._has_let_pass = True
             self._record.noted(Noted.IN_DOUBT, passage.passage_id, now)
@@ -102,7 +103,7 @@ class Crossings:
 
     def put_in_doubt(self, now: Now) -> None:
         """The car was under the arm, and has crossed or gone back: whoever stands there now is looked at."""
-        self._car.passage.is_resumed = False
+        self._car.passage.may_have_crossed = False
         self._car.put_aside(now)
 
     def settle(self, now: Now, looked: Looked | None = None) -> None:
@@ -118,11 +119,12 @@ class Crossings:
             return
         is_sure = looked is not None and looked.is_sure
         is_another = looked is not None and self._car.is_another(doubted, looked, now)
-        if doubted.is_resumed and (is_another or (doubted.is_unread and not is_sure)):
+        if doubted.may_have_crossed and (is_another or (doubted.is_unread and not is_sure)):
             self._passed_unseen(doubted, now)
-        elif doubted.is_resumed:
+        elif doubted.may_have_crossed:
             if not is_sure:
                 self.may_have_passed(doubted, now)
+            self._record.noted(Noted.NOT_DRIVEN, doubted.passage_id, now)  # it does not go on with another restart
         elif is_another:
             self._arrivals.another_came()
             self._record.passage(doubted.passage_id, doubted.judgement, now)
@@ -149,7 +151,7 @@ class Crossings:
             return False
         if crossing is Crossing.NOT_CROSSED:
             return self.under.arm_had_risen
-        return crossing is Crossing.PERHAPS or not (passage.may_pass or before.is_resumed)
+        return crossing is Crossing.PERHAPS or not (passage.may_pass or before.may_have_crossed)
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""
@@ -212,7 +214,7 @@ class Crossings:
         if self.under.left_unnoticed() == UNNOTICED_MAX:
             detail = f"{UNNOTICED_MAX} cars in a row have left an open arm, and the safety loop has noticed none"
             self._record.alarm("safety-loop-silent", detail, now)
-        if not passage.is_resumed and not self.under.is_silent:
+        if not passage.may_have_crossed and not self.under.is_silent:
             self._record.noted(Noted.BACKED_OUT, passage.passage_id, now)
             return False
         self._passed_unseen(passage, now)

@@ -160,9 +160,10 @@ class Identification:
         return passage.judgement is not None and self._judge.is_another(passage.judgement, looked, now)
 
     def is_the_next(self, looked: Looked, state: State, now: Now) -> bool:
-        """Whether surely another car stands here than the one that was let pass before a restart."""
-        was_resumed, self.passage.is_resumed, self.passage.is_unread = self.passage.is_resumed, False, False
-        return was_resumed and state in ARM_IS_UP_FOR_IT and self.is_another(self.passage, looked, now)
+        """Whether surely another car stands here than the one that was let pass, and may have crossed."""
+        was_in_doubt, self.passage.is_unread = self.passage.may_have_crossed, False
+        self.passage.may_have_crossed = was_in_doubt and not looked.is_sure
+        return was_in_doubt and state in ARM_IS_UP_FOR_IT and self.is_another(self.passage, looked, now)
 
     def _decide_unseen(self, judgement: Judgement, now: Now) -> Input | None:
         """On a car that has not come yet."""

@@ -11,19 +11,10 @@ from collections.abc import Callable
 
 from cloud_sync.link.v1.facts import Direction, Mode, Noted
 from domain.now import Now
-from gate_firmware.arm import Arm
-from gate_firmware.arrival_watch import ArrivalWatch
-from gate_firmware.blockage import Blockage
-from gate_firmware.bystanders import Bystanders
-from gate_firmware.crossings import Crossings
 from gate_firmware.events import Command, LookAway, Tell
-from gate_firmware.identification import Identification
+from gate_firmware.lane_parts import Parts
 from gate_firmware.lane_states import STEPS, UNDECIDED, UP_FOR_EVERYONE, Input, State
-from gate_firmware.local_release import LocalRelease
 from gate_firmware.passage import Passage
-from gate_firmware.record import Record
-from gate_firmware.settings import Timing
-from gate_firmware.sign import Sign
 from gate_firmware.under_arm import Crossing
 from gate_firmware.words import CLOSED, DRIVE, FAULT, FIRE, FIRE_ENTRY, IDLE, LOOKING, words
 from hardware.lights import Signal
@@ -41,36 +32,14 @@ NOT_CROSSED = (*UNDECIDED, State.OPEN, State.PASSING)
 class Machine:
     """Where one lane is in its table. What comes next is asked for by an input, or by the state itself."""
 
-    def __init__(
-        self,
-        *,
-        direction: Direction,
-        timing: Timing,
-        record: Record,
-        car: Identification,
-        arrivals: ArrivalWatch,
-        crossings: Crossings,
-        bystanders: Bystanders,
-        blockage: Blockage,
-        arm: Arm,
-        release: LocalRelease,
-        sign: Sign,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         self.state = State.IDLE
         self.until_ms: int | None = None
         """The monotonic instant at which the state has lasted for its maximum."""
-        self._direction = direction
-        self._timing = timing
-        self._record = record
-        self._car = car
-        self._arrivals = arrivals
-        self._crossings = crossings
-        self._under = crossings.under
-        self._bystanders = bystanders
-        self._blockage = blockage
-        self._arm = arm
-        self._release = release
-        self._sign = sign
+        self._direction, self._timing, self._record = parts.direction, parts.timing, parts.record
+        self._car, self._arrivals, self._crossings = parts.car, parts.arrivals, parts.crossings
+        self._under, self._blockage, self._bystanders = parts.under, parts.blockage, parts.bystanders
+        self._arm, self._release, self._sign = parts.arm, parts.release, parts.sign
         self._on_entering: dict[State, Callable[[Now], list[Command]]] = {
             State.IDLE: self._idle,
             State.LOOKING: self._looking,
@@ -177,9 +146,11 @@ class Machine:
         commands: list[Command] = [*self.look_away(), self._sign.stop(self.nobody_here())]
         return [*commands, *self.step(Input.CAR_HERE, now)] if self._is_wanted() else commands
 
-    def moved_in_idle(self, now: Now) -> list[Command]:
-        """The arm has moved, and nobody is there that it was asked for."""
+    def moved_in_idle(self, now: Now, *, has_fallen: bool) -> list[Command]:
+        """The arm has moved, and nobody is there that it was asked for; but it comes down on nobody."""
         is_down = self._arm.is_down
+        if self._under.occupied if has_fallen else (self._under.loop and not is_down):
+            return self.enter(State.PASSING, now)
         self.until_ms = None if is_down else self.until_ms or now.mono_ms + self._arm.motion_ms_max
         return []
 

@@ -1,7 +1,7 @@
 """The states of a lane and what takes it from one to another: one table, without conditions.
 
 Not in it is the way back to a car that may pass and is between the loops: where the arm is, and who else is there,
-decides on that (`Lane._drives_on`). Nor is the photocell: somebody in it holds the arm up in any state, and the next
+decides on that (`Loops._drives_on`). Nor is the photocell: somebody in it holds the arm up in any state, and the next
 car is looked at meanwhile.
 """
 

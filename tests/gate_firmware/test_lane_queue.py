@@ -2,12 +2,14 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import GatePassed, Mode, Noted, WithdrawalNoted
+from cloud_sync.link.v1.facts import Direction, GatePassed, Mode, Noted, WithdrawalNoted
+from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.arrival_watch import MOMENT_MS
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    Event,
     FireAlarm,
     Look,
     LookAway,
@@ -20,7 +22,10 @@ from gate_firmware.events import (
 )
 from gate_firmware.lane_states import State
 from hardware.barrier import Position as Arm
+from hardware.lights import Signal
 from tests.gate_firmware.gate import OTHER, PLATE, TIMING, Gate, brought_to, rid, right
+
+THIRD = Plate("MXY77")
 
 
 class TestNextCarBehind:
@@ -61,6 +66,14 @@ class TestNextCarBehind:
         two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert [(passed.passage_id, passed.reservation_id) for passed in two.passages] == [("p2", rid(2))]
         two.passes_ms(TIMING.gap_ms_max)
+        assert two.noted == [(Noted.BACKED_OUT, "p1")]
+
+    def test_an_arm_that_comes_down_behind_the_other_is_not_raised_for_the_first(self, two: Gate) -> None:
+        """It would have had to drive through the other one: it has gone back."""
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert RaiseArm() not in two.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN))
         assert two.noted == [(Noted.BACKED_OUT, "p1")]
 
     def test_the_other_goes_back_while_the_first_is_under_the_arm(self, two: Gate) -> None:
@@ -156,8 +169,29 @@ class TestNextCarBehind:
         assert LowerArm() not in two.happens(SafetyLoop(True), SafetyLoop(False))
         assert [(passed.passage_id, passed.unseen) for passed in two.passages] == [("p1", True)]
         assert two.alarms == ["passage-unseen"]
+        two.seen("p2", plate=OTHER)
         two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert [(passed.passage_id, passed.unseen) for passed in two.passages[1:]] == [("p2", False)]
+
+    def test_it_was_the_other_where_a_third_one_stands_there(self, two: Gate) -> None:
+        """The first had gone back; each of the two may be inside."""
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        assert Look("p2") in two.happens(SafetyLoop(True), SafetyLoop(False))
+        assert two.lane.told.signal is Signal.RED, "it may be another car that stands there"
+        assert Look("p3") in two.seen("p2", Sight.STRANGER, THIRD)
+        assert [(passed.passage_id, passed.unseen) for passed in two.passages] == [("p1", True), ("p2", True)]
+
+    def test_so_it_may_have_been_where_nobody_can_read_who_stands_there_and_goes_back(self, two: Gate) -> None:
+        two.hub_says(right(2, plate=OTHER))
+        two.seen("p2", plate=OTHER)
+        two.happens(SafetyLoop(True), SafetyLoop(False))
+        two.seen("p2", Sight.UNSURE, None)
+        assert two.lane.told.signal is Signal.GREEN, "most likely it is the one that was let pass"
+        two.car_leaves()
+        assert LowerArm() in two.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.passage_id, passed.unseen) for passed in two.passages] == [("p1", True), ("p2", True)]
+        assert two.noted == []
 
     def test_nor_does_a_restart_forget_the_first_where_the_other_may_pass_too(self, two: Gate) -> None:
         two.hub_says(right(2, plate=OTHER))
@@ -166,6 +200,7 @@ class TestNextCarBehind:
         assert LowerArm() not in two.start(arrival=True, arm=Arm.UP)
         two.seen("p2", plate=OTHER)
         two.happens(SafetyLoop(True), SafetyLoop(False))
+        two.seen("p2", plate=OTHER)
         two.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert [(passed.reservation_id, passed.unseen) for passed in two.passages] == [(rid(1), True), (rid(2), False)]
 
@@ -280,6 +315,18 @@ class TestUpForEveryoneNoMore:
         entry.happens(ArrivalLoop(False), FireAlarm(True), FireAlarm(False))
         assert LowerArm() in entry.passes_ms(TIMING.gap_ms_max)
         assert entry.noted == [(Noted.BACKED_OUT, "p1")]
+
+
+@pytest.mark.parametrize("opens", [FireAlarm(True), ModeSet(Mode.HELD_OPEN, "Anna")])
+@pytest.mark.parametrize("direction", [*Direction])
+def test_an_arm_that_has_not_risen_for_everyone_does_not_for_who_left_unknown(
+    entry: Gate, exit_: Gate, direction: Direction, opens: Event
+) -> None:
+    """As it is over; but who leaves gets out."""
+    gate = entry if direction is Direction.ENTRY else exit_
+    gate.happens(ArrivalLoop(True), opens, ArrivalLoop(False))
+    over = FireAlarm(False) if isinstance(opens, FireAlarm) else ModeSet(Mode.AUTOMATIC, "Anna")
+    assert (RaiseArm() in gate.happens(over)) is (direction is Direction.EXIT)
 
 
 class TestHeldOpenInAQueue:

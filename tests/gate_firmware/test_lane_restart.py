@@ -3,7 +3,7 @@
 import pytest
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import LaneNoted
+from cloud_sync.link.v1.facts import LaneNoted, Mode
 from domain.admission import Reason
 from domain.plate import Plate
 from domain.reservation import Status
@@ -15,6 +15,7 @@ from gate_firmware.events import (
     Look,
     LookAway,
     LowerArm,
+    ModeSet,
     RaiseArm,
     SafetyLoop,
     Sight,
@@ -199,6 +200,15 @@ class TestRestart:
         assert (RaiseArm() in commands) == (arm is not Arm.UP)
         assert LowerArm() in entry.happens(ArmMoved(Arm.UP), SafetyLoop(False))
         assert [passed.passage_id for passed in entry.passages] == ["p1"]
+
+    def test_who_might_pass_as_it_was_held_open_is_looked_at_under_an_arm_that_comes_down(self, entry: Gate) -> None:
+        """It is held open no more, and they have not driven."""
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(ArmMoved(Arm.UP), ModeSet(Mode.AUTOMATIC, "Anna"))
+        commands = self.up_again(entry, arrival=True, arm=Arm.BETWEEN)
+        assert RaiseArm() not in commands
+        assert {LowerArm(), Look("p3")} < set(commands)
 
     def test_after_the_passage_it_is_not_recorded_again(self, entry: Gate) -> None:
         entry.hub_says(right())

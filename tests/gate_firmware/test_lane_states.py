@@ -82,7 +82,7 @@ class TestTable:
     def test_each_event_in_each_state(self, entry: Gate, state: State, by: Input) -> None:
         brought_to(entry, state)
         if by is Input.ARM_DOWN and state is State.FAULT:  # else the car that waits is looked at there and then
-            entry.lane._arrivals.occupied = False
+            entry.lane._parts.arrivals.occupied = False
         entry.happens(EVENTS[by])
         by = Input.ARM_FELL if by is Input.ARM_DOWN and state is State.OPEN else by
         assert entry.lane.state is TABLE[state].get(by, state)

@@ -178,6 +178,17 @@ class TestArmThatNobodyAsked:
         assert entry.lane.state is State.IDLE
         assert entry.lane.next_wakeup_ms() is None
 
+    def test_over_a_car_it_is_raised_and_stays_up(self, entry: Gate) -> None:
+        entry.happens(SafetyLoop(True))
+        assert RaiseArm() in entry.happens(ArmMoved(Arm.BETWEEN))
+        assert (entry.lane.state, entry.alarms[-1]) == (State.PASSING, "arm-unasked")
+
+    def test_it_is_raised_where_it_comes_down_on_whoever_is_under_it(self, entry: Gate) -> None:
+        """Whoever has the key may stand in the photocell, and the arm is theirs."""
+        entry.happens(Photocell(True))
+        assert entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP)) == []
+        assert RaiseArm() in entry.happens(ArmMoved(Arm.BETWEEN))
+
     def test_one_that_is_down_again_soon_is_not(self, entry: Gate) -> None:
         for arm in (Arm.BETWEEN, Arm.UP, Arm.BETWEEN, Arm.DOWN):
             entry.happens(ArmMoved(arm))
@@ -209,7 +220,7 @@ class TestFire:
     @pytest.mark.parametrize("state", State)
     def test_the_arm_goes_up_and_stays(self, entry: Gate, state: State) -> None:
         brought_to(entry, state)
-        was_up = entry.lane._arm.is_up
+        was_up = entry.lane._parts.arm.is_up
         commands = entry.happens(FireAlarm(True))
         assert (RaiseArm() in commands) is (not was_up and state is not State.FIRE)
         entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))

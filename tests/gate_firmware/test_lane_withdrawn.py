@@ -7,7 +7,9 @@ from domain.reservation import Status
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    OpenedBy,
     SafetyLoop,
+    Sight,
 )
 from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import (
@@ -53,6 +55,22 @@ class TestWithdrawn:
             assert entry.told(WithdrawalNoted) == []
             entry.happens(SafetyLoop(False))
         assert len(entry.told(WithdrawalNoted)) == 1
+
+    @pytest.mark.parametrize("arrival", [True, False])
+    def test_after_it_no_other_restart_counts_the_car(self, entry: Gate, arrival: bool) -> None:
+        """A start has found the arm closed: most likely it has not crossed, and somebody is called."""
+        entry.hub_says(right())
+        entry.admitted()
+        entry.crash()
+        entry.start(arrival=arrival)
+        entry.hub_says(right(status=Status.NO_SHOW, revision=3))
+        entry.happens(OpenedBy("Anna"))
+        assert entry.stored().count(WithdrawalNoted.kind) == 1
+        entry.crash()
+        entry.start(arrival=True)
+        entry.seen(entry.lane._passage.passage_id, Sight.STRANGER, OTHER)
+        assert [passed.reservation_id for passed in entry.passages if passed.reservation_id] == []
+        assert entry.alarms[0] == "passage-unseen"
 
     def test_a_car_that_passed_unseen_comes_before_the_note(self, entry: Gate) -> None:
         entry.hub_says(right())
