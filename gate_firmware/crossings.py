@@ -90,7 +90,9 @@ class Crossings:
             self._record.noted(Noted.IN_DOUBT, passage.passage_id, now)
             self.put_in_doubt(now)
         elif crossing is not Crossing.NOT_CROSSED or for_everyone:
-            self.complete(now, unseen=passage.is_unread, may_pass=passage.may_pass or for_everyone)
+            has_perhaps = crossing is Crossing.PERHAPS and not (passage.may_pass or for_everyone)  # let in by the key
+            unseen = passage.is_unread or has_perhaps
+            self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
             if self._car.before is not None:  # most likely: the next one would have had to drive through it
                 self._car.before.has_gone = True
 

@@ -97,7 +97,7 @@ class Lane:
 
     def start(self, inputs: Inputs, now: Now) -> list[Command]:
         """Begin with the inputs as they are, and with whoever was let pass before a restart."""
-        let_pass = resumed(self._journal, self._replica, self._boot, now, under=inputs.safety)
+        let_pass = resumed(self._journal, self._replica, self._boot, now)
         return Start(self._parts, self._loops, self._machine).go_on(inputs, let_pass, now)
 
     def handle(self, event: Event, now: Now) -> list[Command]:

@@ -220,7 +220,7 @@ class Machine:
         """Green for nobody who may be another car than the one that was let pass."""
         if self._passage.is_unread:
             return self._sign.stop(LOOKING)
-        if self._passage.is_refused and self._release.lasts:
+        if self._passage.is_refused:
             return self._sign.stop(self._words())
         is_known = self._passage.judgement is not None or self._direction is Direction.EXIT
         return self._sign.go(self._words()) if is_known else self._sign.stop(IDLE)

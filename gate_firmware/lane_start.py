@@ -2,6 +2,7 @@
 nobody. The arm is asked for nothing that an arm that stays as it is would not do."""
 
 from cloud_sync.link.v1.facts import Mode, Noted
+from domain.admission import Reason
 from domain.now import Now
 from gate_firmware.events import Command, Inputs
 from gate_firmware.lane_loops import Loops
@@ -29,7 +30,7 @@ class Start:
         self._find(inputs, now)
         last = self._on_their_way(let_pass, now)
         if last is not None and not inputs.safety:
-            self._who_is_there(inputs, now)
+            self._who_is_there(inputs, last, now)
         if inputs.fire:
             return self._machine.step(Input.ALARM, now)
         if self._car.mode is Mode.HELD_OPEN:
@@ -55,7 +56,10 @@ class Start:
 
     def _on_their_way(self, let_pass: list[Resumed], now: Now) -> Resumed | None:
         """Whoever was let pass last, with the one ahead of them, and may have yet to cross."""
-        let_pass = self._perhaps_crossed(let_pass, now)
+        for car in let_pass:
+            if car.is_too_long_ago:
+                self._has_gone(Passage(car.passage_id, judgement=car.judgement), now)
+        let_pass = self._perhaps_crossed([car for car in let_pass if not car.is_too_long_ago], now)
         for car in reversed(let_pass):
             if self._car.passage.passage_id:
                 self._crossings.next_has_come(now)
@@ -70,21 +74,25 @@ class Start:
             return [car for car in let_pass if not car.in_doubt]
         self._car.passage = Passage(let_pass[0].passage_id, now.mono_ms, let_pass[0].judgement)
         self._crossings.put_in_doubt(now)
-        if not self._parts.arrivals.occupied:
+        if let_pass[0].is_long_ago or not self._parts.arrivals.occupied:
             self._crossings.settle(now)
         return []
 
-    def _who_is_there(self, inputs: Inputs, now: Now) -> None:
-        """Whoever stands before an arm that is closed, or up for everyone, or was, is looked at. Where nobody does, the
-        car that was let pass may have crossed under an arm that is closed by now: most likely it has not."""
+    def _who_is_there(self, inputs: Inputs, last: Resumed, now: Now) -> None:
+        """Whoever stands before an arm that is closed, or up for everyone, or was, or has been up for long, is looked
+        at. Where nobody does, the car that was let pass may have crossed under an arm that is closed by now."""
         is_down, passage = self._arm.is_down, self._car.passage
         if is_down and not inputs.arrival:
-            self._crossings.may_have_passed(passage, now)
-            self._parts.record.noted(Noted.BACKED_OUT, passage.passage_id, now)
+            self._has_gone(passage, now)
         for_everyone = inputs.fire or self._car.mode is Mode.HELD_OPEN or not self._car.may_pass_by_itself
-        if inputs.arrival and (is_down or for_everyone):
+        if inputs.arrival and (is_down or for_everyone or (last.is_long_ago and not last.is_before)):
             passage.is_unread = not is_down
             self._car.put_aside(now)
+
+    def _has_gone(self, passage: Passage, now: Now) -> None:
+        """Most likely it has not crossed; somebody has to see."""
+        self._crossings.may_have_passed(passage, now)
+        self._parts.record.noted(Noted.BACKED_OUT, passage.passage_id, now)
 
     def _with_the_arm_up(self, inputs: Inputs, last: Resumed | None, now: Now) -> list[Command]:
         """It is up, or moves, or a car that may pass is over the safety loop."""
@@ -94,7 +102,8 @@ class Start:
             return [self._parts.sign.go(DRIVE), *self._machine.enter(State.PASSING, now)]
         if last is not None and passage.passage_id:
             return self._resume(last, now)
-        if inputs.arrival and before is not None and not before.has_gone:
+        is_up_for_somebody = last is not None and last.judgement.decision.reason is not Reason.HELD_OPEN
+        if inputs.arrival and (is_up_for_somebody or (before is not None and not before.has_gone)):
             return self._machine.enter(State.LOOKING, now)
         return self._machine.enter(State.CLOSING, now)  # nobody is on their way in: whoever comes is looked at first
 

@@ -51,8 +51,9 @@ class Passage:
 
     @property
     def is_sure(self) -> bool:
-        """Whether no more need be seen of it: it is known whose it is, by more than an id while a look is under way."""
-        if self.judgement is None or self.judgement.reservation_id is None:
+        """Whether no more need be seen of it: it is known whose it is, by more than an id while a look is under way,
+        and it is the one that stands there."""
+        if self.is_unread or self.judgement is None or self.judgement.reservation_id is None:
             return False
         return self.judgement.evidence is not Evidence.ID or not self.is_looked_at
 

@@ -13,7 +13,8 @@ from gate_firmware.deciding import PASSES, Judgement
 from gate_firmware.replica import Replica
 
 RESUME_WITHIN = timedelta(minutes=15)
-"""A gate that was down for longer than this does not know whose passage an arm that is up belongs to."""
+"""A gate that was down for longer than this does not know whose passage an arm that is up belongs to: somebody has to
+see whether the car is inside."""
 
 CROSSES_WITHIN = timedelta(minutes=1)
 """A car that was let pass longer ago may have crossed or gone back, and another one may be under the arm."""
@@ -39,23 +40,23 @@ class Resumed:
     """A car that was let pass, and whose passage is not over, as far as this gate has stored.
 
     `is_long_ago`: it has had the time to cross or to go back since, and another may be in its place; so it may where
-    nobody knows how long ago it was. `is_before`: another car had been decided on since. `in_doubt`: it was under the
-    arm, and had crossed or gone back.
+    the unit was off meanwhile, or nobody knows for how long. `is_too_long_ago`: it does not go on. `is_before`: another
+    car had been decided on since. `in_doubt`: it was under the arm, and had crossed or gone back.
     """
 
     passage_id: str
     judgement: Judgement
     is_long_ago: bool
+    is_too_long_ago: bool
     is_before: bool
     in_doubt: bool
 
 
-def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: bool) -> list[Resumed]:
+def resumed(journal: Journal, replica: Replica, boot: str, now: Now) -> list[Resumed]:
     """Whom the arm was opened for last, and who was ahead of them on their way, if anybody was: the last one first.
 
-    Nobody whose passage is over, or where the decision is older than `RESUME_WITHIN`: by the clock that no time server
-    moves where it was made in this `boot`. Where nobody knows how old it is, only a car that is `under` the arm goes on
-    with it: one that stands before it can be looked at anew.
+    Nobody whose passage is over. How long ago it was says the clock that no time server moves, where it was decided in
+    this `boot`; where no clock can say, it may have been a moment.
     """
     found: list[Resumed] = []
     newest, last = "", None
@@ -64,21 +65,18 @@ def resumed(journal: Journal, replica: Replica, boot: str, now: Now, *, under: b
         newest = newest or told.passage_id
         if told.verdict not in PASSES or any(told.passage_id == other.passage_id for other in found):
             continue
-        age = _age(decided, boot, now)
-        is_recent = under if age is None else age <= RESUME_WITHIN
-        if last is not None:
-            is_recent = _is_just_before(decided, last)
         since = journal.after(Position(decided.epoch, decided.seq), SINCE_MAX)
-        ends = [fact for fact in since if fact.kind in ENDS and fact.payload.get("passage_id") == told.passage_id]
-        in_doubt = [fact for fact in ends if fact.payload.get("what") == Noted.IN_DOUBT.value]
-        if not is_recent or len(since) == SINCE_MAX or len(ends) > len(in_doubt):
-            break
-        judgement, is_before = _judgement(told, replica), told.passage_id != newest
-        is_long_ago = age is None or age > CROSSES_WITHIN
-        found.append(Resumed(told.passage_id, judgement, is_long_ago, is_before, bool(in_doubt)))
-        if len(found) == CARS_MAX:
+        if len(since) == SINCE_MAX or not (last is None or _is_just_before(decided, last)) or len(found) == CARS_MAX:
             break
         last = decided
+        ends = [fact for fact in since if fact.kind in ENDS and fact.payload.get("passage_id") == told.passage_id]
+        in_doubt = [fact for fact in ends if fact.payload.get("what") == Noted.IN_DOUBT.value]
+        if len(ends) == len(in_doubt):
+            age, is_before = _age(decided, boot, now), told.passage_id != newest
+            is_long_ago = age is None or age > CROSSES_WITHIN or decided.boot != boot
+            is_too_long_ago = age is not None and age > RESUME_WITHIN
+            judgement, doubted = _judgement(told, replica), bool(in_doubt)
+            found.append(Resumed(told.passage_id, judgement, is_long_ago, is_too_long_ago, is_before, doubted))
     return found
 
 
@@ -105,4 +103,7 @@ def _age(decided: Fact, boot: str, now: Now) -> timedelta | None:
 
 def _is_just_before(decided: Fact, last: Fact) -> bool:
     """Whether it was decided on a car that may still have been between the loops as the last one was let pass."""
-    return decided.boot == last.boot and last.mono_ms - decided.mono_ms <= AHEAD_WITHIN_MS
+    if decided.boot == last.boot:
+        return last.mono_ms - decided.mono_ms <= AHEAD_WITHIN_MS
+    is_known = Trust.NONE not in (decided.trust, last.trust)
+    return not is_known or last.at - decided.at <= timedelta(milliseconds=AHEAD_WITHIN_MS)

@@ -1,10 +1,13 @@
 """The lane's process is started anew, in the middle of anything."""
 
+from datetime import timedelta
+
 import pytest
 
 from cloud_sync.link.log import Position
 from cloud_sync.link.v1.facts import LaneNoted, Mode
 from domain.admission import Reason
+from domain.now import Now, Trust
 from domain.plate import Plate
 from domain.reservation import Status
 from gate_firmware.events import (
@@ -155,7 +158,7 @@ class TestRestart:
         entry.admitted()
         entry.happens(ArmMoved(Arm.UP))
         waits = Tell(Signal.RED, *LOOKING)
-        shown = [waits] if arm is Arm.UP else [RaiseArm(), waits, LookAway()]
+        shown = [waits] if arm is Arm.UP else [RaiseArm(), waits]
         assert self.up_again(entry, arrival=True, arm=arm) == [*shown, Look("p1")]
         entry.happens(ArmMoved(Arm.UP))
         assert WELCOME in entry.seen("p1")
@@ -247,3 +250,64 @@ class TestRestart:
             entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
             self.up_again(entry)
         assert [fact.seq for fact in entry.journal.after(Position(), 99)] == [1, 2, 3]
+
+
+class TestPowerFailure:
+    """The unit was off, and the arm stays as it is: nobody has seen who has driven through meanwhile."""
+
+    def on_again(self, gate: Gate, trust: Trust = Trust.NTP, later_ms: int = 20_000, **inputs: object) -> list[Command]:
+        gate.boot = "boot-2"
+        gate.crash()
+        gate.now = Now(5_000, gate.now.utc + timedelta(milliseconds=later_ms), trust)
+        return gate.start(**inputs)  # type: ignore[arg-type]
+
+    @pytest.fixture
+    def open_(self, entry: Gate) -> Gate:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP))
+        return entry
+
+    @pytest.mark.parametrize("trust", [Trust.NTP, Trust.NONE])
+    def test_who_is_gone_from_an_open_arm_counts_as_passed_whatever_the_clock_says(
+        self, open_: Gate, trust: Trust
+    ) -> None:
+        self.on_again(open_, trust, arm=Arm.UP)
+        assert LowerArm() in open_.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+        assert open_.alarms == ["passage-unseen"]
+
+    def test_nobody_has_seen_who_is_under_the_arm(self, open_: Gate) -> None:
+        open_.car_leaves()
+        self.on_again(open_, arm=Arm.UP, safety=True)
+        open_.happens(SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
+    def test_who_stands_there_and_cannot_be_read_is_another_one(self, open_: Gate) -> None:
+        assert Look("p2") in self.on_again(open_, arm=Arm.UP, arrival=True)
+        assert LowerArm() in open_.seen("p2", Sight.UNSURE, None)
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
+    def test_the_car_itself_is_let_in_anew(self, open_: Gate) -> None:
+        assert LowerArm() not in self.on_again(open_, arm=Arm.UP, arrival=True)
+        assert WELCOME in open_.seen("p2")
+        open_.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p2", False)]
+        assert open_.alarms == []
+
+    def test_who_was_in_doubt_may_have_gone_meanwhile(self, open_: Gate) -> None:
+        open_.happens(SafetyLoop(True), SafetyLoop(False))
+        self.on_again(open_, arm=Arm.UP, arrival=True)
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
+    def test_of_one_that_was_let_pass_long_ago_somebody_is_told_once(self, open_: Gate) -> None:
+        """It has driven in, or it has gone: nobody can say."""
+        for _ in range(2):
+            self.on_again(open_, later_ms=3_600_000, arm=Arm.UP)
+        assert (open_.alarms, open_.passages) == (["passage-unseen"], [])
+
+    def test_a_look_goes_on_as_the_arm_comes_down_a_little(self, open_: Gate) -> None:
+        """The process alone had ended."""
+        open_.crash()
+        assert Look("p1") in open_.start(arrival=True, arm=Arm.UP)
+        assert LookAway() not in open_.happens(ArmMoved(Arm.BETWEEN))

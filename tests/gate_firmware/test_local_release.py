@@ -171,6 +171,20 @@ class TestBetweenTheLoops:
         assert [passed.passage_id for passed in released.passages] == ["p1"]
         assert any(isinstance(command, Look) for command in commands)
 
+    def test_the_light_is_red_for_who_comes_behind_one_that_has_gone(self, released: Gate) -> None:
+        """Also where the loop loses the next one for a moment."""
+        released.car_leaves()
+        released.happens(ArrivalLoop(True), ArrivalLoop(False))
+        assert (released.lane.state, released.lane.told.signal) == (State.OPEN, Signal.RED)
+
+    def test_nobody_has_seen_one_cross_that_never_leaves_the_arrival_loop(self, entry: Gate) -> None:
+        """It may have gone back, with its booking unused."""
+        entry.hub_says(right())
+        entry.happens(ModeSet(Mode.CLOSED, "Anna"))
+        entry.seen(entry.car_comes())
+        entry.happens(*RISES, SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), True)]
+
     def test_whoever_lowers_the_arm_by_hand_may(self, released: Gate) -> None:
         """The gate asks for nothing."""
         released.happens(ArrivalLoop(False))

@@ -15,13 +15,13 @@ from tests.gate_firmware.gate import HOUR_MS, NOW, OTHER, SPOT, Gate, rid, right
 RESUME_MS = int(RESUME_WITHIN.total_seconds() * 1_000)
 
 
-def found(gate: Gate, now: Now = NOW, boot: str = "boot-1", *, under: bool = False) -> list[Resumed]:
-    return resumed(gate.journal, gate.replica, boot, now, under=under)
+def found(gate: Gate, now: Now = NOW, boot: str = "boot-1") -> list[Resumed]:
+    return resumed(gate.journal, gate.replica, boot, now)
 
 
-def goes_on(gate: Gate, now: Now = NOW, boot: str = "boot-1", *, under: bool = False) -> str | None:
+def goes_on(gate: Gate, now: Now = NOW, boot: str = "boot-1") -> str | None:
     """The passage that was begun last, and goes on."""
-    return next((car.passage_id for car in found(gate, now, boot, under=under)), None)
+    return next((car.passage_id for car in found(gate, now, boot) if not car.is_too_long_ago), None)
 
 
 class TestWhoGoesOn:
@@ -57,14 +57,19 @@ class TestWhoGoesOn:
         entry.admitted()
         assert goes_on(entry, NOW.later(-HOUR_MS), "boot-2") == "p1"
 
-    @pytest.mark.parametrize("under", [True, False])
-    def test_where_nobody_knows_how_old_it_is_only_a_car_under_the_arm_goes_on(self, entry: Gate, under: bool) -> None:
-        """Without the time, and after another boot: it may have been a moment, or days."""
+    def test_where_nobody_knows_how_old_it_is_it_may_have_been_a_moment(self, entry: Gate) -> None:
+        """Without the time, and after another boot; or days, and another car may be in its place."""
         entry.hub_says(right())
         entry.admitted()
-        now = Now(0, NOW.utc, Trust.NONE)
-        assert goes_on(entry, now, "boot-2", under=under) == ("p1" if under else None)
-        assert goes_on(entry, Now(NOW.mono_ms, NOW.utc, Trust.NONE)) == "p1", "this boot's own clock says"
+        [car] = found(entry, Now(0, NOW.utc, Trust.NONE), "boot-2")
+        assert (car.passage_id, car.is_long_ago, car.is_too_long_ago) == ("p1", True, False)
+        [car] = found(entry, Now(NOW.mono_ms, NOW.utc, Trust.NONE))
+        assert not car.is_long_ago, "this boot's own clock says"
+
+    def test_after_another_boot_it_has_had_the_time_to_cross(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        assert [car.is_long_ago for boot in ("boot-1", "boot-2") for car in found(entry, NOW, boot)] == [False, True]
 
     @pytest.mark.parametrize("what", [Noted.BACKED_OUT, Noted.NOT_DRIVEN, Noted.NOT_COME])
     def test_not_one_that_is_over(self, entry: Gate, what: Noted) -> None:
@@ -133,3 +138,28 @@ class TestWhoWasAhead:
         self.let_pass(entry)
         Record(entry.direction, entry.journal, entry.replica).noted(Noted.BACKED_OUT, "p1", NOW)
         assert [car.passage_id for car in found(entry)] == ["p2"]
+
+    def test_also_one_whose_own_passage_is_over_was_behind_it(self, entry: Gate) -> None:
+        self.let_pass(entry)
+        Record(entry.direction, entry.journal, entry.replica).noted(Noted.BACKED_OUT, "p2", NOW)
+        assert [(car.passage_id, car.is_before) for car in found(entry)] == [("p1", True)]
+
+    @pytest.mark.parametrize(
+        ("trust", "later_ms", "ahead"),
+        [
+            (Trust.NTP, AHEAD_WITHIN_MS, ["p2", "p1"]),
+            (Trust.NTP, AHEAD_WITHIN_MS + 1, ["p2"]),
+            (Trust.NONE, AHEAD_WITHIN_MS + 1, ["p2", "p1"]),
+        ],
+    )
+    def test_in_another_boot_the_time_of_day_tells_where_there_is_one(
+        self, entry: Gate, trust: Trust, later_ms: int, ahead: list[str]
+    ) -> None:
+        entry.hub_says(right(), right(2, plate=OTHER))
+        entry.admitted()
+        entry.boot = "boot-2"
+        entry.crash()
+        entry.now = Now(5_000, NOW.utc + timedelta(milliseconds=later_ms), trust)
+        entry.start(arm=Arm.UP)
+        entry.seen(entry.car_comes(), plate=OTHER)
+        assert [car.passage_id for car in found(entry, entry.now, "boot-2")] == ahead
