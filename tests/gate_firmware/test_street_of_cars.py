@@ -26,17 +26,17 @@ from tests.gate_firmware.street_of_cars import played
 from tests.gate_firmware.street_plan import Kind
 
 KINDS = [Kind.UNDISTURBED, Kind.DISTURBED, Kind.SINGLE_PULSE, Kind.OUTAGES, Kind.KEY]
-SEEDS = range(60, 100)
+SEEDS = range(70, 110)
 
 IN_DOUBT_MAX = {
     Kind.UNDISTURBED: 0.08,
     Kind.DISTURBED: 0.11,
     Kind.SINGLE_PULSE: 0.11,
-    Kind.OUTAGES: 0.14,
-    Kind.KEY: 0.12,
+    Kind.OUTAGES: 0.11,
+    Kind.KEY: 0.11,
 }
 """Of the cars that cross: for so many a passage unseen is written down of one that went back from the arm, at the most.
-Measured: 0.07, 0.09, 0.09, 0.11, and 0.09."""
+Measured: 0.07, and 0.09 in each of the others."""
 
 UNCOUNTED_MAX = dict.fromkeys(KINDS, 0.06) | {Kind.OUTAGES: 0.18}
 """Likewise of cars that no passage is written down of: they have followed another so closely that no loop was free in
