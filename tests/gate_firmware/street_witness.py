@@ -189,6 +189,8 @@ class Witness:
     def gate_starts(self, *, safety: bool) -> None:
         self.key_matters_no_more()
         self.waits_since_ms, self.was_under = None, safety
+        if self.was_up:
+            self.turned_away |= self.unwatched
         if self.turned_away or self.was_up:
             self.may_cross_by_ms = self.now_ms + TIMING.gap_ms_max
         self.was_up = False

@@ -26,6 +26,8 @@ from tests.gate_firmware.street_of_cars import played
 from tests.gate_firmware.street_plan import Kind
 
 KINDS = [Kind.UNDISTURBED, Kind.DISTURBED, Kind.SINGLE_PULSE, Kind.OUTAGES, Kind.KEY]
+"""Not `NO_CLOCK`: a lane that does not know for how long it had no power forgets whom it has let pass."""
+
 SEEDS = range(70, 110)
 
 IN_DOUBT_MAX = {
