@@ -30,24 +30,41 @@ class Because(Enum):
 
     GREEN = "the light was green"
     OPEN_TO_ALL = "there was a fire alarm, or the lane was held open"
+    WAVED = "somebody with the key waved"
+    DARK = "the arm was up, and the lane without power"
     FOLLOWS = "followed the car ahead"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a lane shows to its drivers. `raised`: 0 for an arm that is down, 1 for one that is up."""
+    """What a lane shows to its drivers. `raised`: 0 for an arm that is down, 1 for one that is up; `is_waved`: somebody
+    stands there with the key, and waves; `is_dark`: the lane has no power."""
 
     now_ms: int
     raised: float
     is_green: bool
     is_for_everyone: bool
     is_closed: bool
+    is_waved: bool
+    is_dark: bool
+
+    @property
+    def leave(self) -> Because | None:
+        """Why a driver may take it that they may go, once the arm is up."""
+        reasons = {
+            Because.OPEN_TO_ALL: self.is_for_everyone,
+            Because.GREEN: self.is_green,
+            Because.WAVED: self.is_waved,
+            Because.DARK: self.is_dark,
+        }
+        return next((because for because, holds in reasons.items() if holds), None)
 
 
 @dataclass(slots=True)
 class Car:
     """One car. Instants are None until they come; `waited_ms`: at the stop line or before an arm that is down, with
-    nobody ahead, in a lane that is not closed; `opening`: how often the arm had left its lower limit as it crossed."""
+    nobody ahead, in a lane that is not closed and has power; `opening`: how often the arm had left its lower limit as
+    it crossed."""
 
     index: int
     driver: Driver
@@ -126,17 +143,17 @@ class Car:
     def _wait(self, shown: Shown, *, is_first: bool) -> None:
         """At the stop line, until the light and the arm let them go, or they have had enough."""
         self.stopped_ms = shown.now_ms if self.stopped_ms is None else self.stopped_ms
-        may_go = is_first and shown.raised >= PASSABLE and (shown.is_green or shown.is_for_everyone)
-        self.passable_ms = (self.passable_ms or shown.now_ms) if may_go else None
+        leave = shown.leave if is_first and shown.raised >= PASSABLE else None
+        self.passable_ms = None if leave is None else (self.passable_ms or shown.now_ms)
         if self.driver.temper is Temper.BALKS and shown.now_ms - self.stopped_ms > BALKS_AFTER_MS:
             self.doing = Doing.BACKING
-        elif self.passable_ms is not None and shown.now_ms - self.passable_ms >= self.driver.reacts_ms:
-            self._go(Because.OPEN_TO_ALL if shown.is_for_everyone else Because.GREEN)
+        elif leave and self.passable_ms is not None and shown.now_ms - self.passable_ms >= self.driver.reacts_ms:
+            self._go(leave)
         elif is_first:
             self._has_enough(shown)
 
     def _has_enough(self, shown: Shown) -> None:
-        self.waited_ms += 0 if shown.is_closed else TICK_MS
+        self.waited_ms += 0 if shown.is_closed or shown.is_dark else TICK_MS
         if self.waited_ms > self.driver.patience_ms:
             self.doing = Doing.BACKING
 

@@ -12,16 +12,39 @@ from tests.gate_firmware.street_plan import Disturbance, Trouble
 RISES_MS = 1_500
 
 
+CLOSES_BEHIND_MS = 500
+"""How long the loop of a barrier that closes by itself has to be free again."""
+
+LOOKS_MS = (400, 900, 2_000, 4_000)
+LOOKS_FOR_CODE_MS = (1_500, 3_000)
+
+
 @dataclass(slots=True)
 class StreetArm:
     """The barrier's arm, which goes where it was asked last. The protection that a real barrier has of its own is left
-    out: what it would make up for shows here."""
+    out while the gate has power: what it would make up for shows here. One that closes by itself (`closes_after_ms`)
+    takes no command to close, and so has to have it."""
 
+    closes_after_ms: int | None
     raised: float = 0.0
     goes_up: bool = False
+    closes_in_ms: int = 0
 
-    def move(self) -> None:
-        """What happens in one tick."""
+    def opens(self) -> None:
+        """It is told to, by whomever."""
+        self.goes_up, self.closes_in_ms = True, self.closes_after_ms or 0
+
+    def closes(self) -> None:
+        """The gate asks for it."""
+        self.goes_up = self.goes_up and self.closes_after_ms is not None
+
+    def move(self, *, under: bool, is_alone: bool) -> None:
+        """What happens in one tick. `is_alone`: the gate has no power."""
+        if under and self.raised and (is_alone or self.closes_after_ms is not None):
+            self.goes_up, self.closes_in_ms = True, CLOSES_BEHIND_MS
+        elif self.raised == 1 and self.closes_after_ms is not None:
+            self.closes_in_ms -= TICK_MS
+            self.goes_up = self.goes_up and self.closes_in_ms > 0
         way = TICK_MS / RISES_MS
         self.raised = min(1.0, self.raised + way) if self.goes_up else max(0.0, self.raised - way)
 
@@ -47,8 +70,7 @@ class StreetCamera:
 
     def asked(self, command: Look | LookForCode, now_ms: int) -> None:
         self.passage_id, self.is_for_code = command.passage_id, isinstance(command, LookForCode)
-        takes_ms = (1_500, 3_000) if self.is_for_code else (400, 900, 2_000, 4_000)
-        self.due_ms = now_ms + self.random.choice(takes_ms)
+        self.due_ms = now_ms + self.random.choice(LOOKS_FOR_CODE_MS if self.is_for_code else LOOKS_MS)
 
     def sees(self, cars: Iterable[Car], now_ms: int) -> Event | None:
         """What has come of the look that is due."""

@@ -8,6 +8,7 @@ from enum import Enum
 from random import Random
 
 from cloud_sync.link.v1.facts import Direction
+from domain.now import Trust
 from domain.plate import Plate
 from tests.gate_firmware.gate import OTHER, PLATE, rid, ticket
 
@@ -107,7 +108,22 @@ class Trouble(Enum):
     HELD_OPEN = "held open"
     CLOSED = "closed"
     CRASH = "the gate's power fails"
+    KEY = "somebody raises the arm by the key switch, and waves whoever is there through"
 
+
+class Kind(Enum):
+    """Streets of one kind: what may go wrong on them."""
+
+    UNDISTURBED = "undisturbed"
+    DISTURBED = "disturbed"  # whatever `CHANCE` has; the power is back at once
+    SINGLE_PULSE = "single-pulse"  # the same before a barrier that closes by itself
+    OUTAGES = "outages"  # before either barrier; the gate sees nothing for a while
+    NO_CLOCK = "no-clock"  # the same, and it does not know for how long
+    KEY = "key"  # before either barrier; somebody on site has a key
+
+
+CLOSES_AFTER_MS = 35_000
+"""How long a single-pulse barrier waits for a car: longer than the gate does."""
 
 LASTS_MS = {
     Trouble.ARRIVAL_DROPS_OUT: (100, 300, 600, 1_500),
@@ -130,6 +146,10 @@ CHANCE = {
 }
 """That a disturbed street has it at all."""
 
+OUTAGES_MS = (1_000, 4_000, 12_000, 30_000)
+KEYS_MS = (0, 4_000, 10_000, 20_000)
+"""How long somebody with the key stays; who does not stay waves nobody through."""
+
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
@@ -140,18 +160,24 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One street: the same for a seed, whatever the lane does. `photocell`: the lane has one."""
+    """One street: the same for a seed and a kind, whatever the lane does.
+
+    `photocell`: the lane has one. `closes_after_ms`: its barrier is a single-pulse one. `trust`: in its clock, after
+    its power has failed for a while.
+    """
 
     seed: int
     direction: Direction
     ground: Ground
     photocell: bool
+    closes_after_ms: int | None
+    trust: Trust
     drivers: tuple[Driver, ...]
     disturbances: tuple[Disturbance, ...]
 
 
-def drawn(seed: int, direction: Direction, *, disturbed: bool) -> Plan:
-    """The street of a seed. A disturbed one has the same cars as the one without disturbances."""
+def drawn(seed: int, direction: Direction, kind: Kind) -> Plan:
+    """The street of a seed: the same cars in each kind, and the same disturbances but for what the kind adds."""
     random = Random(f"cars {seed}")
     ground = Ground(random.uniform(0.5, 1.5))
     photocell = random.random() < 0.5
@@ -159,10 +185,29 @@ def drawn(seed: int, direction: Direction, *, disturbed: bool) -> Plan:
     for index in range(random.choice((2, 2, 3))):
         drivers.append(_driver(random, index, comes_ms, ground))
         comes_ms += random.choice((300, 800, 1_500, 3_000, 6_000, 15_000))
-    disturbances = _disturbances(Random(f"disturbances {seed}"), comes_ms + 12_000) if disturbed else ()
+    until_ms = comes_ms + 12_000
+    disturbances = [] if kind is Kind.UNDISTURBED else _disturbances(Random(f"disturbances {seed}"), until_ms)
     if direction is Direction.EXIT:  # an exit is never closed
-        disturbances = tuple(one for one in disturbances if one.trouble is not Trouble.CLOSED)
-    return Plan(seed, direction, ground, photocell, tuple(drivers), disturbances)
+        disturbances = [one for one in disturbances if one.trouble is not Trouble.CLOSED]
+    random = Random(f"{kind.value} {seed}")
+    closes_by_itself = kind is Kind.SINGLE_PULSE or (
+        kind in (Kind.OUTAGES, Kind.NO_CLOCK, Kind.KEY) and random.random() < 0.5
+    )
+    match kind:
+        case Kind.OUTAGES | Kind.NO_CLOCK:
+            disturbances += _outages(random, until_ms)
+        case Kind.KEY:
+            disturbances += _keys(random, drivers, until_ms)
+    return Plan(
+        seed=seed,
+        direction=direction,
+        ground=ground,
+        photocell=photocell,
+        closes_after_ms=CLOSES_AFTER_MS if closes_by_itself else None,
+        trust=Trust.NONE if kind is Kind.NO_CLOCK else Trust.RTC,
+        drivers=tuple(drivers),
+        disturbances=tuple(sorted(disturbances, key=lambda one: one.at_ms)),
+    )
 
 
 def _driver(random: Random, index: int, comes_ms: int, ground: Ground) -> Driver:
@@ -189,10 +234,26 @@ def _driver(random: Random, index: int, comes_ms: int, ground: Ground) -> Driver
     )
 
 
-def _disturbances(random: Random, until_ms: int) -> tuple[Disturbance, ...]:
-    drawn = [
+def _disturbances(random: Random, until_ms: int) -> list[Disturbance]:
+    return [
         Disturbance(random.randrange(500, until_ms), trouble, random.choice(LASTS_MS[trouble]))
         for trouble, chance in CHANCE.items()
         for _ in range(random.choice((1, 1, 2)) if random.random() < chance else 0)
     ]
-    return tuple(sorted(drawn, key=lambda one: one.at_ms))
+
+
+def _outages(random: Random, until_ms: int) -> list[Disturbance]:
+    return [
+        Disturbance(random.randrange(500, until_ms), Trouble.CRASH, random.choice(OUTAGES_MS))
+        for _ in range(random.choice((1, 1, 2)))
+    ]
+
+
+def _keys(random: Random, drivers: list[Driver], until_ms: int) -> list[Disturbance]:
+    """Shortly before somebody comes, once they have waited, or at any time."""
+    turned_ms = []
+    for _ in range(random.choice((1, 1, 2))):
+        comes_ms = random.choice(drivers).comes_ms
+        before, waiting = random.randint(-3_000, 2_000), random.randint(4_000, 15_000)
+        turned_ms.append(random.choice((comes_ms + before, comes_ms + waiting, random.randrange(500, until_ms))))
+    return [Disturbance(max(ms, 500), Trouble.KEY, random.choice(KEYS_MS)) for ms in turned_ms]
