@@ -105,7 +105,7 @@ class Crossings:
 
     def put_in_doubt(self, now: Now) -> None:
         """The car was under the arm, and has crossed or gone back: whoever stands there now is looked at."""
-        self._car.passage.may_have_crossed = False
+        self._car.passage.may_have_crossed = self._car.passage.is_unread
         self._car.put_aside(now)
 
     def settle(self, now: Now, looked: Looked | None = None) -> None:

@@ -29,7 +29,9 @@ class Start:
         """
         self._find(inputs, now)
         last = self._on_their_way(let_pass, now)
-        if last is not None and not inputs.safety:
+        if last is not None and inputs.safety:
+            self._car.passage.is_unread = last.is_long_ago
+        elif last is not None:
             self._who_is_there(inputs, last, now)
         if inputs.fire:
             return self._machine.step(Input.ALARM, now)
@@ -98,7 +100,6 @@ class Start:
         """It is up, or moves, or a car that may pass is over the safety loop."""
         passage, before = self._car.passage, self._car.before
         if inputs.safety:
-            passage.is_unread = last is not None and last.is_long_ago
             return [self._parts.sign.go(DRIVE), *self._machine.enter(State.PASSING, now)]
         if last is not None and passage.passage_id:
             return self._resume(last, now)

@@ -283,6 +283,17 @@ class TestPowerFailure:
         open_.happens(SafetyLoop(False))
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
 
+    def test_nor_who_it_was_where_another_one_stands_there_then(self, open_: Gate) -> None:
+        self.on_again(open_, arm=Arm.UP, safety=True, arrival=True)
+        open_.happens(SafetyLoop(False))
+        open_.seen("p2", Sight.STRANGER, OTHER)
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
+    def test_nor_in_a_fire(self, open_: Gate) -> None:
+        self.on_again(open_, arm=Arm.UP, safety=True, fire=True)
+        open_.happens(SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
     def test_who_stands_there_and_cannot_be_read_is_another_one(self, open_: Gate) -> None:
         assert Look("p2") in self.on_again(open_, arm=Arm.UP, arrival=True)
         assert LowerArm() in open_.seen("p2", Sight.UNSURE, None)
