@@ -99,7 +99,7 @@ class Lateness:
 
     def __init__(self) -> None:
         self._least_ms = math.inf
-        self._at_ms = 0.0
+        self._taken_ms, self._came_ms = -math.inf, 0.0
 
     def of(self, taken_ms: float, came_ms: float) -> float:
         """Of the next picture, in milliseconds; it was taken by the stream's clock, and came by ours.
@@ -107,8 +107,11 @@ class Lateness:
         Less than nothing for one that is prompter than all before, as the first is.
         """
         delay_ms = came_ms - taken_ms
-        late_ms = delay_ms - self._least_ms - DRIFT_MAX * (came_ms - self._at_ms)
-        self._least_ms, self._at_ms = delay_ms - max(late_ms, 0), came_ms
+        if taken_ms <= self._taken_ms:  # the stream has no clock, or it was set back
+            self._least_ms = delay_ms
+        late_ms = delay_ms - self._least_ms - DRIFT_MAX * (came_ms - self._came_ms)
+        self._least_ms = delay_ms - max(late_ms, 0)
+        self._taken_ms, self._came_ms = taken_ms, came_ms
         return late_ms
 
 

@@ -145,6 +145,13 @@ class TestLateness:
         lateness.of(0, 1_000)
         assert lateness.of(66, 1_016) == pytest.approx(-50, abs=1)
 
+    @pytest.mark.parametrize("set_back_ms", [0, 3_600_000])
+    def test_a_clock_that_is_none_or_is_set_back_tells_nothing(self, set_back_ms: int) -> None:
+        lateness = Lateness()
+        lateness.of(3_600_000, 0)
+        assert lateness.of(3_600_000 - set_back_ms, 1_000) == pytest.approx(0, abs=10)
+        assert lateness.of(3_600_066 - set_back_ms, 1_366) == pytest.approx(300, abs=10), "what follows is compared"
+
     @pytest.mark.parametrize(("slower", "is_late"), [(0.5 * DRIFT_MAX, False), (4 * DRIFT_MAX, True)])
     def test_a_clock_that_is_a_little_slower_than_ours_is_no_lateness(self, slower: float, is_late: bool) -> None:
         lateness = Lateness()
