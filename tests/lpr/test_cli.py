@@ -237,6 +237,16 @@ def test_bench_reports_each_folder(run: Run, labelled: Path) -> None:
 
 
 @pytest.mark.usefixtures("pretend")
+def test_bench_reads_as_it_is_told_to_and_times_that(run: Run, labelled: Path) -> None:
+    eu, _ = _objects(run("bench", labelled, "--json", "--region", "0.5,0,1,1", "--countries", "de"))
+    assert eu["exact"] == 1
+    assert list(eu["stages_ms"]) == ["quality", "region", "formats"]
+    nothing, _ = _objects(run("bench", labelled, "--json", "--region", "0.8,0,1,1"))
+    assert nothing["exact"] == 0, "only its black part is read"
+    assert run("bench", labelled, "--region", "0,1,1,0").exit_code == 2
+
+
+@pytest.mark.usefixtures("pretend")
 def test_bench_for_people_keeps_progress_off_stdout(run: Run, labelled: Path) -> None:
     result = run("bench", labelled)
     assert result.stdout.startswith("eu: 1 photographs\n  read exactly")
