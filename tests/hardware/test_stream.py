@@ -32,20 +32,22 @@ class Sent:
     """Stands for a `cv2.VideoCapture` of MJPEG as it comes: gives what is put in, and ends with None."""
 
     parts: SimpleQueue[bytes | None] = field(default_factory=SimpleQueue)
-    is_taken: Event = field(default_factory=Event)
+    asks: SimpleQueue[None] = field(default_factory=SimpleQueue)
     is_released: Event = field(default_factory=Event)
     part: bytes = b""
 
     def send(self, *parts: bytes | None) -> None:
         """Returns once all of them have been taken, and the next one is asked for."""
-        self.is_taken.clear()
         for part in parts:
+            self.asks.get(timeout=10)
             self.parts.put(part)
-        assert (self.is_released if None in parts else self.is_taken).wait(10)
+        if None in parts:
+            assert self.is_released.wait(10)
+        else:
+            self.asks.put(self.asks.get(timeout=10))
 
     def grab(self) -> bool:
-        if self.parts.empty():
-            self.is_taken.set()
+        self.asks.put(None)
         part = self.parts.get()
         self.part = part or b""
         return part is not None
