@@ -6,7 +6,8 @@ from gate_firmware.record import Record
 from lpr.blindness import Blindness
 
 WORDS = {
-    Blindness.NO_PICTURE: "no picture comes from the camera: look at its cable, its power and its address",
+    Blindness.NO_PICTURE: "no picture comes from the camera, or all come too late: look at its cable, its power, its "
+    "address, and in the log for camera.lost, which says why",
     Blindness.BLACK: "the camera's picture is black: look at the lane's lamp, and for a cap on the lens",
     Blindness.COVERED: "the camera shows nothing but one surface: something covers its lens, or glare",
     Blindness.DEFOCUSED: "the camera is out of focus, no plate can be read: wipe its lens, set its focus",

@@ -26,9 +26,10 @@ from gate_firmware.service import GateService
 from gate_firmware.settings import GateSettings
 from gate_firmware.spare import Spare, bring_home, tried
 from hardware.lane import Lane as Devices
-from lpr.plate_formats import FormatReader, PlateFormats
+from lpr.pipeline import pipeline
+from lpr.plate_formats import PlateFormats
 from lpr.reader import PlateReader, engine
-from lpr.region import Region, RegionReader
+from lpr.region import Region
 
 log = logging.getLogger(__name__)
 
@@ -189,12 +190,12 @@ def _lane_reader(settings: GateSettings) -> PlateReader:
     """Load the lane's plate reader, which reads where its cars have their plates."""
     wanted = settings.reader
     reader = engine(wanted.engine, wanted.threads, models=wanted.models, network=wanted.network)
-    if wanted.countries:
-        reader = FormatReader(reader, PlateFormats(wanted.countries))
     camera = settings.hardware.camera
-    if camera is None or camera.region is None:
-        return reader
-    return RegionReader(reader, Region(**camera.region.model_dump()))
+    return pipeline(
+        reader,
+        region=Region(**camera.region.model_dump()) if camera and camera.region else None,
+        formats=PlateFormats(wanted.countries) if wanted.countries else None,
+    )
 
 
 async def _until_it_fails(serving: Coroutine[Any, Any, None]) -> Exception:

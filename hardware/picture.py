@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.errors import BadInput
+from domain.picture_header import SCANS_MAX, scans, size_px
+
 Pixels = NDArray[np.uint8]
 """A picture: height x width x 3, blue, green, red."""
 
@@ -30,3 +33,16 @@ def coloured(raw: NDArray[Any]) -> Pixels | None:
         return None
     pixels = raw if raw.shape[2] == 3 else cv2.cvtColor(raw, _CODES[raw.shape[2]])
     return np.ascontiguousarray(pixels)
+
+
+def decoded(data: bytes) -> Pixels:
+    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`), also for more than `PIXELS_MAX` or `SCANS_MAX`."""
+    width, height = size_px(data) or (0, 0)
+    try:
+        decodes = 0 < width * height <= PIXELS_MAX and scans(data) <= SCANS_MAX
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if decodes else None
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise BadInput("picture_invalid", f"{len(data)} bytes are no picture that can be decoded; send a JPEG")
+    return np.asarray(pixels, dtype=np.uint8)

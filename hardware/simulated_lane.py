@@ -25,9 +25,10 @@ from hardware.control_protocol import (
 from hardware.control_socket import ControlSocket
 from hardware.display import Display
 from hardware.lane import Lane
+from hardware.picture import decoded
 from hardware.timer import TimerFactory
 from hardware.twin import LaneTwin
-from hardware.twin_camera import CameraTwin, decode_picture
+from hardware.twin_camera import CameraTwin
 from hardware.twin_events import LaneEvent
 from hardware.twin_memory import TwinMemory
 from hardware.twin_pins import TwinPins
@@ -160,7 +161,7 @@ class SimulatedLane(Lane):
                 self.pins.act(partial(self.twin.jam, command.jammed))
             case SetCamera():
                 if command.empty_lane is not None:
-                    self.camera_twin.empty_lane = await asyncio.to_thread(decode_picture, command.empty_lane)
+                    self.camera_twin.empty_lane = await asyncio.to_thread(decoded, command.empty_lane)
                 self.camera_twin.mode = command.mode
             case GetState() | Watch():
                 return self.state.model_dump(mode="json")
@@ -205,4 +206,4 @@ class _DisplayTwin(Display):
 
 
 def _decode(pictures: Sequence[bytes]) -> list[Pixels]:
-    return [decode_picture(picture) for picture in pictures]
+    return [decoded(picture) for picture in pictures]

@@ -6,10 +6,7 @@ from enum import Enum
 import cv2
 import numpy as np
 
-from domain.errors import BadInput
-from domain.picture_header import SCANS_MAX, scans, size_px
 from hardware.camera import Frame, Pixels
-from hardware.picture import PIXELS_MAX
 from hardware.twin import LaneTwin
 
 BLACK: Pixels = np.zeros((720, 1280, 3), np.uint8)
@@ -88,16 +85,3 @@ def _with_noise(scene: Pixels, seed: int) -> Pixels:
     noisy = scene.copy()
     noisy[-1] ^= np.random.default_rng(seed).integers(0, 2, noisy[-1].shape, np.uint8)
     return noisy
-
-
-def decode_picture(data: bytes) -> Pixels:
-    """A JPEG or PNG as pixels. Raises BadInput (`picture_invalid`), also for more than `PIXELS_MAX` or `SCANS_MAX`."""
-    width, height = size_px(data) or (0, 0)
-    try:
-        decodes = 0 < width * height <= PIXELS_MAX and scans(data) <= SCANS_MAX
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if decodes else None
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise BadInput("picture_invalid", f"{len(data)} bytes are no picture that can be decoded; send a JPEG")
-    return np.asarray(pixels, dtype=np.uint8)

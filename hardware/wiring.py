@@ -163,6 +163,11 @@ class CameraWiring(Section):
     region: RegionWiring | None = None
 
     @property
+    def is_stream(self) -> bool:
+        """Whether the camera is one on the network."""
+        return "://" in str(self.source)
+
+    @property
     def pi_camera(self) -> int | None:
         """Which of the Pi's own cameras this is; None for any other camera."""
         name, _, index = str(self.source).partition(":")

@@ -11,7 +11,7 @@ import numpy as np
 from domain.errors import BadInput
 from domain.plate import Plate
 from lpr import photograph
-from lpr.frame import Box, is_blind
+from lpr.frame import Box
 from lpr.matching import RULE, Decision
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.stopwatch import Stopwatch
@@ -50,7 +50,7 @@ class Matched:
     With the true plate on the list: `accepted` as that plate, `accepted_wrong` as another one, `asked`, `refused`.
     Let in with the true plate not on the list: `stranger_accepted` where all plates on it are made up,
     `look_alike_accepted` where one of them differs from the true plate in a single sign of similar shape: on average
-    over all plates that do. `score_ms` is the median of what scoring a photograph against the list took.
+    over all plates that do.
     """
 
     expected: int
@@ -60,14 +60,13 @@ class Matched:
     refused: float
     stranger_accepted: float
     look_alike_accepted: float
-    score_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One folder: rate of exact reads (O as 0, I as 1), and milliseconds a photograph without start-up.
 
-    `stages_ms` has the median of each stage.
+    `stages_ms` has the median of each stage, with those of a match to the expected plates if there was one.
     """
 
     folder: str
@@ -118,15 +117,13 @@ def _lines(label: Path) -> list[str]:
 def readings(photographs: list[Labelled], reader: PlateReader, stopwatch: Stopwatch | None = None) -> Iterator[Reading]:
     """Read one photograph after another; `stopwatch` is the reader's own.
 
-    Raises BadInput for a file that is no whole picture. `quality`, whether the frame shows anything, is a stage too.
+    Raises BadInput for a file that is no whole picture.
     """
     stopwatch = stopwatch or Stopwatch()
     for labelled in photographs:
         frame = photograph.load(labelled.image)
         stopwatch.reset()
         start_ns = perf_counter_ns()
-        with stopwatch.stage("quality"):
-            is_blind(frame)  # as a gate asks before it reads
         sightings = tuple(reader.read(frame))
         yield Reading(labelled, sightings, (perf_counter_ns() - start_ns) / 1e6, stopwatch.ms)
 
@@ -156,12 +153,15 @@ def report(folder: str, seen: Sequence[Reading], tried: Sequence[Trial] = (), ex
         exact=sum(reading.exact for reading in seen) / len(seen),
         median_ms=float(np.median(ms)),
         p95_ms=float(np.percentile(ms, 95)),
-        stages_ms={
-            stage: float(np.median([reading.stages_ms.get(stage, 0.0) for reading in seen]))
-            for stage in dict.fromkeys(stage for reading in seen for stage in reading.stages_ms)
-        },
+        stages_ms=_medians([one.stages_ms for one in seen]) | _medians([one.stages_ms for one in tried]),
         matched=_matched(tried, expected) if tried else None,
     )
+
+
+def _medians(stages_ms: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each stage; a photograph that did not come to one took no time for it."""
+    stages = dict.fromkeys(stage for one in stages_ms for stage in one)
+    return {stage: float(np.median([one.get(stage, 0.0) for one in stages_ms])) for stage in stages}
 
 
 def _matched(tried: Sequence[Trial], expected: int) -> Matched:
@@ -175,7 +175,6 @@ def _matched(tried: Sequence[Trial], expected: int) -> Matched:
         refused=outcomes["refuse"] / len(tried),
         stranger_accepted=let_in.stranger,
         look_alike_accepted=let_in.look_alike,
-        score_ms=float(np.median([trial.score_ms for trial in tried])),
     )
 
 

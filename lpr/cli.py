@@ -17,8 +17,10 @@ from domain.plate import Plate
 if TYPE_CHECKING:  # while running only inside the commands: numpy and OpenCV would cost the help page 0.3 s
     from lpr.bench import Reading, Report
     from lpr.matching import Expected
+    from lpr.plate_formats import PlateFormats
     from lpr.qr import QrReader
     from lpr.reader import PlateReader
+    from lpr.region import Region
     from lpr.stopwatch import Stopwatch
     from lpr.trial import Trial
 
@@ -38,6 +40,10 @@ _Countries = Annotated[
     str | None,
     typer.Option(metavar="CODES", help="Where cars come from, as de,at: settles what O, 0, I and 1 are."),
 ]
+_Region = Annotated[
+    str | None,
+    typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Read this part alone: fractions of the picture, 0 to 1."),
+]
 _COLOURS = {"accept": "green", "read": "green", "ask": "yellow", "none": "yellow", "refuse": "red"}
 
 
@@ -54,10 +60,7 @@ def read(
     models: _Models = None,
     network: _Network = "standard",
     countries: _Countries = None,
-    region: Annotated[
-        str | None,
-        typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Read this part alone: fractions of the picture, 0 to 1."),
-    ] = None,
+    region: _Region = None,
 ) -> None:
     """Read the plate in each IMAGE.
 
@@ -67,7 +70,7 @@ def read(
     from lpr.matching import Expected  # noqa: PLC0415
 
     expected = Expected(_plates(expect)) if expect else None
-    reader = _in_region(_of_countries(_reader(engine, threads, models=models, network=network), countries), region)
+    reader = _pipeline(_reader(engine, threads, models=models, network=network), region, countries)
     column = max(len(image.name) for image in images)
     failed = False
     for image in images:
@@ -183,6 +186,7 @@ def bench(
     models: _Models = None,
     network: _Network = "standard",
     countries: _Countries = None,
+    region: _Region = None,
 ) -> None:
     """Measure the reader on photographs in DIR whose plates are known.
 
@@ -202,7 +206,8 @@ def bench(
         folders = bench.labelled_folders(folder)
         curves = {}
         stopwatch = Stopwatch()
-        reader = _of_countries(_reader(engine, 1, stopwatch, models=models, network=network), countries)
+        reader = _reader(engine, 1, stopwatch, models=models, network=network)
+        reader = _pipeline(reader, region, countries, stopwatch)
         for name, photographs in folders.items():
             with typer.progressbar(
                 bench.readings(photographs, reader, stopwatch), length=len(photographs), label=name, file=sys.stderr
@@ -238,7 +243,7 @@ def _report_for_people(report: "Report") -> str:
         typer.style(f"{report.folder}: {report.images} photographs", bold=True),
         f"  read exactly         {report.exact:6.1%}",
         f"  median, 95th percentile  {report.median_ms:.0f} ms, {report.p95_ms:.0f} ms",
-        *(f"    {stage:<12} median {ms:5.0f} ms" for stage, ms in report.stages_ms.items()),
+        *(f"    {stage:<12} median {ms:7.2f} ms" for stage, ms in report.stages_ms.items()),
     ]
     if matched := report.matched:
         lines += [
@@ -246,7 +251,6 @@ def _report_for_people(report: "Report") -> str:
             f"    right one accepted   {matched.accepted:6.1%}",
             f"    wrong one accepted   {matched.accepted_wrong:6.1%}",
             f"    asked, refused       {matched.asked:6.1%}, {matched.refused:.1%}",
-            f"    median {matched.score_ms:.0f} ms",
             "  let in though not expected",
             f"    no such plate        {matched.stranger_accepted:6.1%}",
             f"    one similar sign off {matched.look_alike_accepted:6.1%}",
@@ -278,11 +282,19 @@ def _reader(
         raise typer.BadParameter(error.message, param_hint="--engine") from error
 
 
-def _of_countries(reader: "PlateReader", countries: str | None) -> "PlateReader":
-    from lpr.plate_formats import FormatReader, PlateFormats  # noqa: PLC0415
+def _pipeline(
+    engine: "PlateReader", region: str | None, countries: str | None, stopwatch: "Stopwatch | None" = None
+) -> "PlateReader":
+    from lpr.pipeline import pipeline  # noqa: PLC0415
+
+    return pipeline(engine, region=_region(region), formats=_formats(countries), stopwatch=stopwatch)
+
+
+def _formats(countries: str | None) -> "PlateFormats | None":
+    from lpr.plate_formats import PlateFormats  # noqa: PLC0415
 
     try:
-        return reader if countries is None else FormatReader(reader, PlateFormats(_codes(countries)))
+        return None if countries is None else PlateFormats(_codes(countries))
     except BadInput as error:
         raise typer.BadParameter(error.message, param_hint="--countries") from error
 
@@ -291,11 +303,11 @@ def _codes(countries: str) -> list[str]:
     return [code.strip().lower() for code in countries.split(",")]
 
 
-def _in_region(reader: "PlateReader", region: str | None) -> "PlateReader":
-    from lpr.region import Region, RegionReader  # noqa: PLC0415
+def _region(edges: str | None) -> "Region | None":
+    from lpr.region import Region  # noqa: PLC0415
 
     try:
-        return reader if region is None else RegionReader(reader, Region.parse(region))
+        return None if edges is None else Region.parse(edges)
     except BadInput as error:
         raise typer.BadParameter(error.message, param_hint="--region") from error
 

@@ -15,6 +15,7 @@ from itertools import product
 from domain.errors import BadInput
 from lpr.frame import Frame
 from lpr.reader import PlateReader, Sighting
+from lpr.stopwatch import Stopwatch
 
 _SAME_SHAPE = {"0": "0O", "O": "O0", "1": "1I", "I": "I1"}
 
@@ -57,13 +58,17 @@ class FormatReader:
     The probabilities stay as they are, and so does what they are matched with: there O is 0 anyway.
     """
 
-    def __init__(self, reader: PlateReader, formats: PlateFormats) -> None:
+    def __init__(self, reader: PlateReader, formats: PlateFormats, stopwatch: Stopwatch | None = None) -> None:
+        """The stopwatch times the stage `formats`."""
         self._reader = reader
         self._formats = formats
+        self._stopwatch = stopwatch or Stopwatch()
 
     def read(self, frame: Frame) -> Sequence[Sighting]:
         """See PlateReader."""
-        return [self._settled(sighting) for sighting in self._reader.read(frame)]
+        found = self._reader.read(frame)
+        with self._stopwatch.stage("formats"):
+            return [self._settled(sighting) for sighting in found]
 
     def _settled(self, sighting: Sighting) -> Sighting:
         return replace(sighting, text=self._formats.settled(sighting.text)) if sighting.typical else sighting

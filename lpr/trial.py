@@ -1,15 +1,16 @@
 """Who is let in: photographs whose plates are known, matched against made-up lists, at any accept threshold."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from time import perf_counter_ns
 
 from domain.plate import Plate
 from lpr.made_up_plates import look_alikes, made_up
 from lpr.matching import RULE, Expected, Match, best, match, scored
 from lpr.reader import Sighting
+from lpr.stopwatch import Stopwatch
+from lpr.voting import Vote
 
 SEED = 20250101
 """Draws the same made-up plates in every run."""
@@ -22,7 +23,7 @@ class Trial:
     `listed` is the match with the true plate on the list, `right` the score at which it is accepted as that plate. With
     the true plate not on the list, `stranger` is the score at which it is accepted as any of many made-up plates, and
     `look_alikes` as each of those that differ in a sign of similar shape. Minus infinity where no threshold lets it
-    in: another plate fits better, or as well.
+    in: another plate fits better, or as well. `stages_ms` is what the match with the first list took, and its vote.
     """
 
     listed: Match
@@ -30,7 +31,7 @@ class Trial:
     right: float
     stranger: float
     look_alikes: tuple[float, ...]
-    score_ms: float
+    stages_ms: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +70,24 @@ def trials(seen: Sequence[tuple[Sequence[Sighting], Sequence[Plate]]], expected:
 
 
 def _trial(sightings: Sequence[Sighting], true: Sequence[Plate], everybody: Expected, nobody: Expected) -> Trial:
-    start_ns = perf_counter_ns()
-    frame = scored(sightings, everybody)
-    score_ms = (perf_counter_ns() - start_ns) / 1e6
+    stopwatch = Stopwatch()
+    with stopwatch.stage("match"):
+        frame = scored(sightings, everybody)
+        listed = match(frame)
+    with stopwatch.stage("vote"):
+        Vote().add(listed)
     plate, score, lead = best(everybody.plates, frame.scores)
     is_right = plate is not None and plate.folded in {each.folded for each in true}
     among = scored(sightings, nobody)
     _, stranger, stranger_lead = best(nobody.plates, among.scores)
     twins = Expected(twin for each in true for twin in look_alikes(each))
     return Trial(
-        listed=match(frame),
+        listed=listed,
         is_right=is_right,
         right=_if_leading(score if is_right else -math.inf, lead),
         stranger=_if_leading(stranger, stranger_lead),
         look_alikes=tuple(_if_leading(twin, twin - stranger) for twin in scored(sightings, twins).scores.tolist()),
-        score_ms=score_ms,
+        stages_ms=stopwatch.ms,
     )
 
 

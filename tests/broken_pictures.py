@@ -214,11 +214,11 @@ def _photograph(folder: Path) -> Callable[[bytes], bool]:
 
 
 def _shown(_folder: Path) -> Callable[[bytes], bool]:
-    from hardware.twin_camera import decode_picture  # noqa: PLC0415
+    from hardware.picture import decoded  # noqa: PLC0415
 
     def show(data: bytes) -> bool:
         try:
-            pixels = decode_picture(data)
+            pixels = decoded(data)
         except BadInput:
             return False
         assert pixels.dtype == np.uint8

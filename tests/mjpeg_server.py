@@ -13,11 +13,13 @@ PAUSE_S = 0.01
 
 
 class NetworkCamera:
-    """Sends a picture every 10 ms to whoever asks; its shade is `shade`. Stalled, it only holds connections."""
+    """Sends a picture every 10 ms to whoever asks; its shade is `shade`. Stalled, it only holds connections;
+    endless, it goes on with one that never ends."""
 
     def __init__(self, port: int = 0) -> None:
         self.shade = 40
         self.stalled = False
+        self.endless = False
         self.clients = 0
         self._dead = False
         camera = self
@@ -32,6 +34,8 @@ class NetworkCamera:
                     while not camera._dead:
                         if not camera.stalled:
                             self.wfile.write(camera._part())
+                        while camera.endless and not camera._dead:
+                            self.wfile.write(bytes(100_000))
                         time.sleep(PAUSE_S)
 
             def log_message(self, *_: object) -> None:
@@ -57,7 +61,8 @@ class NetworkCamera:
     def _part(self) -> bytes:
         done, jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), self.shade, np.uint8))
         assert done
-        return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), bytes(jpeg))
+        size = 2**31 - 1 if self.endless else len(jpeg)
+        return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (size, bytes(jpeg))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gate_firmware.settings import GateSettings
 from hardware.barrier import Position
 from hardware.camera import Pixels
 from hardware.lane import Lane as Devices
+from lpr.pipeline import pipeline
 from lpr.qr import Code, QrChain, any_text
 from lpr.reader import PlateReader, Sighting, engine
 from simulator.bench.gate_disk import ENTRY, SEED, Booking
@@ -98,7 +99,7 @@ async def loop_to_relay(
     service, reading, asked = GateService(settings, host, store), _Reading(), 0
     watch, limit_ms = _Stopwatch(reading), settings.timing.decide_ms_max(settings.gate.direction)
     async with Devices.from_wiring(settings.hardware) as lane:
-        reading.plates = await asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads)
+        reading.plates = pipeline(await asyncio.to_thread(engine, settings.reader.engine, settings.reader.threads))
         loaded: asyncio.Future[PlateReader] = asyncio.get_running_loop().create_future()
         loaded.set_result(reading)
         looker = Looker(

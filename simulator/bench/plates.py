@@ -17,6 +17,7 @@ import numpy as np
 from domain.plate import Plate
 from lpr.made_up_plates import look_alikes, made_up
 from lpr.matching import Decision, Expected, match, scored
+from lpr.pipeline import pipeline
 from lpr.reader import PlateReader, Sighting, engine, open_read
 from lpr.voting import Vote
 from simulator.bench.figure import Figure
@@ -80,7 +81,7 @@ class Seen:
 
 async def plates(_folder: Path, say: Callable[[str], None], cars: int = CARS) -> list[Figure]:
     """Draw the cars of each kind, read them, and match one of them among many plates."""
-    reader, strangers = engine(), _strangers(EXPECTED)
+    reader, strangers = pipeline(engine()), _strangers(EXPECTED)
     figures, nearest = [], []
     for name, kind in KINDS.items():
         passages = []

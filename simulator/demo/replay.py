@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 from domain.plate import Plate
-from lpr.frame import is_blind
-from lpr.matching import NOTHING, Expected, match, scored
+from lpr.matching import Expected, match, scored
 from lpr.photograph import load
+from lpr.pipeline import pipeline
 from lpr.reader import PlateReader, engine
 from lpr.voting import Vote
 
@@ -16,8 +16,7 @@ def replay(frames: Sequence[Path], plates: Iterable[Plate]) -> str:
     """What these frames come to for a gate that expects `plates`: accept, ask or refuse."""
     expected, vote = Expected(plates), Vote()
     for path in frames:
-        frame = load(path)
-        settled = vote.add(NOTHING if is_blind(frame) else match(scored(_reader().read(frame), expected)))
+        settled = vote.add(match(scored(_reader().read(load(path)), expected)))
         if settled is not None:
             return settled.decision.value
     return vote.close().decision.value
@@ -25,4 +24,4 @@ def replay(frames: Sequence[Path], plates: Iterable[Plate]) -> str:
 
 @cache
 def _reader() -> PlateReader:
-    return engine()
+    return pipeline(engine())

@@ -290,6 +290,13 @@ async def test_what_fails_beside_the_store_ends_the_gate() -> None:
     assert raised.group_contains(OSError)
 
 
+def halves(height: int, width: int) -> Pixels:
+    """Something can be seen in it."""
+    frame: Pixels = np.zeros((height, width, 3), np.uint8)
+    frame[:, : width // 2] = 200
+    return frame
+
+
 class TestReaderOfTheLane:
     """What the wiring says of the camera holds for whoever reads its pictures."""
 
@@ -306,13 +313,17 @@ class TestReaderOfTheLane:
         monkeypatch.setattr(process, "engine", lambda *_, **__: plate_engine)
         wiring = Wiring(kind="gpiozero", camera=CameraWiring(source=0, region=region))
         settings = gate_settings(tmp_path, Direction.ENTRY).model_copy(update={"hardware": wiring})
-        process._lane_reader(settings).read(np.zeros((100, 200, 3), np.uint8))
+        process._lane_reader(settings).read(halves(100, 200))
         assert plate_engine.shape == shape
 
-    def test_reads_everything_where_the_camera_has_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        plate_engine = self.Engine()
-        monkeypatch.setattr(process, "engine", lambda *_, **__: plate_engine)
-        assert process._lane_reader(gate_settings(tmp_path, Direction.ENTRY)) is plate_engine
+    def test_reads_nothing_where_nothing_can_be_seen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Engine:
+            def read(self, _frame: Pixels) -> Sequence[Sighting]:
+                raise AssertionError("it has nothing to read")
+
+        monkeypatch.setattr(process, "engine", lambda *_, **__: Engine())
+        reader = process._lane_reader(gate_settings(tmp_path, Direction.ENTRY))
+        assert reader.read(np.full((100, 200, 3), 90, np.uint8)) == []
 
     def test_knows_where_cars_come_from(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         class Engine:
@@ -322,5 +333,5 @@ class TestReaderOfTheLane:
         monkeypatch.setattr(process, "engine", lambda *_, **__: Engine())
         settings = gate_settings(tmp_path, Direction.ENTRY)
         settings = settings.model_copy(update={"reader": settings.reader.model_copy(update={"countries": ("sk",)})})
-        [plate] = process._lane_reader(settings).read(np.zeros((9, 9, 3), np.uint8))
+        [plate] = process._lane_reader(settings).read(halves(90, 90))
         assert plate.text == "RK896AO"

@@ -182,6 +182,17 @@ class TestStream:
             assert self.shade(camera) == 120
             assert server.clients >= 3
 
+    def test_that_sends_a_picture_without_end_is_given_up(self, time: MovedTime) -> None:
+        with network_camera() as server:
+            camera = VideoCamera(CameraWiring(source=server.address, **self.LIMITS), clock=time)
+            assert camera.step() == 0
+            server.endless = True
+            while (wait := camera.step()) == 0:  # what was on its way
+                pass
+            assert wait == BACKOFF_MS_FIRST
+            server.endless = False
+            assert camera.step() == 0
+
     def test_that_dies_and_comes_back(self, time: MovedTime, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO, "hardware.camera")
         with network_camera() as server:

@@ -1,18 +1,13 @@
 """The simulated camera: whose frames it shows when, and what counts as a picture."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from domain.errors import BadInput
-from domain.picture_header import SCANS_MAX
 from hardware.camera import Pixels
 from hardware.twin import LaneTwin
-from hardware.twin_camera import EMPTY_LANE, CameraMode, CameraTwin, decode_picture
-from tests.broken_pictures import fed, jpeg_of_scans, resized, whole
+from hardware.twin_camera import EMPTY_LANE, CameraMode, CameraTwin
 from tests.hardware.moved_time import MovedTime
 
 
@@ -156,31 +151,3 @@ def test_what_a_spoilt_camera_shows(scene: Scene, mode: CameraMode, contrast: in
     assert contrast <= np.ptp(frame.pixels) <= contrast + 40
     steepest = int(np.abs(np.diff(frame.pixels.astype(int), axis=1)).max())
     assert (steepest > 50) is (mode is CameraMode.OK)
-
-
-def test_a_picture_is_decoded_in_colour_also_where_it_has_none() -> None:
-    for pixels in (shade(80), shade(80)[:, :, 0]):
-        done, data = cv2.imencode(".png", pixels)
-        assert done
-        assert np.array_equal(decode_picture(data.tobytes()), shade(80))
-
-
-@pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0" + bytes(100)])
-def test_what_is_no_picture_is_refused_by_its_size_alone(data: bytes) -> None:
-    with pytest.raises(BadInput, match=f"^{len(data)} bytes") as refused:
-        decode_picture(data)
-    assert refused.value.code == "picture_invalid"
-
-
-def test_a_picture_that_says_it_is_huge_is_refused() -> None:
-    with pytest.raises(BadInput, match="no picture"):
-        decode_picture(resized(whole()["jpeg"], 5_000, 5_000))
-
-
-def test_a_picture_in_countless_scans_is_refused() -> None:
-    with pytest.raises(BadInput, match="no picture"):
-        decode_picture(jpeg_of_scans(whole()["jpeg progressive"], SCANS_MAX + 1))
-
-
-def test_two_thousand_broken_pictures_leave_the_process_as_it_was(tmp_path: Path) -> None:
-    assert fed("shown", 2_000, tmp_path).startswith("read 3")

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -136,13 +137,13 @@ def test_the_stopwatch_of_the_reader_starts_anew_for_each_photograph(tmp_path: P
 
     class Timed:
         def read(self, frame: Frame) -> Sequence[Sighting]:
-            assert list(stopwatch.ms) == ["quality"]
+            assert not stopwatch.ms
             with stopwatch.stage("find"):
                 return []
 
     labelled = Labelled(_label(tmp_path, "a", "HHAB123"), (Plate("HHAB123"),))
     seen = list(readings([labelled] * 2, Timed(), stopwatch))
-    assert [list(reading.stages_ms) for reading in seen] == [["quality", "find"]] * 2
+    assert [list(reading.stages_ms) for reading in seen] == [["find"]] * 2
 
 
 def test_a_car_with_two_plates_may_be_read_by_either(see: See) -> None:
@@ -159,7 +160,14 @@ def test_matching_among_expected_plates(seen: list[Reading]) -> None:
     assert of is not None
     assert (of.expected, of.accepted, of.accepted_wrong, of.asked, of.refused) == (50, 0.5, 0, 0.25, 0.25)
     assert (of.stranger_accepted, of.look_alike_accepted) == (0, 0)
-    assert of.score_ms > 0
+
+
+def test_matching_and_voting_are_stages_after_those_of_the_reader(seen: list[Reading]) -> None:
+    read = [replace(one, stages_ms={"find": 1.0}) for one in seen]
+    stages_ms = _matched(read, 50).stages_ms
+    assert list(stages_ms) == ["find", "match", "vote"]
+    assert min(stages_ms.values()) > 0
+    assert list(report("eu", read).stages_ms) == ["find"]
 
 
 def test_another_plate_is_a_wrong_one_and_a_stranger(see: See) -> None:
@@ -169,7 +177,7 @@ def test_another_plate_is_a_wrong_one_and_a_stranger(see: See) -> None:
 
 
 def test_who_is_let_in_is_counted_at_the_threshold_that_decides(seen: list[Reading]) -> None:
-    tried = [Trial(NOTHING, True, at, at, (at,), 1.0) for at in (RULE.accept_score, RULE.accept_score - 0.01)]
+    tried = [Trial(NOTHING, True, at, at, (at,), {}) for at in (RULE.accept_score, RULE.accept_score - 0.01)]
     of = report("eu", seen[:2], tried, 10).matched
     assert of is not None
     assert (of.accepted, of.stranger_accepted, of.look_alike_accepted) == (0.5, 0.5, 0.5)

@@ -85,7 +85,7 @@ def test_of_focus_nothing_is_said_where_there_is_little_light() -> None:
     assert blindness(dim) is None
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 400), (3000, 4000)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 400), (1, 3000), (3000, 4000)])
 def test_frames_of_any_size_are_judged(shape: tuple[int, int]) -> None:
     assert blindness(np.zeros((*shape, 3), np.uint8)) is Blindness.BLACK
     rows = np.arange(shape[0] * shape[1]).reshape(shape) % 2 * 255

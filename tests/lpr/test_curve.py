@@ -47,8 +47,8 @@ def test_strangers_are_drawn_on_the_left_and_look_alikes_on_the_right() -> None:
     def drawn(stranger: float, look_alike: float) -> Frame:
         """One of a hundred lets such a car in, which moves no axis."""
         out = -math.inf
-        others = [Trial(NOTHING, True, -1.0, out, (out,), 1.0)] * 99
-        return picture({"eu": [Trial(NOTHING, True, -1.0, stranger, (look_alike,), 1.0), *others]}, 20)
+        others = [Trial(NOTHING, True, -1.0, out, (out,), {})] * 99
+        return picture({"eu": [Trial(NOTHING, True, -1.0, stranger, (look_alike,), {}), *others]}, 20)
 
     def changed(other: Frame) -> NDArray[np.intp]:
         return np.flatnonzero((other != drawn(-math.inf, -math.inf)).any(axis=(0, 2)))

@@ -1,7 +1,6 @@
 """What is the finder's reader's own: how often it looks, which box it reads, and what it makes of the reads."""
 
 import random
-import resource
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -13,6 +12,7 @@ from lpr.finder_reader import FinderReader, is_sure
 from lpr.frame import Box, Frame
 from lpr.plate_finder import LARGE, NEAR_PX, NEARER_PX, SMALL, Found
 from lpr.reader import PlateReader, Sighting, open_read
+from lpr.stopwatch import Stopwatch
 from simulator.street.conditions import Conditions
 from simulator.street.frames import empty_lane, shot
 from simulator.street.plates import Style, draw_plate
@@ -203,6 +203,14 @@ def test_sure_is_a_typical_plate_read_well(see: See, text: str, confidence: floa
     assert is_sure(see(text, confidence, typical=typical)) is sure
 
 
+def test_cutting_lines_out_of_a_plate_is_a_stage_of_its_own(
+    finder: PlateReader, stopwatch: Stopwatch, draw: Callable[..., Frame]
+) -> None:
+    stopwatch.reset()
+    finder.read(draw(("HH AB 1234", 180, 200, 1.6)))
+    assert list(stopwatch.ms) == ["find", "cut", "read"]
+
+
 def test_in_an_empty_lane_no_plate_is_read(finder: PlateReader) -> None:
     for seed in range(12):
         frame = cv2.imdecode(np.frombuffer(empty_lane(seed), np.uint8), cv2.IMREAD_COLOR)
@@ -218,18 +226,3 @@ def test_reads_drawn_plates(finder: PlateReader, style: Style) -> None:
         plate is not None and Plate(plate.text).folded == n.plate.folded for plate, n in zip(read, numbers, strict=True)
     ]
     assert sum(right) >= 5
-
-
-def test_memory_stays_flat_over_frames_of_all_sizes(finder: PlateReader) -> None:
-    rng = np.random.default_rng(1)
-
-    def read_some(count: int) -> int:
-        for _ in range(count):
-            height, width = rng.integers(20, 1_300, 2)
-            finder.read(rng.integers(0, 255, (height, width, 3), np.uint8))
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-    read_some(2)
-    finder.read(np.full((1_300, 1_300, 3), 90, np.uint8))
-    before_mb = read_some(25)
-    assert read_some(25) - before_mb < 25
