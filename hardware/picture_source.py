@@ -14,6 +14,10 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+MEMORY = "/dev/shm/"  # noqa: S108  nothing is made there
+"""The only place among the devices where files lie."""
+
+
 class PictureSource(Protocol):
     """An open camera. Both methods may raise anything: drivers do."""
 
@@ -45,7 +49,7 @@ class OpenCvSource:
 
     def __init__(self, wiring: CameraWiring) -> None:
         source = wiring.source
-        if isinstance(source, int) or source.startswith("/dev/"):
+        if isinstance(source, int) or (source.startswith("/dev/") and not source.startswith(MEMORY)):
             self._video = cv2.VideoCapture(source, cv2.CAP_V4L2)
             self._video.set(cv2.CAP_PROP_FRAME_WIDTH, wiring.width_px)
             self._video.set(cv2.CAP_PROP_FRAME_HEIGHT, wiring.height_px)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hardware.camera import BACKOFF_MS_FIRST, BACKOFF_MS_MAX, STEADY_MS, Camera, VideoCamera
-from hardware.picture_source import PictureSource, open_source
+from hardware.picture_source import OpenCvSource, PictureSource, open_source
 from hardware.simulated_lane import SimulatedLane
 from hardware.twin_camera import CameraMode
 from hardware.wiring import CameraWiring
@@ -94,6 +94,31 @@ def test_a_broken_camera_gives_none(shown: tuple[Camera, Callable[[], None], Cal
     camera, _, break_camera = shown
     break_camera()
     assert camera.newest() is None
+
+
+@pytest.mark.parametrize(
+    ("source", "backend"),
+    [
+        (0, cv2.CAP_V4L2),
+        ("/dev/video0", cv2.CAP_V4L2),
+        ("/dev/shm/lane.avi", cv2.CAP_FFMPEG),  # noqa: S108  never made
+        ("rtsp://camera/lane", cv2.CAP_FFMPEG),
+    ],
+)
+def test_a_device_is_no_stream_and_a_file_in_memory_no_device(
+    monkeypatch: pytest.MonkeyPatch, source: int | str, backend: int
+) -> None:
+    opened = []
+
+    class Video:
+        def __init__(self, source: int | str, backend: int, *_limits: object) -> None:
+            opened.append((source, backend))
+
+        def set(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(cv2, "VideoCapture", Video)
+    OpenCvSource(CameraWiring(source=source))
+    assert opened == [(source, backend)]
 
 
 def test_only_the_newest_frame_is_kept(video: Path, time: MovedTime) -> None:
