@@ -2,6 +2,7 @@
 
 import math
 import os
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -58,7 +59,7 @@ def open_source(wiring: CameraWiring) -> PictureSource | None:
 
 def _opened(wiring: CameraWiring) -> cv2.VideoCapture:
     source = wiring.source
-    if isinstance(source, int) or source.startswith("/dev/"):
+    if isinstance(source, int) or (source.startswith("/dev/") and not Path(source).is_file()):  # one in /dev/shm
         # V4L2 knows no time limit of its own; OpenCV's would be ten seconds. It is read once, with the first camera.
         os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = str(math.ceil(wiring.read_ms_max / 1_000))
         device = cv2.VideoCapture(source, cv2.CAP_V4L2)

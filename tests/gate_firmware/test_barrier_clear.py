@@ -68,6 +68,16 @@ SIGHTS = st.builds(
     st.sampled_from(Sight),
     st.sampled_from([PLATE, OTHER, None]),
 )
+MODES = st.sampled_from([*Mode, Mode.AUTOMATIC, Mode.AUTOMATIC])
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """The hub hands back the mode that the lane was set to last, which this gate had lost with its disk."""
+
+    mode: Mode
+
+
 HAPPENINGS = st.lists(
     st.one_of(
         st.builds(ArrivalLoop, st.booleans()),
@@ -88,7 +98,8 @@ HAPPENINGS = st.lists(
             st.booleans(),
         ),
         st.sampled_from([OpenedBy("Anna"), OpenedBy("Anna", rid(1)), OpenedBy("Anna", rid(7))]),
-        st.builds(ModeSet, st.sampled_from([*Mode, Mode.AUTOMATIC, Mode.AUTOMATIC]), st.just("Anna")),
+        st.builds(ModeSet, MODES, st.just("Anna")),
+        st.builds(HandedBack, MODES),
         st.sampled_from([1, 500, 2_500, 6_000, 8_000, 30_000]),
         st.just("crash"),
         st.just("withdrawn"),
@@ -185,6 +196,9 @@ class Bystander:
                 gate.hub_says(right(status=Status.NO_SHOW, revision=3, end=9))
             case str(code):
                 self.check(gate.happens(CodeSeen(self.look, code)))
+            case HandedBack(mode):
+                self.sees(ModeSet(mode, "Anna"))
+                self.check(gate.recovered(LaneModeChanged(gate_id=gate.unit, mode=mode, by="Anna")))
             case Identified() | OpenedBy() | ModeSet() as said:
                 decisions = gate.decisions
                 if isinstance(said, ModeSet):

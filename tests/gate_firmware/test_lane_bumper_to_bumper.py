@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import GateDecided, GatePassed, Mode, WithdrawalNoted
+from cloud_sync.link.v1.facts import GateDecided, GatePassed, LaneModeChanged, Mode, WithdrawalNoted
 from domain.admission import Reason
 from domain.plate import Plate
 from domain.reservation import Status
@@ -100,6 +100,11 @@ class TestBumperToBumper:
     def test_nor_where_something_happens_before_that_look(self, entry: Gate, event: Event) -> None:
         self.comes_close_behind(entry)
         entry.happens(event)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
+
+    def test_nor_where_the_hub_hands_another_mode_back_before_that_look(self, entry: Gate) -> None:
+        self.comes_close_behind(entry)
+        entry.recovered(LaneModeChanged(gate_id=entry.unit, mode=Mode.HELD_OPEN, by="Anna"))
         assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
 
     @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import cv2
@@ -81,6 +82,11 @@ class TestV4l2:
     def test_a_read_has_a_limit_in_whole_seconds(self, devices: list[Device], read_ms_max: int, limit_s: str) -> None:
         open_source(CameraWiring(source=0, read_ms_max=read_ms_max))
         assert devices[0].limit_s == limit_s, "it is known when the device is opened"
+
+    def test_a_file_among_the_devices_is_none(self, devices: list[Device]) -> None:
+        with NamedTemporaryFile(dir="/dev/shm", suffix=".avi") as file:
+            open_source(CameraWiring(source=file.name))
+        assert devices[0].api == cv2.CAP_FFMPEG
 
     def test_one_that_is_not_there_is_let_go(self, devices: list[Device]) -> None:
         assert open_source(CameraWiring(source="/dev/video9")) is None

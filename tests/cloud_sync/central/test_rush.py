@@ -128,7 +128,7 @@ async def test_as_many_get_one_as_there_are_and_each_pays_once(
     before = len(own_bank.requests())
     drivers = racers(tmp_path)
     central.start()
-    limits = httpx.Limits(max_connections=DRIVERS)
+    limits = httpx.Limits(max_connections=DRIVERS, keepalive_expiry=1)  # long before central ends one that is idle
     base_url = f"http://127.0.0.1:{central.port}"
     with HubProcess(tmp_path, lot_broker, central_broker, SPOTS) as hub:
         async with httpx.AsyncClient(base_url=base_url, timeout=60, limits=limits) as http:
