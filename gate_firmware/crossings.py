@@ -119,7 +119,7 @@ class Crossings:
         doubted, self._car.doubted = self._car.doubted, None
         if doubted is None:
             return
-        is_sure = looked is not None and looked.is_sure
+        is_sure = looked is not None and looked.is_sure and doubted.is_known
         is_another = looked is not None and self._car.is_another(doubted, looked, now)
         if doubted.may_have_crossed and (is_another or (doubted.is_unread and not is_sure)):
             self._passed_unseen(doubted, now)

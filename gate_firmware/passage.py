@@ -58,6 +58,11 @@ class Passage:
         return self.judgement.evidence is not Evidence.ID or not self.is_looked_at
 
     @property
+    def is_known(self) -> bool:
+        """Whether a look can tell this car from another: it has a booking, or its plate was read."""
+        return self.judgement is not None and (self.judgement.reservation_id or self.judgement.plate) is not None
+
+    @property
     def reservation_id(self) -> str | None:
         """Whose car it is, where that is known."""
         return None if self.judgement is None else self.judgement.reservation_id

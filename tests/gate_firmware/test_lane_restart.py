@@ -322,3 +322,12 @@ class TestPowerFailure:
         open_.crash()
         assert Look("p1") in open_.start(arrival=True, arm=Arm.UP)
         assert LookAway() not in open_.happens(ArmMoved(Arm.BETWEEN))
+
+    def test_a_look_tells_nothing_of_a_car_that_nobody_knows(self, exit_: Gate) -> None:
+        """It was let out unread, and was under the arm with the next one close behind."""
+        exit_.seen(exit_.car_comes(), Sight.UNSURE, None)
+        exit_.happens(ArmMoved(Arm.UP))
+        self.on_again(exit_, arm=Arm.UP, safety=True, arrival=True)
+        exit_.happens(SafetyLoop(False))
+        exit_.seen("p2", Sight.STRANGER, OTHER)
+        assert [(passed.passage_id, passed.unseen) for passed in exit_.passages] == [("p1", True)]
