@@ -88,10 +88,6 @@ class Arm:
         if self.is_down:
             self.forget()
 
-    def was_asked(self, now: Now) -> None:
-        """This gate has asked it to rise just before its process ended, and it may not have begun."""
-        self._asked_up, self._asked_up_ms = True, now.mono_ms
-
     def was_released(self, now: Now) -> None:
         """Somebody else has opened it: it is as if it had been asked now, and is to be asked to close anew."""
         self._asked_up_ms = now.mono_ms

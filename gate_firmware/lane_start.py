@@ -39,8 +39,6 @@ class Start:
             return self._machine.step(Input.HOLD_OPEN, now)
         if self._arm.is_down and not (inputs.safety and self._car.passage.may_pass):
             commands = self._machine.enter(State.IDLE, now)
-            if last is not None and not last.is_long_ago:
-                self._arm.was_asked(now)
             is_uninvited = inputs.safety and self._machine.state is State.IDLE
             return [*commands, *(self._loops.uninvited(now) if is_uninvited else [])]
         return self._with_the_arm_up(inputs, last, now)

@@ -76,6 +76,7 @@ class Witness:
     could tell."""
     starts: Counter[int] = field(default_factory=Counter)
     """How often it has started anew while a car waited."""
+    started_ms: list[int] = field(default_factory=list)
     turned: list[KeyTurned] = field(default_factory=list)
     on_arrival: set[int] = field(default_factory=set)
     may_cross_by_ms: int = 0
@@ -188,6 +189,7 @@ class Witness:
 
     def gate_starts(self, *, safety: bool) -> None:
         self.key_matters_no_more()
+        self.started_ms.append(self.now_ms)
         self.waits_since_ms, self.was_under = None, safety
         if self.was_up:
             self.turned_away |= self.unwatched

@@ -252,14 +252,6 @@ class TestWhatIsNone:
         entry.happens(Photocell(False))
         assert (entry.lane.state, entry.alarms) == (State.OPEN, [])
 
-    def test_an_arm_that_begins_to_rise_as_the_process_has_started_anew(self, entry: Gate) -> None:
-        entry.hub_says(right())
-        entry.admitted()
-        entry.crash()
-        entry.start(arrival=True)
-        entry.happens(*RISES)
-        assert entry.alarms == []
-
     def test_an_arm_that_the_gate_has_asked_for_and_that_begins_late(self, entry: Gate) -> None:
         """It is up for a car that has gone back, and not for the one behind."""
         entry.hub_says(right())
