@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lpr.frame import Box, Frame
 from lpr.plate_crop import Way, joined, ways
 from lpr.plate_finder import LARGE, NEARER_PX, SMALL, Found, PlateFinder, same
@@ -56,6 +58,11 @@ class FinderReader:
         self._finder = PlateFinder(threads)
         self._recogniser = Recogniser(threads, WIDTH_OF_PLATES)
         self._stopwatch = stopwatch or Stopwatch()
+        for size in (
+            SMALL,
+            LARGE,
+        ):  # what a look takes for ever it takes now, and not when the first car is hard to read
+            self._finder.find(np.zeros((min(size), max(size), 3), np.uint8), size)
 
     def read(self, frame: Frame) -> Sequence[Sighting]:
         """The plates of the frame: typical ones first, then by confidence; only the first sure one if there is one."""

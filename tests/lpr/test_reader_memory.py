@@ -5,13 +5,18 @@ A file of its own: nobody has measured that of EasyOCR, which the conformance su
 
 from random import Random
 
+import numpy as np
 import pytest
 
+from lpr.finder_reader import FinderReader
 from lpr.reader import PlateReader
 from simulator.street.conditions import Conditions
 from simulator.street.frames import approach
 from simulator.street.plates import Style, draw_plate
 from tests.process_memory import resident_bytes
+
+LOOKS_BYTES = 16_000_000
+"""What the network keeps for a large look, measured."""
 
 GROWTH_BYTES_MAX = 256 * 1024
 """Over six frames that were read before: a tenth of one, or two lines as the recogniser's network has them."""
@@ -34,3 +39,11 @@ def test_memory_stays_flat_over_cars_of_all_sizes(request: pytest.FixtureRequest
     before = read_all()
     read_all()
     assert read_all() - before < GROWTH_BYTES_MAX
+
+
+def test_the_first_frame_that_is_hard_to_read_takes_no_more() -> None:
+    """A gate's memory is what it is from the first hour on: a frame without a plate is looked at small, and large."""
+    reader = FinderReader(1)
+    before = resident_bytes()
+    assert not reader.read(np.full((720, 1280, 3), 90, np.uint8))
+    assert resident_bytes() - before < LOOKS_BYTES // 2
