@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from lpr.frame import Box
 from lpr.matching import RULE, Decision
 from lpr.reader import PlateReader, Sighting, open_read
 from lpr.stopwatch import Stopwatch
-from lpr.trial import LetIn, Trial
+from lpr.trial import LetIn, Trial, trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,16 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the reader made of one photograph, and how long it took: in all, and for each of its stages."""
+    """What the reader made of one photograph, and how long it took: in all, and for each of its stages.
+
+    `cpu_ms` is of all the process's threads: with other work beside, a clock says more.
+    """
 
     labelled: Labelled
     sightings: tuple[Sighting, ...]
     ms: float
     stages_ms: Mapping[str, float] = field(default_factory=dict)
+    cpu_ms: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -63,10 +67,24 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
+class WithoutPlates:
+    """Rates, of all photographs in a folder with their plates painted over: best nothing.
+
+    `read` is in how many one is believed to be there all the same; `let_in` which are accepted as one of the expected
+    plates, their own among them, None where none are expected.
+    """
+
+    read: float
+    let_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """One folder: rate of exact reads (O as 0, I as 1), and milliseconds a photograph without start-up.
+    """One folder: rate of exact reads (O as 0, I as 1), and milliseconds a photograph without start-up, by the
+    clock and of processor time.
 
     `stages_ms` has the median of each stage, with those of a match to the expected plates if there was one.
+    `without_plates` is None where they were not painted over.
     """
 
     folder: str
@@ -74,8 +92,11 @@ class Report:
     exact: float
     median_ms: float
     p95_ms: float
+    median_cpu_ms: float
+    p95_cpu_ms: float
     stages_ms: Mapping[str, float]
     matched: Matched | None
+    without_plates: WithoutPlates | None = None
 
 
 def labelled_folders(root: Path) -> dict[str, list[Labelled]]:
@@ -123,13 +144,14 @@ def readings(photographs: list[Labelled], reader: PlateReader, stopwatch: Stopwa
     for labelled in photographs:
         frame = photograph.load(labelled.image)
         stopwatch.reset()
-        start_ns = perf_counter_ns()
+        start_ns, start_cpu_ns = perf_counter_ns(), process_time_ns()
         sightings = tuple(reader.read(frame))
-        yield Reading(labelled, sightings, (perf_counter_ns() - start_ns) / 1e6, stopwatch.ms)
+        ms, cpu_ms = (perf_counter_ns() - start_ns) / 1e6, (process_time_ns() - start_cpu_ns) / 1e6
+        yield Reading(labelled, sightings, ms, stopwatch.ms, cpu_ms)
 
 
-def read_without_plates(photographs: list[Labelled], reader: PlateReader) -> Iterator[Sighting | None]:
-    """What is believed to be the plate of each photograph once its plates are painted over: best nothing.
+def read_without_plates(photographs: list[Labelled], reader: PlateReader) -> Iterator[Sequence[Sighting]]:
+    """What is sighted in each photograph once its plates are painted over.
 
     Plates of other cars in view, which have no label, are not painted over. Raises BadInput for a box that is not in
     its photograph.
@@ -141,20 +163,43 @@ def read_without_plates(photographs: list[Labelled], reader: PlateReader) -> Ite
                 raise BadInput("label_invalid", f"{labelled.image}: the box of its plate lies outside of it")
             part = frame[max(y - height // 4, 0) : y + height + height // 4, max(x, 0) : x + width]
             part[:] = np.median(part.reshape(-1, 3), axis=0)
-        yield open_read(reader.read(frame))
+        yield reader.read(frame)
 
 
-def report(folder: str, seen: Sequence[Reading], tried: Sequence[Trial] = (), expected: int = 0) -> Report:
-    """Sum one folder up, with what its photographs were matched to among `expected` plates, if they were."""
-    ms = [reading.ms for reading in seen]
+def without_plates(photographs: list[Labelled], reader: PlateReader, expected: int = 0) -> WithoutPlates:
+    """Read each photograph once more with its plates painted over, and match it to as many `expected` plates, if any.
+
+    Raises as `read_without_plates`.
+    """
+    seen = list(read_without_plates(photographs, reader))
+    read = sum(open_read(sightings) is not None for sightings in seen) / len(seen)
+    if not expected:
+        return WithoutPlates(read, None)
+    tried = trials([(sightings, one.plates) for sightings, one in zip(seen, photographs, strict=True)], expected)
+    return WithoutPlates(read, sum(trial.listed.decision is Decision.ACCEPT for trial in tried) / len(tried))
+
+
+def report(
+    folder: str,
+    seen: Sequence[Reading],
+    tried: Sequence[Trial] = (),
+    expected: int = 0,
+    without: WithoutPlates | None = None,
+) -> Report:
+    """Sum one folder up, with what its photographs were matched to among `expected` plates, if they were, and how they
+    were read `without` their plates."""
+    ms, cpu_ms = [reading.ms for reading in seen], [reading.cpu_ms for reading in seen]
     return Report(
         folder=folder,
         images=len(seen),
         exact=sum(reading.exact for reading in seen) / len(seen),
         median_ms=float(np.median(ms)),
         p95_ms=float(np.percentile(ms, 95)),
+        median_cpu_ms=float(np.median(cpu_ms)),
+        p95_cpu_ms=float(np.percentile(cpu_ms, 95)),
         stages_ms=_medians([one.stages_ms for one in seen]) | _medians([one.stages_ms for one in tried]),
         matched=_matched(tried, expected) if tried else None,
+        without_plates=without,
     )
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpr.frame import Frame, is_blind
+from lpr.frame import Frame, grey, is_flat
 
 BLACK_MAX = 32
 """The brightest part of a flat picture, of 255, up to which it is black."""
@@ -48,12 +48,14 @@ class Blindness(Enum):
 def blindness(frame: Frame) -> Blindness | None:
     """What is wrong with this one frame; None where something can be seen in it.
 
-    Takes some 2 ms for 1280 x 720 on a desktop computer's core. Says nothing of pictures that stand still.
+    Takes 1 ms for 1280 x 720 on a desktop computer's core. Says nothing of pictures that stand still.
     """
-    small = _shrunk(frame)
-    if is_blind(small):
-        return Blindness.BLACK if _brightest(small) <= BLACK_MAX else Blindness.COVERED
-    sharp = sharpness(small)
+    if not frame.size:
+        return Blindness.BLACK
+    light = _shrunk(grey(frame))
+    if is_flat(light):
+        return Blindness.BLACK if _brightest(frame) <= BLACK_MAX else Blindness.COVERED
+    sharp = _sharpness(light)
     if sharp is None or sharp >= SHARP_MIN:
         return None
     return Blindness.COVERED if sharp <= SHAPELESS_MAX else Blindness.DEFOCUSED
@@ -63,31 +65,38 @@ def sharpness(frame: Frame) -> float | None:
     """How steep the steepest edges are: change from pixel to pixel as a share of all the light there is in the picture,
     0.05 to 0.15 where plates cannot be read any more. None where there is too little light between dark and bright.
     """
-    grey = np.asarray(cv2.GaussianBlur(cv2.cvtColor(_shrunk(frame), cv2.COLOR_BGR2GRAY), (3, 3), 0), np.uint8)
-    dark, bright = _level(grey, 0.005), _level(grey, 0.995)
+    return _sharpness(_shrunk(grey(frame)))
+
+
+def _sharpness(light: Frame) -> float | None:
+    smooth = np.asarray(cv2.GaussianBlur(light, (3, 3), 0), np.uint8)
+    dark, bright = _levels(smooth, 256, 0.005, 0.995)
     if bright - dark < RANGE_MIN:
         return None
-    across, down = (cv2.Sobel(grey, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
     steepness = cv2.magnitude(across, down) * (_STEPS / (bright - dark))
-    return _level(steepness.astype(np.uint16), 0.998) / _STEPS
+    [steepest] = _levels(steepness.astype(np.uint16), 2 * _STEPS, 0.998)
+    return steepest / _STEPS
 
 
-def _shrunk(frame: Frame) -> Frame:
-    """To `_SIDE_PX` at most, which what is done next takes far less time for."""
-    side = max(frame.shape[:2])
+def _shrunk(light: Frame) -> Frame:
+    """To `_SIDE_PX` at most, which what is done next takes far less time for. In grey it takes a third of the time."""
+    side = max(light.shape)
     if side <= _SIDE_PX:
-        return frame
-    height, width = (max(round(length * _SIDE_PX / side), 1) for length in frame.shape[:2])
-    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return light
+    height, width = (max(round(length * _SIDE_PX / side), 1) for length in light.shape)
+    return np.asarray(cv2.resize(light, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _level(values: NDArray[np.uint8 | np.uint16], share: float) -> int:
-    """Which value that share of them is below or at: a percentile, in a quarter of the time that numpy's takes."""
-    return int(np.searchsorted(np.cumsum(np.bincount(values.ravel())), share * values.size))
+def _levels(values: NDArray[np.uint8 | np.uint16], end: int, *shares: float) -> list[int]:
+    """Which values those shares of them are below or at, what is `end` or more counted as that: percentiles, in a
+    fraction of the time that numpy takes for them."""
+    below = np.cumsum(cv2.calcHist([values], [0], None, [end], [0, end]), dtype=np.int64)
+    return [int(np.searchsorted(below, share * values.size)) for share in shares]
 
 
 def _brightest(frame: Frame) -> int:
-    return int(cv2.resize(frame, (64, 48), interpolation=cv2.INTER_AREA).max()) if frame.size else 0
+    return int(cv2.resize(frame, (64, 48), interpolation=cv2.INTER_AREA).max())
 
 
 def fingerprint(frame: Frame) -> int:

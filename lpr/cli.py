@@ -175,7 +175,7 @@ def bench(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a folder.")] = False,
     without: Annotated[
-        bool, typer.Option("--without", help="Count also what is read once the plates are painted over.")
+        bool, typer.Option("--without", help="Count also what is read, and let in, once the plates are painted over.")
     ] = False,
     misses: Annotated[bool, typer.Option("--misses", help="Name each photograph that was not read exactly.")] = False,
     plot: Annotated[
@@ -215,11 +215,9 @@ def bench(
                 seen = list(progress)
             tried = trials([(one.sightings, one.labelled.plates) for one in seen], expect) if expect else []
             curves[name] = tried
-            report = bench.report(name, seen, tried, expect or 0)
+            blank = bench.without_plates(photographs, reader, expect or 0) if without else None
+            report = bench.report(name, seen, tried, expect or 0, blank)
             typer.echo(json.dumps(asdict(report)) if as_json else _report_for_people(report))
-            if without:
-                read = [plate for plate in bench.read_without_plates(photographs, reader) if plate]
-                typer.echo(f"  read without plates  {len(read) / len(photographs):6.1%}", err=as_json)
             for reading in (reading for reading in seen if misses and not reading.exact):
                 typer.echo(_miss_for_people(reading), err=as_json)
         if plot is not None and expect is not None:
@@ -243,6 +241,7 @@ def _report_for_people(report: "Report") -> str:
         typer.style(f"{report.folder}: {report.images} photographs", bold=True),
         f"  read exactly         {report.exact:6.1%}",
         f"  median, 95th percentile  {report.median_ms:.0f} ms, {report.p95_ms:.0f} ms",
+        f"    of processor time    {report.median_cpu_ms:4.0f} ms, {report.p95_cpu_ms:.0f} ms",
         *(f"    {stage:<12} median {ms:7.2f} ms" for stage, ms in report.stages_ms.items()),
     ]
     if matched := report.matched:
@@ -255,6 +254,10 @@ def _report_for_people(report: "Report") -> str:
             f"    no such plate        {matched.stranger_accepted:6.1%}",
             f"    one similar sign off {matched.look_alike_accepted:6.1%}",
         ]
+    if blank := report.without_plates:
+        lines.append(f"  read without plates  {blank.read:6.1%}")
+        if blank.let_in is not None:
+            lines.append(f"    let in             {blank.let_in:6.1%}")
     return "\n".join(lines)
 
 

@@ -24,7 +24,24 @@ def is_blind(frame: Frame) -> bool:
 
     A gate with a blind camera asks; it must not conclude that no car is there. Does not judge focus.
     """
-    if not frame.size:
-        return True
-    parts = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), _PARTS, interpolation=cv2.INTER_AREA)
+    return not frame.size or is_flat(grey(frame))
+
+
+def grey(frame: Frame) -> Frame:
+    """How light it is at each pixel: H x W."""
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def is_flat(light: Frame) -> bool:
+    """Whether nothing shows in a grey picture, H x W: `is_blind` for who has one already."""
+    while all(side >= 4 * parts for side, parts in zip(light.shape, reversed(_PARTS), strict=True)):
+        light = _halved(light)
+    parts = cv2.resize(light, _PARTS, interpolation=cv2.INTER_AREA)
     return int(parts.max()) - int(parts.min()) < _CONTRAST_MIN
+
+
+def _halved(light: Frame) -> Frame:
+    """OpenCV averages 2 x 2 pixels in a tenth of the time that it takes for any other number of them."""
+    height, width = (side // 2 for side in light.shape)
+    whole = light[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

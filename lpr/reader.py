@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,7 +72,8 @@ def engine(
     models: Path | None = None,
     network: str = STANDARD,
 ) -> PlateReader:
-    """Load the reader of that name, ready to read: models in memory, on `threads` cores.
+    """Load the reader of that name, ready to read: models in memory, on `threads` cores, as OpenCV is for the whole
+    process from then on.
 
     The stopwatch times the stages `find` and `read` of each frame. `models` is the folder of EasyOCR's models, and
     `network` which of its recognition networks it is to use; other engines bring their models along. Raises
@@ -80,6 +82,7 @@ def engine(
     """
     if name not in ENGINES:
         raise OperatorError("engine_unknown", f"no plate reader is called {name!r}: take {' or '.join(ENGINES)}")
+    cv2.setNumThreads(threads)
     try:  # half a second and 100 MB, EasyOCR's more, only where a reader is wanted
         if name == "easyocr":
             from lpr.easyocr_reader import EasyOcrReader  # noqa: PLC0415

@@ -30,7 +30,7 @@ SURE_SCORE = -0.2
 SURE_LEAD = 8.0
 """A frame whose score and lead are at least these is beyond doubt: nineteen of twenty frames that are accepted at all.
 
-Of strangers whose plate is one look-alike sign off an expected one, .008 pass for it (measured as matching.Rule).
+Of strangers whose plate is one look-alike sign off an expected one, .002 pass for it (measured as matching.Rule).
 """
 
 COMBINED = 2

@@ -8,7 +8,17 @@ import pytest
 
 from domain.errors import BadInput
 from domain.plate import Plate
-from lpr.bench import Labelled, Reading, Report, labelled_folders, read_without_plates, readings, report
+from lpr.bench import (
+    Labelled,
+    Reading,
+    Report,
+    WithoutPlates,
+    labelled_folders,
+    read_without_plates,
+    readings,
+    report,
+    without_plates,
+)
 from lpr.frame import Box, Frame
 from lpr.matching import NOTHING, RULE
 from lpr.reader import Sighting
@@ -87,6 +97,7 @@ def test_each_photograph_is_read_once_and_timed(tmp_path: Path, see: See) -> Non
     [reading] = readings([labelled], Always())
     assert [sighting.text for sighting in reading.sightings] == ["HHAB123"]
     assert reading.ms > 0
+    assert reading.cpu_ms > 0
 
 
 def test_a_plate_that_is_painted_over_is_not_read(tmp_path: Path, see: See) -> None:
@@ -100,8 +111,19 @@ def test_a_plate_that_is_painted_over_is_not_read(tmp_path: Path, see: See) -> N
     cv2.imwrite(str(image), frame)
     hidden, shown = (Labelled(image, (Plate("HHAB123"),), boxes) for boxes in (((10, 20, 50, 24),), ()))
     nothing, plate = read_without_plates([hidden, shown], Contrast())
-    assert nothing is None
-    assert plate is not None
+    assert not nothing
+    assert plate
+    assert without_plates([hidden, shown], Contrast()) == WithoutPlates(read=0.5, let_in=None)
+    assert without_plates([hidden, shown], Contrast(), expected=10) == WithoutPlates(read=0.5, let_in=0.5)
+
+
+def test_who_is_let_in_without_a_plate_need_not_be_believed_to_have_one(tmp_path: Path, see: See) -> None:
+    class Lettering:
+        def read(self, _frame: Frame) -> Sequence[Sighting]:
+            return [see("PARKING", typical=False)]
+
+    labelled = Labelled(_label(tmp_path, "a", "PARKING"), (Plate("PARKING"),))
+    assert without_plates([labelled], Lettering(), expected=10) == WithoutPlates(read=0, let_in=1)
 
 
 def _reading(ms: float, plate: str, *sightings: Sighting) -> Reading:
@@ -124,6 +146,12 @@ def test_exact_reads_and_times_of_a_folder(seen: list[Reading]) -> None:
     assert (of.folder, of.images, of.exact, of.median_ms) == ("eu", 4, 0.5, 25)
     assert of.p95_ms == pytest.approx(89.5)
     assert of.matched is None
+
+
+def test_processor_time_is_told_from_that_of_the_clock(seen: list[Reading]) -> None:
+    of = report("eu", [replace(one, cpu_ms=one.ms / 2) for one in seen])
+    assert (of.median_ms, of.median_cpu_ms) == (25, 12.5)
+    assert of.p95_cpu_ms == pytest.approx(of.p95_ms / 2)
 
 
 def test_each_stage_has_its_median() -> None:

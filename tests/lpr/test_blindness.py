@@ -85,6 +85,16 @@ def test_of_focus_nothing_is_said_where_there_is_little_light() -> None:
     assert blindness(dim) is None
 
 
+def test_sharpness_is_the_steepest_change_as_a_share_of_all_the_light() -> None:
+    """Bars that rise from one pixel to the next rise by three eighths a pixel once they are smoothed."""
+    bars = np.repeat(np.arange(32, dtype=np.uint8) % 2, 20)
+    for dark, bright in ((20, 200), (0, 255), (100, 160)):
+        frame = np.tile(dark + bars * (bright - dark), (360, 1)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
+        assert sharpness(frame) == pytest.approx(0.375, abs=0.02)
+        larger = frame.repeat(2, axis=0).repeat(2, axis=1)
+        assert sharpness(larger) == sharpness(frame)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 400), (1, 3000), (3000, 4000)])
 def test_frames_of_any_size_are_judged(shape: tuple[int, int]) -> None:
     assert blindness(np.zeros((*shape, 3), np.uint8)) is Blindness.BLACK

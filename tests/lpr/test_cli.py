@@ -25,7 +25,7 @@ FIELDS = ["image", "plate", "confidence", "candidates", "matched", "match_score"
 
 @pytest.fixture
 def run() -> Run:
-    runner = CliRunner()
+    runner = CliRunner(env={"COLUMNS": "400"})  # else a long path breaks the words of an error over two lines
     return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments])
 
 
@@ -222,6 +222,7 @@ def test_bench_reports_each_folder(run: Run, labelled: Path) -> None:
     eu, us = _objects(result)
     assert (eu["folder"], eu["images"], eu["exact"]) == ("eu", 1, 1)
     assert eu["median_ms"] <= eu["p95_ms"]
+    assert 0 < eu["median_cpu_ms"] <= eu["p95_cpu_ms"]
     assert {"quality", "match", "vote"} <= eu["stages_ms"].keys()
     assert eu["matched"] == {
         "expected": 20,
@@ -259,6 +260,11 @@ def test_bench_for_people_keeps_progress_off_stdout(run: Run, labelled: Path) ->
 def test_bench_counts_what_is_read_without_plates(run: Run, labelled: Path) -> None:
     lines = run("bench", labelled, "--without").stdout.splitlines()
     assert [line.split()[-1] for line in lines if "without plates" in line] == ["100.0%", "0.0%"]
+    assert not any("let in" in line for line in lines)
+    eu, us = _objects(run("bench", labelled, "--without", "--expect", "20", "--json"))
+    assert (eu["without_plates"], us["without_plates"]) == ({"read": 1, "let_in": 1}, {"read": 0, "let_in": 0.5})
+    [plain, _] = _objects(run("bench", labelled, "--json"))
+    assert plain["without_plates"] is None
 
 
 @pytest.mark.usefixtures("pretend")

@@ -24,3 +24,12 @@ def test_a_lit_plate_in_the_night_is_not_blind(draw: Callable[..., Frame]) -> No
 @pytest.mark.parametrize("shape", [(0, 0, 3), (0, 640, 3), (1, 1, 3)])
 def test_a_frame_of_no_size_is_blind(shape: tuple[int, int, int]) -> None:
     assert is_blind(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (719, 1279), (1632, 918), (331, 450), (48, 4_000), (5, 7)])
+def test_large_frames_and_small_ones_show_something_from_the_same_contrast_on(size: tuple[int, int]) -> None:
+    frame: Frame = np.full((*size, 3), 100, np.uint8)
+    frame[:, : size[1] // 2] = 123
+    assert is_blind(frame)
+    frame[:, : size[1] // 2] = 124
+    assert not is_blind(frame)
