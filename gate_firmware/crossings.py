@@ -44,7 +44,8 @@ class Crossings:
         """The next car is there while the one that may pass is between the loops, or has backed out. There is no room
         for two between them: one that was before that has gone."""
         self.before_has_gone(now)
-        before = self._car.before = self._car.passage
+        before, self._car.passage = self._car.passage, Passage()
+        self._car.before = before
         before.crosses_by_ms = before.crosses_by_ms or now.mono_ms + self._gap_ms_max
         self._gap_ends_ms = before.crosses_by_ms
 
@@ -70,8 +71,9 @@ class Crossings:
 
     def has_gone(self, now: Now) -> None:
         """The car that may pass has left the arrival loop, and was not seen to cross in time."""
-        self._car.passage.has_gone = True
-        if self._gone(self._car.passage, now):
+        passage = self._car.passage
+        passage.has_gone = passage.is_over = True
+        if self._gone(passage, now):
             self._car.begin(Passage(), now)
 
     def cleared(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
@@ -201,7 +203,6 @@ class Crossings:
         """Whoever has left the arrival loop, while the arm is up for everyone, has driven or gone back."""
         self._car.step_aside(now)
         self.next_has_come(now)
-        self._car.passage = Passage()
 
     def _gone(self, passage: Passage, now: Now) -> bool:
         """A car has left the arrival loop for an open arm, and has not been seen to cross; whether it counts as passed:

@@ -125,7 +125,7 @@ class Loops:
             self._crossings.next_has_come(now)
         if self._machine.state is not State.FIRE:
             return self._car.comes(now)
-        self._car.passage = Passage()
+        self._car.begin(Passage(), now)
         self._car.step_aside(now)
         return []
 

@@ -326,9 +326,9 @@ class Machine:
         if self._under.photocell and self._waits_for_somebody(now):
             return []
         if passage.is_awaited:
-            self._record.noted(Noted.NOT_COME, passage.passage_id, now)
+            passage.noted(Noted.NOT_COME, self._record, now)
         elif passage.judgement is not None and self._arrivals.occupied:
-            self._record.noted(Noted.NOT_DRIVEN, passage.passage_id, now)
+            passage.noted(Noted.NOT_DRIVEN, self._record, now)
         elif passage.judgement is not None or self._release.lasts:
             self._crossings.has_gone(now)
         if self._arrivals.occupied:

@@ -96,7 +96,7 @@ class Start:
     def _has_gone(self, passage: Passage, now: Now) -> None:
         """Most likely it has not crossed; somebody has to see."""
         self._crossings.may_have_passed(passage, now)
-        self._parts.record.noted(Noted.BACKED_OUT, passage.passage_id, now)
+        passage.noted(Noted.BACKED_OUT, self._parts.record, now)
 
     def _with_the_arm_up(self, inputs: Inputs, last: Resumed | None, now: Now) -> list[Command]:
         """It is up, or moves, or a car that may pass is over the safety loop."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import LaneNoted, Mode
+from cloud_sync.link.v1.facts import LaneNoted, Mode, Noted
 from domain.admission import Reason
 from domain.now import Now, Trust
 from domain.plate import Plate
@@ -28,6 +28,7 @@ from gate_firmware.words import DRIVE, IDLE, LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
+    MOTION_MS_MAX,
     OTHER,
     PLATE,
     TIMING,
@@ -243,6 +244,27 @@ class TestRestart:
     def test_an_exit_with_nothing_to_go_on_with_closes_and_looks_at_who_comes(self, exit_: Gate) -> None:
         assert self.up_again(exit_, arm=Arm.UP) == [LowerArm(), RED_IDLE]
         assert Tell(Signal.RED, *LOOKING) in exit_.happens(ArrivalLoop(True))
+
+    @pytest.mark.parametrize("begins", ["arm-stuck", "held-open"])
+    def test_who_was_let_pass_and_is_decided_on_anew_is_counted_once(self, entry: Gate, begins: str) -> None:
+        """The arm did not rise, or the lane is held open no more."""
+        entry.hub_says(right())
+        if begins == "held-open":
+            entry.happens(ModeSet(Mode.CLOSED, "Anna"))
+            entry.admitted()
+            entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP), ModeSet(Mode.AUTOMATIC, "Anna"))
+        else:
+            entry.admitted()
+            entry.happens(ArmMoved(Arm.BETWEEN))
+            entry.passes_ms(MOTION_MS_MAX)
+            entry.happens(ArmMoved(Arm.DOWN))
+        entry.seen("p2")
+        entry.through()
+        self.up_again(entry, arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert entry.noted == [(Noted.NOT_DRIVEN, "p1")]
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p2", False)]
+        assert "passage-unseen" not in entry.alarms
 
     def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
         entry.hub_says(right(), policy())
