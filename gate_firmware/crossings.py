@@ -81,10 +81,10 @@ class Crossings:
 
         `for_everyone`: the arm is up whoever comes.
         """
-        passage, crossing = self._car.passage, self.under.crossing
+        passage, before, crossing = self._car.passage, self._car.before, self.under.crossing
         in_doubt = crossing is Crossing.PERHAPS and passage.may_pass
-        if self._is_the_one_before(crossing):
-            either = in_doubt or (self.under.was_for_everyone and passage.passage_id != "")
+        if before is not None and self._is_the_one_before(before, crossing):
+            either = in_doubt or before.is_unread or (self.under.was_for_everyone and passage.passage_id != "")
             self._the_one_before(now, unseen=either, stays=passage.may_pass and arrival)
             passage.may_have_crossed, passage.is_unread = in_doubt, in_doubt and not for_everyone
         elif in_doubt and not self._arrivals.is_stuck:
@@ -95,8 +95,8 @@ class Crossings:
             has_perhaps = crossing is Crossing.PERHAPS and not (passage.may_pass or for_everyone)  # let in by the key
             unseen = passage.is_unread or has_perhaps
             self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
-            if self._car.before is not None:  # most likely: the next one would have had to drive through it
-                self._car.before.has_gone = True
+            if before is not None:  # most likely: the next one would have had to drive through it
+                before.has_gone = True
 
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It is the car before that has crossed; `unseen`: it may have been the next one, nobody can tell."""
@@ -147,15 +147,12 @@ class Crossings:
         if for_everyone and let_pass is self._car.passage:
             self.has_gone(now)
 
-    def _is_the_one_before(self, crossing: Crossing) -> bool:
+    def _is_the_one_before(self, before: Passage, crossing: Crossing) -> bool:
         """Whether it is the car before that has crossed: the next one stands there still, or may not pass and has gone
         back. Who was let pass before a restart has most likely crossed then, and this is the next one."""
-        before, passage = self._car.before, self._car.passage
-        if before is None:
-            return False
         if crossing is Crossing.NOT_CROSSED:
             return self.under.arm_had_risen
-        return crossing is Crossing.PERHAPS or not (passage.may_pass or before.may_have_crossed)
+        return crossing is Crossing.PERHAPS or not (self._car.passage.may_pass or before.may_have_crossed)
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""

@@ -240,6 +240,8 @@ class Machine:
             return [*self._arm.held_up(now)]
         if not self._car.may_pass_by_itself or self._passage.has_gone:
             return self.enter(State.PASSING, now)
+        if self.state is State.FAULT and not self._arm.is_up:
+            return [*self._arm.held_up(now)]  # it is asked once in a while, and somebody was called
         return [*(self._arm.held_up(now) if self._arm.is_up else []), *self.drives_on(now)]
 
     def leaves_photocell(self, now: Now) -> list[Command]:

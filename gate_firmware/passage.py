@@ -21,7 +21,7 @@ class Passage:
     were judged since the last look at its plate. `is_looked_at`: a look at the plate is under way. `is_awaited`: it was
     let in from afar and has not come yet. `may_have_crossed`: it was let pass before a restart, or somebody has crossed
     who was this one or the one before; the car that stands there may be the next one, and where one does `is_unread`
-    until a look has shown it.
+    until a look has shown it; so is one that was let pass so long ago that another may cross in its place.
     `look_again_ms`: when to begin the next look at its plate, whatever is said of it until then. `drives_by_ms`: when
     it is to have driven off the arrival loop, since the arm is up. `crosses_by_ms`: when it is to have crossed that is
     between the loops, whoever comes behind it. `has_gone`: it has not, and is not waited for; should it come all the

@@ -26,6 +26,7 @@ from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
     KEY_KNOWN,
+    MOTION_MS_MAX,
     OTHER,
     PLATE,
     TIMING,
@@ -219,6 +220,17 @@ class TestBeforeTheArm:
         entry.happens(Photocell(False))
         assert LowerArm() not in entry.passes_ms(TIMING.gap_ms_max - 1)
         assert LowerArm() in entry.passes_ms(1)
+
+    def test_of_an_arm_that_does_not_rise_somebody_is_told_once_whoever_walks_through(self, entry: Gate) -> None:
+        brought_to(entry, State.FAULT)
+        for _ in range(5):
+            entry.happens(Photocell(True))
+            entry.passes_ms(MOTION_MS_MAX // 2)
+            entry.happens(Photocell(False))
+            entry.passes_ms(MOTION_MS_MAX)
+        assert entry.alarms == ["arm-stuck"]
+        entry.happens(ArmMoved(Arm.UP))
+        assert entry.lane.state is State.OPEN
 
     def test_nobody_else_comes_in_for_one_that_is_awaited(self, entry: Gate) -> None:
         entry.hub_says(right())

@@ -266,6 +266,27 @@ class TestRestart:
         assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p2", False)]
         assert "passage-unseen" not in entry.alarms
 
+    def test_who_was_gone_from_a_closed_arm_comes_in_no_more_in_a_fire(self, entry: Gate) -> None:
+        """Whoever drives then is another one."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.up_again(entry, fire=True)
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+        assert entry.noted == [(Noted.BACKED_OUT, "p1")]
+
+    def test_nor_through_a_lane_that_is_held_open_and_one_alarm_is_enough(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        entry.admitted()
+        self.up_again(entry)
+        entry.happens(ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+        assert entry.alarms == ["passage-unseen"]
+
     def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
         entry.hub_says(right(), policy())
         for _ in range(3):
@@ -320,6 +341,15 @@ class TestPowerFailure:
         assert Look("p2") in self.on_again(open_, arm=Arm.UP, arrival=True)
         assert LowerArm() in open_.seen("p2", Sight.UNSURE, None)
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
+    def test_nor_who_was_ahead_of_one_that_stands_there(self, open_: Gate) -> None:
+        """It may have crossed meanwhile, and this one drives with a third close behind."""
+        open_.car_leaves()
+        open_.seen(open_.car_comes(), Sight.UNSURE, None)
+        self.on_again(open_, arm=Arm.UP, arrival=True)
+        open_.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+        assert open_.alarms == ["passage-unseen"]
 
     def test_the_car_itself_is_let_in_anew(self, open_: Gate) -> None:
         assert LowerArm() not in self.on_again(open_, arm=Arm.UP, arrival=True)
