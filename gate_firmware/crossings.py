@@ -139,13 +139,13 @@ class Crossings:
 
     def glimpse(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
         """Somebody was in the photocell: on foot, or the car that is between the loops where the safety loop is silent.
-        The gap's end tells, unless the arm stays up anyway."""
+        The gap's end tells; where the arm stays up anyway it begins here, unless it has begun."""
         let_pass = self._car.before or (None if arrival else self._car.passage)
         if let_pass is None or not let_pass.may_pass or let_pass.is_awaited:
             return
         self._glimpsed = let_pass.passage_id
         if for_everyone and let_pass is self._car.passage:
-            self.has_gone(now)
+            self.leaves_an_open_arm(now)
 
     def _is_the_one_before(self, before: Passage, crossing: Crossing) -> bool:
         """Whether it is the car before that has crossed: the next one stands there still, or may not pass and has gone

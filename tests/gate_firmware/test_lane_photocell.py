@@ -291,6 +291,20 @@ class TestUpForEveryone:
         assert len(exit_.passages) == 2
 
     @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    @pytest.mark.parametrize("crosses", [True, False])
+    def test_whoever_was_between_the_loops_as_it_began_is_counted_once(
+        self, entry: Gate, begins: ModeSet | FireAlarm, crosses: bool
+    ) -> None:
+        """Where nobody crosses in time, the safety loop may be silent."""
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), begins, Photocell(True), Photocell(False))
+        assert entry.passages == []
+        entry.happens(*([SafetyLoop(True), SafetyLoop(False)] if crosses else []))
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), not crosses)]
+        assert ("safety-loop-silent" in entry.alarms) is not crosses
+
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
     def test_when_it_is_over_who_may_pass_drives_on(self, entry: Gate, begins: ModeSet | FireAlarm) -> None:
         ends = ModeSet(Mode.AUTOMATIC, "Anna") if isinstance(begins, ModeSet) else FireAlarm(False)
         brought_to(entry, State.OPEN)
