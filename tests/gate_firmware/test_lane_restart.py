@@ -23,7 +23,9 @@ from gate_firmware.events import (
     SafetyLoop,
     Sight,
     Tell,
+    Warn,
 )
+from gate_firmware.lane_states import State
 from gate_firmware.words import DRIVE, IDLE, LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
@@ -49,6 +51,18 @@ class TestRestart:
 
     def test_with_nobody_there(self, entry: Gate) -> None:
         assert self.up_again(entry) == [LookAway(), RED_IDLE]
+
+    @pytest.mark.parametrize("arrival", [True, False])
+    def test_with_a_car_at_a_closed_arm_that_nobody_has_let_pass(self, entry: Gate, arrival: bool) -> None:
+        commands = self.up_again(entry, safety=True, arrival=arrival)
+        assert RaiseArm() not in commands
+        assert (Warn() in commands, "uninvited-car" in entry.alarms) == (not arrival, not arrival)
+
+    @pytest.mark.parametrize("arm", [Arm.UP, Arm.DOWN])
+    def test_with_something_under_the_arm_that_stays_there(self, entry: Gate, arm: Arm) -> None:
+        self.up_again(entry, safety=True, arm=arm)
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms[-1] == "lane-blocked"
 
     def test_with_a_car_before_the_arm(self, entry: Gate) -> None:
         entry.car_comes()
@@ -214,6 +228,16 @@ class TestRestart:
         assert RaiseArm() not in commands
         assert {LowerArm(), Look("p3")} < set(commands)
 
+    def test_who_comes_behind_one_that_might_pass_as_it_was_held_open_does_not_come_in_for_it(
+        self, entry: Gate
+    ) -> None:
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False), ModeSet(Mode.AUTOMATIC, "Anna"))
+        assert LowerArm() in self.up_again(entry, arrival=True, arm=Arm.UP)
+        entry.seen("p2", Sight.UNSURE, None)
+        assert (entry.lane.state, entry.lane.told.signal) == (State.HELD_BACK, Signal.RED)
+
     def test_after_the_passage_it_is_not_recorded_again(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.admitted()
@@ -362,6 +386,14 @@ class TestPowerFailure:
         open_.happens(SafetyLoop(True), SafetyLoop(False))
         self.on_again(open_, arm=Arm.UP, arrival=True)
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+
+    def test_an_arm_that_rises_then_is_the_key_switch(self, entry: Gate) -> None:
+        """What the gate had asked before has long been done, or not."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.on_again(entry, arrival=True)
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert entry.alarms == ["arm-unasked"]
 
     def test_of_one_that_was_let_pass_long_ago_somebody_is_told_once(self, open_: Gate) -> None:
         """It has driven in, or it has gone: nobody can say."""
