@@ -253,7 +253,7 @@ class Loops:
             may_pass = self._passage.may_pass and not self._passage.has_gone
             if self._passage.has_gone:
                 self._crossings.has_gone(now)
-            return self._machine.step(Input.ARM_FELL if may_pass else Input.WAITED, now)
+            return self._machine.raise_for_it_again(now) if may_pass else self._machine.step(Input.WAITED, now)
         if not self._arm.is_down:
             return []
         self._crossings.has_gone(now)

@@ -131,6 +131,14 @@ class Machine:
         """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
         return self.enter(State.OPEN if self._arm.is_up else State.OPENING, now)
 
+    def raise_for_it_again(self, now: Now) -> list[Command]:
+        """An arm that was up for a car is not any more. The car has no longer for that: a limit switch may bounce."""
+        passage = self._passage
+        by_ms = passage.drives_by_ms, passage.crosses_by_ms
+        commands = self.step(Input.ARM_FELL, now)
+        passage.drives_by_ms, passage.crosses_by_ms = by_ms
+        return commands
+
     def follows(self, by: Input | None, now: Now) -> list[Command]:
         """What the lane does where more is known of the car; where nothing, its driver may have to go elsewhere."""
         if by is not None:
