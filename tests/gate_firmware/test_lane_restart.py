@@ -311,6 +311,12 @@ class TestRestart:
         assert [passed.reservation_id for passed in entry.passages] == [None]
         assert entry.alarms == ["passage-unseen"]
 
+    def test_a_fire_comes_before_a_lane_that_is_held_open(self, entry: Gate) -> None:
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        self.up_again(entry, fire=True, arm=Arm.UP)
+        assert entry.lane.state is State.FIRE
+        assert LowerArm() not in entry.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
+
     def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
         entry.hub_says(right(), policy())
         for _ in range(3):
@@ -398,7 +404,7 @@ class TestPowerFailure:
     def test_of_one_that_was_let_pass_long_ago_somebody_is_told_once(self, open_: Gate) -> None:
         """It has driven in, or it has gone: nobody can say."""
         for _ in range(2):
-            self.on_again(open_, later_ms=3_600_000, arm=Arm.UP)
+            self.on_again(open_, later_ms=16 * 60_000, arm=Arm.UP)
         assert (open_.alarms, open_.passages) == (["passage-unseen"], [])
 
     def test_a_look_goes_on_as_the_arm_comes_down_a_little(self, open_: Gate) -> None:
