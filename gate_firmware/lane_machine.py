@@ -368,8 +368,26 @@ class Machine:
             return self.waits_still(now)
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
         if not self._is_wanted():
+            self._perhaps_gone(now)
             return [*self._arm.lowered_again(now, under=self._under.occupied)]
         return [*self._arm.raised(now)] if self._passage.may_pass and not self._arm.is_up else []
+
+    def _perhaps_gone(self, now: Now) -> None:
+        """Nobody is before an arm that has not arrived: whoever may pass has as long as before one that is up."""
+        passage = self._passage
+        if not passage.may_pass:
+            return
+        if passage.is_awaited:
+            passage.drives_by_ms = passage.drives_by_ms or now.mono_ms + self._timing.drive_ms_max
+            if now.mono_ms >= passage.drives_by_ms:
+                passage.noted(Noted.NOT_COME, self._record, now)
+                self._car.begin(Passage(), now)
+            return
+        passage.crosses_by_ms = passage.crosses_by_ms or now.mono_ms + self._timing.gap_ms_max
+        if now.mono_ms >= passage.crosses_by_ms:
+            if not passage.is_over:
+                self._crossings.has_gone(now)
+            self._car.begin(Passage(), now)
 
     def is_at_rest_after_fault(self) -> bool:
         """Whether a lane whose arm did not arrive is as good as new: it has stayed down, and nobody is there."""

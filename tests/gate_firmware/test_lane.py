@@ -10,6 +10,7 @@ from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    ById,
     Command,
     Look,
     LookAway,
@@ -320,6 +321,25 @@ class TestArm:
             entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
         assert LowerArm() in commands
         assert [what for what, _ in entry.noted] == [Noted.NOT_DRIVEN if is_there else Noted.BACKED_OUT]
+
+    @pytest.mark.parametrize("awaited", [True, False])
+    def test_one_that_rises_late_is_up_for_nobody_who_has_gone(self, entry: Gate, awaited: bool) -> None:
+        """Nor is it for whoever comes meanwhile."""
+        entry.hub_says(right())
+        if awaited:
+            entry.named(ById(rid(1)), car_required=False)
+        else:
+            entry.admitted()
+        entry.happens(ArmMoved(Arm.BETWEEN))
+        entry.passes_ms(MOTION_MS_MAX)
+        entry.happens(ArrivalLoop(False))
+        entry.passes_ms(TIMING.drive_ms_max + 2 * MOTION_MS_MAX)
+        assert entry.noted == [(Noted.NOT_COME if awaited else Noted.BACKED_OUT, "p1")]
+        assert LowerArm() in entry.happens(ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        assert (entry.lane.state, entry.lane.told.signal) == (State.HELD_BACK, Signal.RED)
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
 
     def test_one_that_stayed_down_is_tried_again_with_the_next_car(self, exit_: Gate) -> None:
         """A single command that went lost must not close an exit until somebody comes."""
