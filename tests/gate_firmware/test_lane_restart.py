@@ -34,6 +34,7 @@ from tests.gate_firmware.gate import (
     OTHER,
     PLATE,
     TIMING,
+    UNTRUSTED,
     Gate,
     policy,
     rid,
@@ -219,6 +220,15 @@ class TestRestart:
         assert LowerArm() in entry.happens(ArmMoved(Arm.UP), SafetyLoop(False))
         assert [passed.passage_id for passed in entry.passages] == ["p1"]
 
+    def test_with_a_car_under_the_arm_and_another_close_behind_a_look_tells(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True))
+        self.up_again(entry, safety=True, arrival=True, arm=Arm.UP)
+        entry.happens(SafetyLoop(False))
+        entry.seen("p2", Sight.STRANGER, OTHER)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", False)]
+
     def test_who_might_pass_as_it_was_held_open_is_looked_at_under_an_arm_that_comes_down(self, entry: Gate) -> None:
         """It is held open no more, and they have not driven."""
         entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
@@ -349,6 +359,14 @@ class TestPowerFailure:
         assert LowerArm() in open_.passes_ms(TIMING.gap_ms_max)
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
         assert open_.alarms == ["passage-unseen"]
+
+    def test_nor_does_a_clock_that_was_not_to_be_trusted_then(self, entry: Gate) -> None:
+        entry.now = UNTRUSTED
+        entry.hub_says(right())
+        entry.admitted()
+        self.on_again(entry, later_ms=3_600_000, arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
 
     def test_nobody_has_seen_who_is_under_the_arm(self, open_: Gate) -> None:
         open_.car_leaves()
