@@ -44,7 +44,8 @@ class Crossings:
         """The next car is there while the one that may pass is between the loops, or has backed out. There is no room
         for two between them: one that was before that has gone."""
         self.before_has_gone(now)
-        before = self._car.before = self._car.passage
+        before, self._car.passage = self._car.passage, Passage()
+        self._car.before = before
         before.crosses_by_ms = before.crosses_by_ms or now.mono_ms + self._gap_ms_max
         self._gap_ends_ms = before.crosses_by_ms
 
@@ -70,8 +71,9 @@ class Crossings:
 
     def has_gone(self, now: Now) -> None:
         """The car that may pass has left the arrival loop, and was not seen to cross in time."""
-        self._car.passage.has_gone = True
-        if self._gone(self._car.passage, now):
+        passage = self._car.passage
+        passage.has_gone = passage.is_over = True
+        if self._gone(passage, now):
             self._car.begin(Passage(), now)
 
     def cleared(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
@@ -79,10 +81,10 @@ class Crossings:
 
         `for_everyone`: the arm is up whoever comes.
         """
-        passage, crossing = self._car.passage, self.under.crossing
+        passage, before, crossing = self._car.passage, self._car.before, self.under.crossing
         in_doubt = crossing is Crossing.PERHAPS and passage.may_pass
-        if self._is_the_one_before(crossing):
-            either = in_doubt or (self.under.was_for_everyone and passage.passage_id != "")
+        if before is not None and self._is_the_one_before(before, crossing):
+            either = in_doubt or before.is_unread or (self.under.was_for_everyone and passage.passage_id != "")
             self._the_one_before(now, unseen=either, stays=passage.may_pass and arrival)
             passage.may_have_crossed, passage.is_unread = in_doubt, in_doubt and not for_everyone
         elif in_doubt and not self._arrivals.is_stuck:
@@ -93,8 +95,8 @@ class Crossings:
             has_perhaps = crossing is Crossing.PERHAPS and not (passage.may_pass or for_everyone)  # let in by the key
             unseen = passage.is_unread or has_perhaps
             self.complete(now, unseen=unseen, may_pass=passage.may_pass or for_everyone)
-            if self._car.before is not None:  # most likely: the next one would have had to drive through it
-                self._car.before.has_gone = True
+            if before is not None:  # most likely: the next one would have had to drive through it
+                before.has_gone = True
 
     def _the_one_before(self, now: Now, *, unseen: bool, stays: bool) -> None:
         """It is the car before that has crossed; `unseen`: it may have been the next one, nobody can tell."""
@@ -137,23 +139,20 @@ class Crossings:
 
     def glimpse(self, now: Now, *, arrival: bool, for_everyone: bool) -> None:
         """Somebody was in the photocell: on foot, or the car that is between the loops where the safety loop is silent.
-        The gap's end tells, unless the arm stays up anyway."""
+        The gap's end tells; where the arm stays up anyway it begins here, unless it has begun."""
         let_pass = self._car.before or (None if arrival else self._car.passage)
         if let_pass is None or not let_pass.may_pass or let_pass.is_awaited:
             return
         self._glimpsed = let_pass.passage_id
         if for_everyone and let_pass is self._car.passage:
-            self.has_gone(now)
+            self.leaves_an_open_arm(now)
 
-    def _is_the_one_before(self, crossing: Crossing) -> bool:
+    def _is_the_one_before(self, before: Passage, crossing: Crossing) -> bool:
         """Whether it is the car before that has crossed: the next one stands there still, or may not pass and has gone
         back. Who was let pass before a restart has most likely crossed then, and this is the next one."""
-        before, passage = self._car.before, self._car.passage
-        if before is None:
-            return False
         if crossing is Crossing.NOT_CROSSED:
             return self.under.arm_had_risen
-        return crossing is Crossing.PERHAPS or not (passage.may_pass or before.may_have_crossed)
+        return crossing is Crossing.PERHAPS or not (self._car.passage.may_pass or before.may_have_crossed)
 
     def complete(self, now: Now, *, unseen: bool, may_pass: bool) -> None:
         """The car has crossed; where it may not, and the arm was up for another, it has followed that one through."""
@@ -201,7 +200,6 @@ class Crossings:
         """Whoever has left the arrival loop, while the arm is up for everyone, has driven or gone back."""
         self._car.step_aside(now)
         self.next_has_come(now)
-        self._car.passage = Passage()
 
     def _gone(self, passage: Passage, now: Now) -> bool:
         """A car has left the arrival loop for an open arm, and has not been seen to cross; whether it counts as passed:

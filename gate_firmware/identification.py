@@ -8,7 +8,7 @@ and an entry that is closed nobody.
 from collections.abc import Callable
 from dataclasses import replace
 
-from cloud_sync.link.v1.facts import Direction, Mode
+from cloud_sync.link.v1.facts import Direction, Mode, Noted
 from domain.admission import Decision, Reason, Verdict
 from domain.errors import Refused, TryLater
 from domain.now import Now
@@ -46,7 +46,12 @@ class Identification:
         return [self.passage.look()]
 
     def begin(self, passage: Passage, now: Now) -> None:
-        """Nothing was decided yet on this one. Where nobody else is on their way in, that can be said."""
+        """Nothing was decided yet on this one. Where nobody else is on their way in, that can be said.
+
+        One that was let pass before, and of which nothing was said since, has not driven.
+        """
+        if self.passage.may_pass and not self.passage.is_over:
+            self.passage.noted(Noted.NOT_DRIVEN, self._record, now)
         self.passage = passage
         self.withdrawals_due(now)
 
@@ -71,8 +76,9 @@ class Identification:
 
     def completed(self, now: Now, *, unseen: bool = False) -> str:
         """The car has crossed, and is written down; whoever follows is another one. The passage's id."""
-        passage_id = self.passage.passage_id or self._new_passage()
-        self._record.passage(passage_id, self.passage.judgement, now, unseen=unseen)
+        passage, self.passage = self.passage, Passage()
+        passage_id = passage.passage_id or self._new_passage()
+        self._record.passage(passage_id, passage.judgement, now, unseen=unseen)
         self.begin(Passage(), now)
         return passage_id
 
@@ -152,7 +158,7 @@ class Identification:
 
     def put_aside(self, now: Now) -> None:
         """The car has crossed, or has not: whoever stands there is looked at as if they were another one."""
-        self.doubted = self.passage
+        self.doubted, self.passage = self.passage, Passage()
         self.begin(Passage(), now)
 
     def is_another(self, passage: Passage, looked: Looked, now: Now) -> bool:

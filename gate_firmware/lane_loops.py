@@ -125,7 +125,7 @@ class Loops:
             self._crossings.next_has_come(now)
         if self._machine.state is not State.FIRE:
             return self._car.comes(now)
-        self._car.passage = Passage()
+        self._car.begin(Passage(), now)
         self._car.step_aside(now)
         return []
 
@@ -233,8 +233,17 @@ class Loops:
             return self._open_arm_falls(now, was_released=was_released)
         if self._machine.state is State.IDLE:
             return self._machine.moved_in_idle(now, has_fallen=has_fallen)
-        does_not_close = self._machine.state is State.FAULT and self._arm.is_up and not self._arm.stays_up
-        by = None if does_not_close and not self._arrivals.occupied else ARRIVED.get(position)
+        return self._arrives(position, now)
+
+    def _arrives(self, position: Position, now: Now) -> list[Command]:
+        """At a limit, perhaps. Up, too late for a car that has gone, it comes down again; asked to come down, it has
+        not arrived."""
+        is_late = self._machine.state is State.FAULT and self._arm.is_up and not self._arrivals.occupied
+        if is_late and not self._arm.stays_up:
+            return []
+        if is_late and not self._passage.passage_id and not self._under.occupied:
+            return self._machine.enter(State.CLOSING, now)
+        by = ARRIVED.get(position)
         return [] if by is None else self._machine.step(by, now)
 
     def _perhaps_released(self, now: Now, *, has_rested: bool) -> None:
@@ -253,7 +262,7 @@ class Loops:
             may_pass = self._passage.may_pass and not self._passage.has_gone
             if self._passage.has_gone:
                 self._crossings.has_gone(now)
-            return self._machine.step(Input.ARM_FELL if may_pass else Input.WAITED, now)
+            return self._machine.raise_for_it_again(now) if may_pass else self._machine.step(Input.WAITED, now)
         if not self._arm.is_down:
             return []
         self._crossings.has_gone(now)

@@ -131,6 +131,14 @@ class Machine:
         """A car may pass, and has yet to cross: one that stands before the arm, or is between the loops."""
         return self.enter(State.OPEN if self._arm.is_up else State.OPENING, now)
 
+    def raise_for_it_again(self, now: Now) -> list[Command]:
+        """An arm that was up for a car is not any more. The car has no longer for that: a limit switch may bounce."""
+        passage = self._passage
+        by_ms = passage.drives_by_ms, passage.crosses_by_ms
+        commands = self.step(Input.ARM_FELL, now)
+        passage.drives_by_ms, passage.crosses_by_ms = by_ms
+        return commands
+
     def follows(self, by: Input | None, now: Now) -> list[Command]:
         """What the lane does where more is known of the car; where nothing, its driver may have to go elsewhere."""
         if by is not None:
@@ -240,6 +248,8 @@ class Machine:
             return [*self._arm.held_up(now)]
         if not self._car.may_pass_by_itself or self._passage.has_gone:
             return self.enter(State.PASSING, now)
+        if self.state is State.FAULT and not self._arm.is_up:
+            return [*self._arm.held_up(now)]  # it is asked once in a while, and somebody was called
         return [*(self._arm.held_up(now) if self._arm.is_up else []), *self.drives_on(now)]
 
     def leaves_photocell(self, now: Now) -> list[Command]:
@@ -326,9 +336,9 @@ class Machine:
         if self._under.photocell and self._waits_for_somebody(now):
             return []
         if passage.is_awaited:
-            self._record.noted(Noted.NOT_COME, passage.passage_id, now)
+            passage.noted(Noted.NOT_COME, self._record, now)
         elif passage.judgement is not None and self._arrivals.occupied:
-            self._record.noted(Noted.NOT_DRIVEN, passage.passage_id, now)
+            passage.noted(Noted.NOT_DRIVEN, self._record, now)
         elif passage.judgement is not None or self._release.lasts:
             self._crossings.has_gone(now)
         if self._arrivals.occupied:
@@ -358,8 +368,26 @@ class Machine:
             return self.waits_still(now)
         self.until_ms = now.mono_ms + self._arm.motion_ms_max
         if not self._is_wanted():
+            self._perhaps_gone(now)
             return [*self._arm.lowered_again(now, under=self._under.occupied)]
         return [*self._arm.raised(now)] if self._passage.may_pass and not self._arm.is_up else []
+
+    def _perhaps_gone(self, now: Now) -> None:
+        """Nobody is before an arm that has not arrived: whoever may pass has as long as before one that is up."""
+        passage = self._passage
+        if not passage.may_pass:
+            return
+        if passage.is_awaited:
+            passage.drives_by_ms = passage.drives_by_ms or now.mono_ms + self._timing.drive_ms_max
+            if now.mono_ms >= passage.drives_by_ms:
+                passage.noted(Noted.NOT_COME, self._record, now)
+                self._car.begin(Passage(), now)
+            return
+        passage.crosses_by_ms = passage.crosses_by_ms or now.mono_ms + self._timing.gap_ms_max
+        if now.mono_ms >= passage.crosses_by_ms:
+            if not passage.is_over:
+                self._crossings.has_gone(now)
+            self._car.begin(Passage(), now)
 
     def is_at_rest_after_fault(self) -> bool:
         """Whether a lane whose arm did not arrive is as good as new: it has stayed down, and nobody is there."""

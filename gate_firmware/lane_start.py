@@ -86,6 +86,7 @@ class Start:
         is_down, passage = self._arm.is_down, self._car.passage
         if is_down and not inputs.arrival:
             self._has_gone(passage, now)
+            self._car.begin(Passage(), now)
         for_everyone = inputs.fire or self._car.mode is Mode.HELD_OPEN or not self._car.may_pass_by_itself
         if inputs.arrival and (is_down or for_everyone or (last.is_long_ago and not last.is_before)):
             passage.is_unread = not is_down
@@ -94,7 +95,7 @@ class Start:
     def _has_gone(self, passage: Passage, now: Now) -> None:
         """Most likely it has not crossed; somebody has to see."""
         self._crossings.may_have_passed(passage, now)
-        self._parts.record.noted(Noted.BACKED_OUT, passage.passage_id, now)
+        passage.noted(Noted.BACKED_OUT, self._parts.record, now)
 
     def _with_the_arm_up(self, inputs: Inputs, last: Resumed | None, now: Now) -> list[Command]:
         """It is up, or moves, or a car that may pass is over the safety loop."""
@@ -112,6 +113,7 @@ class Start:
         """The arm is up, or moves, for a car that is not over the safety loop."""
         stands_there = self._parts.arrivals.occupied
         if stands_there and last.is_before:
+            self._car.passage.is_unread = last.is_long_ago
             self._crossings.next_has_come(now)
             raised = [] if self._arm.is_up else [*self._arm.raised(now)]
             return [*raised, *self._machine.enter(State.LOOKING, now)]

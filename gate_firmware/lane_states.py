@@ -1,8 +1,8 @@
 """The states of a lane and what takes it from one to another: one table, without conditions.
 
 Not in it is the way back to a car that may pass and is between the loops: where the arm is, and who else is there,
-decides on that (`Loops._drives_on`). Nor is the photocell: somebody in it holds the arm up in any state, and the next
-car is looked at meanwhile.
+decides on that (`Loops._drives_on`). Nor is an arm that arrives late, up, for a car that has gone: it comes down
+again. Nor is the photocell: somebody in it holds the arm up in any state, and the next car is looked at meanwhile.
 """
 
 from enum import Enum

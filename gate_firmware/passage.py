@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cloud_sync.link.v1.facts import Noted
 from domain.admission import Evidence
 from domain.now import Now
 from gate_firmware.deciding import Judgement
@@ -20,11 +21,11 @@ class Passage:
     were judged since the last look at its plate. `is_looked_at`: a look at the plate is under way. `is_awaited`: it was
     let in from afar and has not come yet. `may_have_crossed`: it was let pass before a restart, or somebody has crossed
     who was this one or the one before; the car that stands there may be the next one, and where one does `is_unread`
-    until a look has shown it.
+    until a look has shown it; so is one that was let pass so long ago that another may cross in its place.
     `look_again_ms`: when to begin the next look at its plate, whatever is said of it until then. `drives_by_ms`: when
     it is to have driven off the arrival loop, since the arm is up. `crosses_by_ms`: when it is to have crossed that is
     between the loops, whoever comes behind it. `has_gone`: it has not, and is not waited for; should it come all the
-    same, it is known.
+    same, it is known. `is_over`: the log says what has become of it, and no start of the gate goes on with it.
     """
 
     passage_id: str = ""
@@ -40,6 +41,7 @@ class Passage:
     drives_by_ms: int | None = None
     crosses_by_ms: int | None = None
     has_gone: bool = False
+    is_over: bool = False
 
     @property
     def may_pass(self) -> bool:
@@ -101,7 +103,13 @@ class Passage:
         before = self.judgement
         if asked or before is None or before.decision != judgement.decision:
             record.decision(self.passage_id, judgement, now.mono_ms - self.since_ms, now, awaited=self.is_awaited)
+            self.is_over = False
         self.judgement = judgement
+
+    def noted(self, what: Noted, record: Record, now: Now) -> None:
+        """Write down what has become of it, but that it has crossed."""
+        record.noted(what, self.passage_id, now)
+        self.is_over = True
 
     def recognise(self, judgement: Judgement, record: Record, now: Now) -> bool:
         """Whether more is known of a car that may pass: whose it is, by what plate to find it, or that an id was wrong.

@@ -1,7 +1,7 @@
 """barrier-clear and inside-gets-out: whatever a street does, in any order."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,6 +51,7 @@ from gate_firmware.lane_states import State
 from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import (
     KEY_KNOWN,
+    MOTION_MS_MAX,
     OTHER,
     OTHER_KEY,
     PLATE,
@@ -139,6 +140,8 @@ class Bystander:
     was_for_everyone: bool = False
     passages: int = 0
     rose_before: bool = False
+    before_the_start: set[str] = field(default_factory=set)
+    """Who was decided on last as the process ended: whoever stands there has another passage after it."""
 
     def check(self, commands: list[Command]) -> None:
         for command in commands:
@@ -160,10 +163,14 @@ class Bystander:
     def is_for_somebody(self) -> bool:
         """Whether the last car that was decided on may pass and has not, or the one before: there is no room for more
         between the loops. An exit lets out whoever was let pass by everyone's arm too, whatever it knows of them."""
-        last = list(dict.fromkeys(said.passage_id for said in reversed(self.gate.decisions)))[:2]
+        last = self.last_two() | self.before_the_start
         passes = {said.passage_id for said in self.gate.decisions if said.verdict in (Verdict.ADMIT, Verdict.RELEASE)}
         may_pass = passes - {passed.passage_id for passed in self.gate.passages}
-        return bool(may_pass.intersection(last)) or (self.gate.direction is Direction.EXIT and self.was_for_everyone)
+        return bool(may_pass & last) or (self.gate.direction is Direction.EXIT and self.was_for_everyone)
+
+    def last_two(self) -> set[str]:
+        """The passages of the last cars that were decided on."""
+        return set(list(dict.fromkeys(said.passage_id for said in reversed(self.gate.decisions)))[:2])
 
     def happens(self, happening: object) -> None:
         gate = self.gate
@@ -174,6 +181,7 @@ class Bystander:
     def _happens(self, happening: object, gate: Gate) -> None:
         match happening:
             case "crash":
+                self.before_the_start = self.last_two()
                 gate.crash()
                 self.is_asked_down = False
                 self.check(
@@ -187,6 +195,8 @@ class Bystander:
                 )
             case int(ms):
                 self.check(gate.passes_ms(ms))
+                has_arrived = self.arm is Arm.DOWN and ms >= MOTION_MS_MAX
+                self.is_asked_down = self.is_asked_down and not has_arrived
             case (Sight() as sight, Plate() | None as plate):
                 self.check(gate.happens(Looked(self.look, sight, plate, None, 1)))
             case "comes" | "drives":
@@ -265,6 +275,11 @@ class Bystander:
 @example(Direction.EXIT, ["comes", SafetyLoop(True), 30_000, SafetyLoop(False)])
 @example(Direction.ENTRY, [*BEHIND_ANOTHER, ArmMoved(Arm.DOWN), ArrivalLoop(True), ArrivalLoop(False)])
 @example(Direction.ENTRY, [*BEHIND_ANOTHER, ArrivalLoop(True), ArmMoved(Arm.BETWEEN), (Sight.STRANGER, OTHER)])
+@example(Direction.ENTRY, [ModeSet(Mode.HELD_OPEN, "Anna"), ModeSet(Mode.AUTOMATIC, "Anna"), 8_000, "drives"])
+@example(
+    Direction.ENTRY,
+    ["comes", "withdrawn", "comes", ArmMoved(Arm.UP), "crash", "comes", ArrivalLoop(False), ArmMoved(Arm.DOWN)],
+)
 def test_barrier_clear_whatever_happens(direction: Direction, happenings: list[object]) -> None:
     with TemporaryDirectory() as folder, closing(Gate(Path(folder), direction)) as gate:
         gate.hub_says(KEY_KNOWN, right(end=9))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud_sync.link.v1.facts import Direction
+from cloud_sync.link.v1.facts import Direction, Noted
 from domain.admission import Evidence, Reason, Verdict
 from domain.plate import Plate
 from domain.reservation import Status
@@ -10,6 +10,8 @@ from gate_firmware.arm import CLOSE_TRIES_MAX
 from gate_firmware.events import (
     ArmMoved,
     ArrivalLoop,
+    ById,
+    Command,
     Look,
     LookAway,
     LookForCode,
@@ -304,6 +306,40 @@ class TestArm:
         entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
         assert entry.passages[0].reservation_id == rid(1)
         assert entry.alarms == ["arm-stuck"]
+
+    @pytest.mark.parametrize(("is_there", "within_ms"), [(True, TIMING.drive_ms_max), (False, TIMING.gap_ms_max)])
+    def test_one_whose_upper_limit_bounces_stays_up_no_longer(
+        self, entry: Gate, is_there: bool, within_ms: int
+    ) -> None:
+        """The wind moves it: the light would be green for ever, for whoever comes."""
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), *([] if is_there else [ArrivalLoop(False)]))
+        commands: list[Command] = []
+        for _ in range(within_ms // 2_000):
+            commands += entry.passes_ms(2_000)
+            entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert LowerArm() in commands
+        assert [what for what, _ in entry.noted] == [Noted.NOT_DRIVEN if is_there else Noted.BACKED_OUT]
+
+    @pytest.mark.parametrize("awaited", [True, False])
+    def test_one_that_rises_late_is_up_for_nobody_who_has_gone(self, entry: Gate, awaited: bool) -> None:
+        """Nor is it for whoever comes meanwhile."""
+        entry.hub_says(right())
+        if awaited:
+            entry.named(ById(rid(1)), car_required=False)
+        else:
+            entry.admitted()
+        entry.happens(ArmMoved(Arm.BETWEEN))
+        entry.passes_ms(MOTION_MS_MAX)
+        entry.happens(ArrivalLoop(False))
+        entry.passes_ms(TIMING.drive_ms_max + 2 * MOTION_MS_MAX)
+        assert entry.noted == [(Noted.NOT_COME if awaited else Noted.BACKED_OUT, "p1")]
+        assert LowerArm() in entry.happens(ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        assert (entry.lane.state, entry.lane.told.signal) == (State.HELD_BACK, Signal.RED)
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
 
     def test_one_that_stayed_down_is_tried_again_with_the_next_car(self, exit_: Gate) -> None:
         """A single command that went lost must not close an exit until somebody comes."""

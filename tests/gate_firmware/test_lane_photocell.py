@@ -26,6 +26,7 @@ from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
     KEY_KNOWN,
+    MOTION_MS_MAX,
     OTHER,
     PLATE,
     TIMING,
@@ -220,6 +221,17 @@ class TestBeforeTheArm:
         assert LowerArm() not in entry.passes_ms(TIMING.gap_ms_max - 1)
         assert LowerArm() in entry.passes_ms(1)
 
+    def test_of_an_arm_that_does_not_rise_somebody_is_told_once_whoever_walks_through(self, entry: Gate) -> None:
+        brought_to(entry, State.FAULT)
+        for _ in range(5):
+            entry.happens(Photocell(True))
+            entry.passes_ms(MOTION_MS_MAX // 2)
+            entry.happens(Photocell(False))
+            entry.passes_ms(MOTION_MS_MAX)
+        assert entry.alarms == ["arm-stuck"]
+        entry.happens(ArmMoved(Arm.UP))
+        assert entry.lane.state is State.OPEN
+
     def test_nobody_else_comes_in_for_one_that_is_awaited(self, entry: Gate) -> None:
         entry.hub_says(right())
         entry.named(ById(rid(1)), car_required=False)
@@ -277,6 +289,20 @@ class TestUpForEveryone:
             exit_.happens(ArrivalLoop(True), *DRIVES)
         exit_.happens(Photocell(False))
         assert len(exit_.passages) == 2
+
+    @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
+    @pytest.mark.parametrize("crosses", [True, False])
+    def test_whoever_was_between_the_loops_as_it_began_is_counted_once(
+        self, entry: Gate, begins: ModeSet | FireAlarm, crosses: bool
+    ) -> None:
+        """Where nobody crosses in time, the safety loop may be silent."""
+        brought_to(entry, State.OPEN)
+        entry.happens(ArrivalLoop(False), begins, Photocell(True), Photocell(False))
+        assert entry.passages == []
+        entry.happens(*([SafetyLoop(True), SafetyLoop(False)] if crosses else []))
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.reservation_id, passed.unseen) for passed in entry.passages] == [(rid(1), not crosses)]
+        assert ("safety-loop-silent" in entry.alarms) is not crosses
 
     @pytest.mark.parametrize("begins", [ModeSet(Mode.HELD_OPEN, "Anna"), FireAlarm(True)])
     def test_when_it_is_over_who_may_pass_drives_on(self, entry: Gate, begins: ModeSet | FireAlarm) -> None:

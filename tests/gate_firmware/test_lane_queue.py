@@ -52,6 +52,11 @@ class TestNextCarBehind:
         two.happens(SafetyLoop(True), SafetyLoop(False))
         assert [passed.passage_id for passed in two.passages] == ["p1"]
 
+    def test_also_where_the_arm_comes_down_over_it(self, two: Gate) -> None:
+        two.seen("p2", Sight.STRANGER, OTHER)
+        two.happens(SafetyLoop(True), ArmMoved(Arm.BETWEEN), ArmMoved(Arm.DOWN), ArmMoved(Arm.UP), SafetyLoop(False))
+        assert [passed.passage_id for passed in two.passages] == ["p1"]
+
     def test_one_that_does_not_cross_in_time_has_backed_out(self, two: Gate) -> None:
         two.seen("p2", Sight.STRANGER, OTHER)
         two.hub_says(right(status=Status.CANCELLED, revision=3))

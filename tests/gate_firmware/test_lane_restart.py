@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cloud_sync.link.log import Position
-from cloud_sync.link.v1.facts import LaneNoted, Mode
+from cloud_sync.link.v1.facts import LaneNoted, Mode, Noted
 from domain.admission import Reason
 from domain.now import Now, Trust
 from domain.plate import Plate
@@ -23,14 +23,18 @@ from gate_firmware.events import (
     SafetyLoop,
     Sight,
     Tell,
+    Warn,
 )
+from gate_firmware.lane_states import State
 from gate_firmware.words import DRIVE, IDLE, LOOKING
 from hardware.barrier import Position as Arm
 from hardware.lights import Signal
 from tests.gate_firmware.gate import (
+    MOTION_MS_MAX,
     OTHER,
     PLATE,
     TIMING,
+    UNTRUSTED,
     Gate,
     policy,
     rid,
@@ -48,6 +52,18 @@ class TestRestart:
 
     def test_with_nobody_there(self, entry: Gate) -> None:
         assert self.up_again(entry) == [LookAway(), RED_IDLE]
+
+    @pytest.mark.parametrize("arrival", [True, False])
+    def test_with_a_car_at_a_closed_arm_that_nobody_has_let_pass(self, entry: Gate, arrival: bool) -> None:
+        commands = self.up_again(entry, safety=True, arrival=arrival)
+        assert RaiseArm() not in commands
+        assert (Warn() in commands, "uninvited-car" in entry.alarms) == (not arrival, not arrival)
+
+    @pytest.mark.parametrize("arm", [Arm.UP, Arm.DOWN])
+    def test_with_something_under_the_arm_that_stays_there(self, entry: Gate, arm: Arm) -> None:
+        self.up_again(entry, safety=True, arm=arm)
+        entry.passes_ms(TIMING.drive_ms_max)
+        assert entry.alarms[-1] == "lane-blocked"
 
     def test_with_a_car_before_the_arm(self, entry: Gate) -> None:
         entry.car_comes()
@@ -204,6 +220,15 @@ class TestRestart:
         assert LowerArm() in entry.happens(ArmMoved(Arm.UP), SafetyLoop(False))
         assert [passed.passage_id for passed in entry.passages] == ["p1"]
 
+    def test_with_a_car_under_the_arm_and_another_close_behind_a_look_tells(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True))
+        self.up_again(entry, safety=True, arrival=True, arm=Arm.UP)
+        entry.happens(SafetyLoop(False))
+        entry.seen("p2", Sight.STRANGER, OTHER)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", False)]
+
     def test_who_might_pass_as_it_was_held_open_is_looked_at_under_an_arm_that_comes_down(self, entry: Gate) -> None:
         """It is held open no more, and they have not driven."""
         entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
@@ -212,6 +237,16 @@ class TestRestart:
         commands = self.up_again(entry, arrival=True, arm=Arm.BETWEEN)
         assert RaiseArm() not in commands
         assert {LowerArm(), Look("p3")} < set(commands)
+
+    def test_who_comes_behind_one_that_might_pass_as_it_was_held_open_does_not_come_in_for_it(
+        self, entry: Gate
+    ) -> None:
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(ArmMoved(Arm.UP), ArrivalLoop(False), ModeSet(Mode.AUTOMATIC, "Anna"))
+        assert LowerArm() in self.up_again(entry, arrival=True, arm=Arm.UP)
+        entry.seen("p2", Sight.UNSURE, None)
+        assert (entry.lane.state, entry.lane.told.signal) == (State.HELD_BACK, Signal.RED)
 
     def test_after_the_passage_it_is_not_recorded_again(self, entry: Gate) -> None:
         entry.hub_says(right())
@@ -243,6 +278,54 @@ class TestRestart:
     def test_an_exit_with_nothing_to_go_on_with_closes_and_looks_at_who_comes(self, exit_: Gate) -> None:
         assert self.up_again(exit_, arm=Arm.UP) == [LowerArm(), RED_IDLE]
         assert Tell(Signal.RED, *LOOKING) in exit_.happens(ArrivalLoop(True))
+
+    @pytest.mark.parametrize("begins", ["arm-stuck", "held-open"])
+    def test_who_was_let_pass_and_is_decided_on_anew_is_counted_once(self, entry: Gate, begins: str) -> None:
+        """The arm did not rise, or the lane is held open no more."""
+        entry.hub_says(right())
+        if begins == "held-open":
+            entry.happens(ModeSet(Mode.CLOSED, "Anna"))
+            entry.admitted()
+            entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"), ArmMoved(Arm.UP), ModeSet(Mode.AUTOMATIC, "Anna"))
+        else:
+            entry.admitted()
+            entry.happens(ArmMoved(Arm.BETWEEN))
+            entry.passes_ms(MOTION_MS_MAX)
+            entry.happens(ArmMoved(Arm.DOWN))
+        entry.seen("p2")
+        entry.through()
+        self.up_again(entry, arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert entry.noted == [(Noted.NOT_DRIVEN, "p1")]
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p2", False)]
+        assert "passage-unseen" not in entry.alarms
+
+    def test_who_was_gone_from_a_closed_arm_comes_in_no_more_in_a_fire(self, entry: Gate) -> None:
+        """Whoever drives then is another one."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.up_again(entry, fire=True)
+        entry.happens(ArmMoved(Arm.UP), SafetyLoop(True), SafetyLoop(False))
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+        assert entry.noted == [(Noted.BACKED_OUT, "p1")]
+
+    def test_nor_through_a_lane_that_is_held_open_and_one_alarm_is_enough(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        entry.admitted()
+        self.up_again(entry)
+        entry.happens(ArmMoved(Arm.UP))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(SafetyLoop(True), ArrivalLoop(False), SafetyLoop(False))
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [passed.reservation_id for passed in entry.passages] == [None]
+        assert entry.alarms == ["passage-unseen"]
+
+    def test_a_fire_comes_before_a_lane_that_is_held_open(self, entry: Gate) -> None:
+        entry.happens(ModeSet(Mode.HELD_OPEN, "Anna"))
+        self.up_again(entry, fire=True, arm=Arm.UP)
+        assert entry.lane.state is State.FIRE
+        assert LowerArm() not in entry.happens(ModeSet(Mode.AUTOMATIC, "Anna"))
 
     def test_facts_go_on_without_a_gap(self, entry: Gate) -> None:
         entry.hub_says(right(), policy())
@@ -277,6 +360,14 @@ class TestPowerFailure:
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
         assert open_.alarms == ["passage-unseen"]
 
+    def test_nor_does_a_clock_that_was_not_to_be_trusted_then(self, entry: Gate) -> None:
+        entry.now = UNTRUSTED
+        entry.hub_says(right())
+        entry.admitted()
+        self.on_again(entry, later_ms=3_600_000, arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert [(passed.passage_id, passed.unseen) for passed in entry.passages] == [("p1", True)]
+
     def test_nobody_has_seen_who_is_under_the_arm(self, open_: Gate) -> None:
         open_.car_leaves()
         self.on_again(open_, arm=Arm.UP, safety=True)
@@ -299,6 +390,15 @@ class TestPowerFailure:
         assert LowerArm() in open_.seen("p2", Sight.UNSURE, None)
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
 
+    def test_nor_who_was_ahead_of_one_that_stands_there(self, open_: Gate) -> None:
+        """It may have crossed meanwhile, and this one drives with a third close behind."""
+        open_.car_leaves()
+        open_.seen(open_.car_comes(), Sight.UNSURE, None)
+        self.on_again(open_, arm=Arm.UP, arrival=True)
+        open_.happens(SafetyLoop(True), SafetyLoop(False))
+        assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
+        assert open_.alarms == ["passage-unseen"]
+
     def test_the_car_itself_is_let_in_anew(self, open_: Gate) -> None:
         assert LowerArm() not in self.on_again(open_, arm=Arm.UP, arrival=True)
         assert WELCOME in open_.seen("p2")
@@ -311,10 +411,18 @@ class TestPowerFailure:
         self.on_again(open_, arm=Arm.UP, arrival=True)
         assert [(passed.passage_id, passed.unseen) for passed in open_.passages] == [("p1", True)]
 
+    def test_an_arm_that_rises_then_is_the_key_switch(self, entry: Gate) -> None:
+        """What the gate had asked before has long been done, or not."""
+        entry.hub_says(right())
+        entry.admitted()
+        self.on_again(entry, arrival=True)
+        entry.happens(ArmMoved(Arm.BETWEEN), ArmMoved(Arm.UP))
+        assert entry.alarms == ["arm-unasked"]
+
     def test_of_one_that_was_let_pass_long_ago_somebody_is_told_once(self, open_: Gate) -> None:
         """It has driven in, or it has gone: nobody can say."""
         for _ in range(2):
-            self.on_again(open_, later_ms=3_600_000, arm=Arm.UP)
+            self.on_again(open_, later_ms=16 * 60_000, arm=Arm.UP)
         assert (open_.alarms, open_.passages) == (["passage-unseen"], [])
 
     def test_a_look_goes_on_as_the_arm_comes_down_a_little(self, open_: Gate) -> None:

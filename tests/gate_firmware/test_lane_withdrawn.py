@@ -13,6 +13,7 @@ from gate_firmware.events import (
 )
 from hardware.barrier import Position as Arm
 from tests.gate_firmware.gate import (
+    MOTION_MS_MAX,
     OTHER,
     TIMING,
     Gate,
@@ -81,6 +82,18 @@ class TestWithdrawn:
         entry.start(arm=Arm.UP)
         entry.passes_ms(TIMING.gap_ms_max)
         assert entry.stored()[-2:] == [GatePassed.kind, WithdrawalNoted.kind]
+
+    def test_nobody_goes_on_for_whom_the_arm_has_not_risen(self, entry: Gate) -> None:
+        entry.hub_says(right())
+        entry.admitted()
+        entry.happens(ArmMoved(Arm.BETWEEN))
+        entry.passes_ms(MOTION_MS_MAX)
+        entry.happens(ArrivalLoop(False), ArmMoved(Arm.DOWN))
+        entry.hub_says(self.CANCELLED)
+        entry.crash()
+        entry.start(arm=Arm.UP)
+        entry.passes_ms(TIMING.gap_ms_max)
+        assert entry.stored()[-2:] == [LaneNoted.kind, WithdrawalNoted.kind]
 
     def test_of_any_other_car_it_is_noted_at_once(self, entry: Gate) -> None:
         entry.hub_says(right(), right(2, plate=OTHER))

@@ -82,6 +82,14 @@ class TestForACarThatIsThere:
         assert entry.reasons == [Reason.LANE_CLOSED]
         assert [passed.reservation_id for passed in entry.passages] == [rid(1)]
 
+    def test_it_has_followed_nobody_once_the_arm_was_down(self, entry: Gate) -> None:
+        brought_to(entry, State.CLOSING)
+        entry.happens(ArmMoved(Arm.DOWN))
+        entry.seen(entry.car_comes(), Sight.STRANGER, OTHER)
+        entry.happens(*RISES)
+        crosses(entry)
+        assert (len(entry.passages), entry.noted) == (2, [])
+
     def test_one_that_drives_before_the_arm_is_up_has_an_arm_that_goes_up(self, held_back: Gate) -> None:
         held_back.happens(ArmMoved(Arm.BETWEEN))
         assert RaiseArm() in held_back.happens(SafetyLoop(True))

@@ -238,7 +238,7 @@ class GatePassed(Payload):
 
 class Noted(Enum):
     BACKED_OUT = "backed_out"  # a car has gone back from where it was looked at, or from an open arm
-    NOT_DRIVEN = "not_driven"  # the arm was up for a car, and it stood there
+    NOT_DRIVEN = "not_driven"  # the arm was up for a car, or was to be, and it stood there
     NOT_COME = "not_come"  # the arm was up for a car that was let in from afar
     TAILGATED = "tailgated"  # a second car has crossed on one opening
     IN_DOUBT = "in_doubt"  # a car has crossed, or gone back and stands there: who stands there is looked at next
