@@ -56,7 +56,9 @@ def reader_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pretend], FinderRe
     def make(pretend: Pretend) -> FinderReader:
         monkeypatch.setattr("lpr.finder_reader.PlateFinder", lambda _: pretend)
         monkeypatch.setattr("lpr.finder_reader.Recogniser", lambda *_: pretend)
-        return FinderReader(threads=1)
+        reader = FinderReader(threads=1)
+        pretend.sizes.clear()  # as it is loaded it looks at nothing, once in each size
+        return reader
 
     return make
 
