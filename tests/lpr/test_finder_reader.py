@@ -11,7 +11,7 @@ from domain.plate import Plate
 from lpr.finder_reader import FinderReader, is_sure
 from lpr.frame import Box, Frame
 from lpr.plate_finder import LARGE, NEAR_PX, NEARER_PX, SMALL, Found
-from lpr.reader import PlateReader, Sighting, open_read
+from lpr.reader import PlateReader, Sighting, engine, open_read
 from lpr.stopwatch import Stopwatch
 from simulator.street.conditions import Conditions
 from simulator.street.frames import empty_lane, shot
@@ -228,3 +228,15 @@ def test_reads_drawn_plates(finder: PlateReader, style: Style) -> None:
         plate is not None and Plate(plate.text).folded == n.plate.folded for plate, n in zip(read, numbers, strict=True)
     ]
     assert sum(right) >= 5
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_reader_shrinks_pictures_on_as_many_cores_as_it_may_use(threads: int) -> None:
+    """Left alone, OpenCV takes all that there are."""
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(3 - threads)
+        engine("finder", threads)
+        assert cv2.getNumThreads() == threads
+    finally:
+        cv2.setNumThreads(before)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pytest
 
@@ -128,18 +127,6 @@ def test_an_unknown_engine_is_named_with_those_there_are() -> None:
     with pytest.raises(OperatorError, match=r"'tesseract'.*rapidocr") as caught:
         engine("tesseract")
     assert caught.value.code == "engine_unknown"
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_reader_shrinks_pictures_on_as_many_cores_as_it_may_use(threads: int) -> None:
-    """Left alone, OpenCV takes all that there are."""
-    before = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(3 - threads)
-        engine("finder", threads)
-        assert cv2.getNumThreads() == threads
-    finally:
-        cv2.setNumThreads(before)
 
 
 @pytest.mark.parametrize(
