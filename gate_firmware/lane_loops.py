@@ -212,7 +212,7 @@ class Loops:
         return [*commands, self._passage.look()] if self._passage.is_unread else commands
 
     def arm_moved(self, position: Position, now: Now) -> list[Command]:
-        """By its limit switches."""
+        """The limit switches say that it is there now."""
         has_fallen, has_rested = self._arm.is_up and position is not Position.UP, self._arm.rests
         was_released = self._release.lasts
         self._arm.moved(position)

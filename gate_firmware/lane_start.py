@@ -1,5 +1,5 @@
 """What a lane goes on with as its process starts: with whoever was let pass before a restart, by its own log, or with
-nobody. The arm is asked for nothing that an arm that stays as it is would not do."""
+nobody. What became of them meanwhile nobody has seen: they are looked at, or count as passed unseen."""
 
 from cloud_sync.link.v1.facts import Mode, Noted
 from domain.admission import Reason
