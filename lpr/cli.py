@@ -15,7 +15,6 @@ from domain.errors import BadInput, GatehouseError
 from domain.plate import Plate
 
 if TYPE_CHECKING:  # while running only inside the commands: numpy and OpenCV would cost the help page 0.3 s
-    from lpr.bench import Reading, Report
     from lpr.matching import Expected
     from lpr.plate_formats import PlateFormats
     from lpr.qr import QrReader
@@ -44,7 +43,6 @@ _Region = Annotated[
     str | None,
     typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="Read this part alone: fractions of the picture, 0 to 1."),
 ]
-_COLOURS = {"accept": "green", "read": "green", "ask": "yellow", "none": "yellow", "refuse": "red"}
 
 
 @app.command()
@@ -67,6 +65,7 @@ def read(
     With --expect, accepts or refuses each car, or would ask for more.
     A file that cannot be read is reported in its place, and the exit code is 1 at the end.
     """
+    from lpr import for_people  # noqa: PLC0415
     from lpr.matching import Expected  # noqa: PLC0415
 
     expected = Expected(_plates(expect)) if expect else None
@@ -81,7 +80,7 @@ def read(
         elif "error" in result:
             typer.secho(result["error"], fg="red", err=True)
         else:
-            typer.echo(_for_people(image.name.ljust(column), result))
+            typer.echo(for_people.read_line(image.name.ljust(column), result))
     if failed:
         raise typer.Exit(1)
 
@@ -112,13 +111,6 @@ def _read_one(image: Path, reader: "PlateReader", expected: "Expected | None") -
         "box": list(plate.box) if plate else None,
         "ms": round(ms, 1),
     }
-
-
-def _for_people(name: str, result: dict[str, Any]) -> str:
-    plate = f"{result['plate']:<10} {result['confidence']:4.0%}" if result["plate"] else f"{'no plate':<15}"
-    decision = typer.style(f"{result['decision']:<6}", fg=_COLOURS[result["decision"]])
-    matched = f"  {result['matched']} ({result['match_score']:+.1f})" if result["matched"] else ""
-    return f"{name}  {plate}  {result['ms']:5.0f} ms  {decision}{matched}"
 
 
 @app.command()
@@ -194,7 +186,7 @@ def bench(
     An exact read takes O for 0 and I for 1.
     With --expect, the list of expected plates is filled up with made-up ones.
     """
-    from lpr import bench  # noqa: PLC0415
+    from lpr import bench, for_people  # noqa: PLC0415
     from lpr.stopwatch import Stopwatch  # noqa: PLC0415
     from lpr.trial import trials  # noqa: PLC0415
 
@@ -217,9 +209,9 @@ def bench(
             curves[name] = tried
             blank = bench.without_plates(photographs, reader, expect or 0) if without else None
             report = bench.report(name, seen, tried, expect or 0, blank)
-            typer.echo(json.dumps(asdict(report)) if as_json else _report_for_people(report))
+            typer.echo(json.dumps(asdict(report)) if as_json else for_people.report_lines(report))
             for reading in (reading for reading in seen if misses and not reading.exact):
-                typer.echo(_miss_for_people(reading), err=as_json)
+                typer.echo(for_people.miss_line(reading), err=as_json)
         if plot is not None and expect is not None:
             _draw_curves(plot, curves, expect)
     except BadInput as error:
@@ -234,37 +226,6 @@ def _draw_curves(file: Path, curves: Mapping[str, Sequence["Trial"]], expected: 
         file.write_bytes(png(curves, expected))
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="--plot") from error
-
-
-def _report_for_people(report: "Report") -> str:
-    lines = [
-        typer.style(f"{report.folder}: {report.images} photographs", bold=True),
-        f"  read exactly         {report.exact:6.1%}",
-        f"  median, 95th percentile  {report.median_ms:.0f} ms, {report.p95_ms:.0f} ms",
-        f"    of processor time    {report.median_cpu_ms:4.0f} ms, {report.p95_cpu_ms:.0f} ms",
-        *(f"    {stage:<12} median {ms:7.2f} ms" for stage, ms in report.stages_ms.items()),
-    ]
-    if matched := report.matched:
-        lines += [
-            f"  among {matched.expected} expected plates",
-            f"    right one accepted   {matched.accepted:6.1%}",
-            f"    wrong one accepted   {matched.accepted_wrong:6.1%}",
-            f"    asked, refused       {matched.asked:6.1%}, {matched.refused:.1%}",
-            "  let in though not expected",
-            f"    no such plate        {matched.stranger_accepted:6.1%}",
-            f"    one similar sign off {matched.look_alike_accepted:6.1%}",
-        ]
-    if blank := report.without_plates:
-        lines.append(f"  read without plates  {blank.read:6.1%}")
-        if blank.let_in is not None:
-            lines.append(f"    let in             {blank.let_in:6.1%}")
-    return "\n".join(lines)
-
-
-def _miss_for_people(reading: "Reading") -> str:
-    plates = " ".join(plate.open for plate in reading.labelled.plates)
-    read = ", ".join(f"{sighting.text} {sighting.confidence:.0%}" for sighting in reading.sightings)
-    return f"  {reading.labelled.image.name}  {plates}: {read or 'nothing'}"
 
 
 def _reader(
