@@ -151,9 +151,12 @@ class Judge:
             marks.add(judgement.plate.mark)
         if right is not None and right.plate is not None:
             marks.add(right.plate.mark)
-        if not any(self._replica.lists.of(mark, now) is Listing.DENIED for mark in marks):
+        return self._unless_any_denied(marks, judgement, now)
+
+    def _unless_any_denied(self, marks: set[str], judgement: Judgement, now: Now) -> Judgement:
+        if not judgement.passes or all(self._replica.lists.of(mark, now) is not Listing.DENIED for mark in marks):
             return judgement
-        return replace(judgement, decision=Decision(Verdict.REFUSE, Reason.DENIED, right))
+        return replace(judgement, decision=Decision(Verdict.REFUSE, Reason.DENIED, judgement.decision.right))
 
     def _unjudged(self, seen: Looked | None) -> Judgement:
         plate = None if seen is None or seen.plate is None else self._seal.seal(seen.plate)
@@ -171,6 +174,7 @@ class Judge:
             judgement = judgement if spent is None else replace(judgement, decision=spent)
             is_known = self._replica.right(ticket.reservation_id) is not None
             judgement = replace(judgement, ticket_id=ticket.ticket_id, ticket=None if is_known else text)
+            judgement = self._unless_any_denied({ticket.plate_mark}, judgement, now)  # of a booking not heard of, too
         return self._unless_another(judgement, ticket.plate_mark, seen, now)
 
     def _is_taken_for_another(self, text: str, looked: Looked, now: Now) -> bool:

@@ -40,9 +40,10 @@ class Lists:
         self._sql.execute("DELETE FROM listed WHERE mark = ?", (mark,))
 
     def of(self, mark: str, now: Now) -> Listing | None:
-        """Which list this plate is on now."""
+        """Which list this plate is on now; its mark may be as short as a ticket has it."""
         row = self._sql.execute(
-            "SELECT listing FROM listed WHERE mark = ? AND (until IS NULL OR until > ?)", (mark, rfc3339(now.utc))
+            "SELECT listing FROM listed WHERE mark BETWEEN ? AND ? || 'g' AND (until IS NULL OR until > ?)",
+            (mark, mark, rfc3339(now.utc)),  # 'g' follows upon every hexadecimal digit
         ).fetchone()
         return None if row is None else Listing(row["listing"])
 

@@ -124,6 +124,10 @@ class TestDenied:
         look = Looked("p1", Sight.KNOWN, PLATE, -0.1, 3)
         assert not entry.judge.named(ByTicket(code), look, NOW).passes
 
+    def test_nor_their_own_ticket_where_the_booking_was_never_heard_of_and_no_plate_is_read(self, entry: Gate) -> None:
+        entry.hub_says(KEY_KNOWN, listed(Listing.DENIED))
+        assert entry.judge.named(ByTicket(ticket()), None, NOW).decision.reason is Reason.DENIED
+
     def test_a_plate_that_only_looks_like_it_is_not_denied(self, entry: Gate) -> None:
         entry.hub_says(KEY_KNOWN, right(2, plate=OTHER), listed(Listing.DENIED))
         unsure = Looked("p1", Sight.UNSURE, PLATE, None, 2)
